@@ -1,0 +1,63 @@
+# Everything runs from .venv, which these commands make for themselves.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+.PHONY: help setup demo up test test-quick check format lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# The first Python that is 3.11 or 3.12, really starts, and has its venv module.
+$(BIN)/python:
+	@for p in $(PYTHON) python3.12 python3.11 python3 python; do \
+	  if "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then \
+	    echo "Making $(VENV) with $$p"; exec "$$p" -m venv $(VENV); \
+	  fi; \
+	done; echo "Steadypost needs Python 3.11 or 3.12 with its venv module (Debian: python3-venv). Set PYTHON=/path/to/python to name one." >&2; exit 1
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Steadypost and what it needs into $(VENV) (a minute or two, once)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@echo "Installing what the tests and checks need"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.dev ## make .venv with everything for use, tests and checks
+
+demo: $(VENV)/.runtime ## live through the sample course's 30 days in about a minute and a half
+	@exec $(BIN)/steadypost demo
+
+up: $(VENV)/.runtime ## run Steadypost for real use, with its own PostgreSQL and Redis
+	@exec $(BIN)/steadypost up
+
+test: $(VENV)/.dev ## run every test (about ten minutes)
+	@$(BIN)/python -m pytest
+
+test-quick: $(VENV)/.dev ## run the tests that need no processes of ours
+	@$(BIN)/python -m pytest tests/unit tests/architecture tests/integration
+
+check: $(VENV)/.dev ## lint, types, import contracts, models = migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PATH="$(BIN):$$PATH" $(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/architecture
+
+format: $(VENV)/.dev ## format the code and sort the imports
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(VENV)/.dev ## renew the lock files (needs uv)
+	@uv pip compile --quiet --upgrade $(LOCK) --extra build pyproject.toml -o requirements.lock
+	@uv pip compile --quiet --upgrade $(LOCK) --extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,129 @@
+"""People: adding, finding and describing them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from mailer.audience.addresses import INVISIBLE, normalise
+from mailer.clock import zone
+from mailer.errors import NotFound, Refused
+from mailer.models import Subscriber
+
+MAX_NAME = 200
+LANGUAGE_TAG = re.compile(r"[a-z]{2,3}([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE | re.ASCII)
+"""Language, script and region of BCP 47; we have no use for the rest of it."""
+NO_LANGUAGE = frozenset({"und", "mul", "zxx", "mis"})
+
+
+class UnknownPerson(NotFound):
+    """Nobody here has this address; `what` says it."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is said about somebody when they are added; None and empty mean: not said."""
+
+    email: str
+    name: str = ""
+    language: str | None = None
+    zone: str | None = None
+    tags: Sequence[str] = ()
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def checked(self) -> Person:
+        """The same person with tidy values; raises BadAddress, UnknownZone or Refused."""
+        email, _ = normalise(self.email)
+        zone_name = (self.zone or "").strip()
+        language = (self.language or "").strip()
+        if zone_name:
+            zone(zone_name)
+        return Person(
+            email=email,
+            name=tidy_name(self.name),
+            language=tidy_language(language) if language else None,
+            zone=zone_name or None,
+            tags=tuple(sorted({tidy for tag in self.tags if (tidy := tidy_name(tag).lower())})),
+            fields=self.fields,
+        )
+
+
+def tidy_name(name: str) -> str:
+    """One line without control characters, at most MAX_NAME long: names go into mail headers."""
+    if not (name.isascii() and name.isprintable()):
+        name = "".join(_visible(sign) for sign in INVISIBLE.sub("", name))
+    return " ".join(name.split())[:MAX_NAME].rstrip()
+
+
+def _visible(sign: str) -> str:
+    # Cs: half of a character, which no encoding can write; it comes from bytes that are not UTF-8.
+    return " " if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") else sign
+
+
+@lru_cache(maxsize=1024)
+def tidy_language(tag: str) -> str:
+    """A language tag in its usual form ("de", "pt-BR"); raises Refused when it is none (BCP 47)."""
+    plain = tag.strip().replace("_", "-")
+    try:
+        if not LANGUAGE_TAG.fullmatch(plain) or plain.lower().split("-")[0] in NO_LANGUAGE:
+            raise ValueError(tag)
+        return str(Locale.parse(plain, sep="-")).replace("_", "-")
+    except (UnknownLocaleError, ValueError):
+        raise Refused(f"{tag[:40]!r} is not a language; write a tag such as en, de or pt-BR.") from None
+
+
+def add_subscriber(session: Session, person: Person) -> Subscriber:
+    """The subscriber of this address, made if new; what is said now replaces what was known, tags add up."""
+    person = person.checked()
+    _, key = normalise(person.email)
+    session.execute(
+        insert(Subscriber)
+        .values(email=person.email, email_key=key)
+        .on_conflict_do_nothing(index_elements=["email_key"])
+    )
+    # No stronger lock: rows that point here are written by others who hold what we may want next.
+    known = session.execute(
+        select(Subscriber)
+        .where(Subscriber.email_key == key)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one()
+    known.name = person.name or known.name
+    known.language = person.language or known.language
+    known.zone = person.zone or known.zone
+    known.tags = sorted({*known.tags, *person.tags})
+    known.fields = {**known.fields, **person.fields}
+    session.flush()
+    return known
+
+
+def get_subscriber(session: Session, email: str) -> Subscriber:
+    """The subscriber of this address; raises UnknownPerson or BadAddress."""
+    _, key = normalise(email)
+    found = session.execute(select(Subscriber).where(Subscriber.email_key == key)).scalar_one_or_none()
+    if found is None:
+        raise UnknownPerson(f"Nobody here has the address {key}; `steadypost subscriber add` adds somebody.")
+    return found
+
+
+def describe(session: Session, subscriber_id: int, *, name: str, language: str, zone_name: str) -> bool:
+    """What somebody says about themselves takes the place of what was known; the name may be empty.
+
+    Returns whether the zone is another one than before. Raises UnknownZone or Refused.
+    """
+    zone(zone_name)
+    subscriber = session.get_one(Subscriber, subscriber_id, with_for_update={"key_share": True})
+    is_moved = subscriber.zone != zone_name
+    subscriber.name, subscriber.language = tidy_name(name), tidy_language(language)
+    subscriber.zone = zone_name
+    session.flush()
+    return is_moved

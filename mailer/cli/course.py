@@ -1,0 +1,237 @@
+"""`steadypost course`: from a guide to a course that people are in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.audience.lists import get_list
+from mailer.audience.subscribers import get_subscriber
+from mailer.cli.connect import Connected, connect
+from mailer.cli.show import as_json, as_table, console, count, say, warn
+from mailer.cli.stack import running_smtp_url
+from mailer.content.course_folder import Problem
+from mailer.content.guide import ImportReport, Tie, default_folder, import_guide
+from mailer.db import business_now
+from mailer.delivery.transports.base import Accepted, BrokeOff, CutOff, Email, SendResult, Unreachable
+from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.errors import Refused
+from mailer.launch.check import CompiledCourse, check_course
+from mailer.launch.publish import Plan, plan_publication, publish
+from mailer.launch.send_test import compose_test
+from mailer.links import Signer
+from mailer.models import EnrollmentState, MailingList
+from mailer.reports.overview import course_steps, courses_overview
+from mailer.schedule.courses import get_course
+from mailer.schedule.enroll import enroll, enroll_list
+
+app = typer.Typer(help="Courses: import a guide, check, publish, enroll.", no_args_is_help=True)
+
+ENROLLED_AT_ONCE = 1000
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command("import")
+def import_(
+    file: Path,
+    out: Annotated[
+        Path | None, typer.Option(help="The course folder to write; named after the title.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="How many days the course takes.")] = 30,
+) -> None:
+    """Turn a guide (.txt, .md, .html, .docx) into a course folder, or bring a changed guide into one."""
+    folder = out or Path(default_folder(file))
+    _print_import(import_guide(file, folder, days=days, choose=_ask if console.is_terminal else None))
+
+
+@app.command("check")
+def check(folder: Path, as_json_: AsJson = False) -> None:
+    """Find everything in a course folder that would go wrong, with file, line and fix."""
+    compiled, problems = check_course(folder)
+    if as_json_:
+        as_json([asdict(problem) for problem in problems])
+    else:
+        for problem in problems:
+            say(str(problem))
+    ready = _ready(folder, compiled, problems)
+    if not as_json_:
+        say(f"{folder} is in order: {count(len(ready.steps), 'step')}.")
+        say(f"Next: `steadypost course publish {folder}`.")
+
+
+@app.command("plan")
+def plan(folder: Path, as_json_: AsJson = False) -> None:
+    """Show what publishing would add, change, move or retire, and how many readers each change reaches."""
+    compiled = _checked(folder)
+    with connect() as connected, connected.session() as session:
+        planned = plan_publication(session, compiled, business_now(session))
+    if as_json_:
+        as_json(planned.as_values())
+    else:
+        _print_plan(planned)
+
+
+@app.command("publish")
+def publish_(folder: Path) -> None:
+    """Publish a course folder: compile every mail and put the new version in place."""
+    with console.status("Compiling…"):
+        compiled = _checked(folder)
+    with connect() as connected, connected.session() as session:
+        planned = publish(session, compiled, business_now(session))
+    _print_plan(planned)
+    if planned.changes:
+        say(f"Published {planned.slug} as version {planned.version}.")
+        say(f"Next: `steadypost course enroll {planned.slug} --email …`, once somebody is on its list.")
+
+
+@app.command("list")
+def list_all(as_json_: AsJson = False) -> None:
+    """Show every published course and how many people are in it."""
+    with connect() as connected, connected.session() as session:
+        rows = courses_overview(session)
+    if as_json_:
+        as_json([row.__dict__ for row in rows])
+        return
+    as_table(
+        ("course", "title", "version", "mails", "waiting", "active", "finished", "stopped"),
+        [
+            (row.slug, row.title, row.version, row.steps, row.waiting, row.active, row.finished, row.stopped)
+            for row in rows
+        ],
+        "No course is published yet; `steadypost course publish DIR` does it.",
+    )
+
+
+@app.command("show")
+def show(slug: str, as_json_: AsJson = False) -> None:
+    """Show a published course's steps."""
+    with connect() as connected, connected.session() as session:
+        course = get_course(session, slug)
+        steps = course_steps(session, course)
+        list_slug = session.get_one(MailingList, course.list_id).slug
+    if as_json_:
+        values = [{**step.__dict__, "send_time": step.send_time.strftime("%H:%M")} for step in steps]
+        as_json({"slug": course.slug, "title": course.title, "list": list_slug, "steps": values})
+        return
+    say(f"{course.title} ({course.slug}), list {list_slug}, version {course.version}")
+    rows = [(step.day, step.send_time.strftime("%H:%M"), step.kind, step.key, step.subject) for step in steps]
+    as_table(("day", "at", "kind", "key", "subject"), rows, "It has no steps.")
+
+
+@app.command("enroll")
+def enroll_(
+    slug: str,
+    email: Annotated[str | None, typer.Option(help="One person.")] = None,
+    list_: Annotated[str | None, typer.Option("--list", help="Everybody on the course's list.")] = None,
+) -> None:
+    """Put people into a course. Who has not confirmed yet starts when they do."""
+    if (email is None) == (list_ is None):
+        raise typer.BadParameter("give either --email or --list")
+    with connect() as connected:
+        if email is not None:
+            with connected.session() as session:
+                course, person = get_course(session, slug), get_subscriber(session, email)
+                state = enroll(session, course, person, business_now(session)).state
+            begins = ", and begins by confirming" if state == EnrollmentState.WAITING else ""
+            say(f"{email} is in {slug} ({state}){begins}.")
+            return
+        with console.status("Enrolling…"):
+            newly = count(_enroll_everybody(connected, slug, str(list_)), "person", "people")
+        say(f"{newly} newly in {slug}; who has not confirmed yet starts when they do.")
+
+
+def _enroll_everybody(connected: Connected, slug: str, list_slug: str) -> int:
+    """Enroll a whole list, some at a time, so that nobody who leaves meanwhile waits for all of them."""
+    total = 0
+    while True:
+        with connected.session() as session:
+            course = get_course(session, slug)
+            if get_list(session, list_slug).id != course.list_id:
+                raise Refused(
+                    f"{slug} does not belong to the list {list_slug}, and its people have not agreed to it."
+                )
+            newly = enroll_list(session, course, business_now(session), limit=ENROLLED_AT_ONCE)
+        total += newly
+        if newly < ENROLLED_AT_ONCE:
+            return total
+
+
+@app.command("send-test")
+def send_test(
+    slug: str,
+    step: str,
+    to: Annotated[str, typer.Option(help="Where the test mail goes.")],
+    as_: Annotated[str | None, typer.Option("--as", help="Show it as this subscriber would get it.")] = None,
+) -> None:
+    """Send one step of a published course to an address of yours; nothing is counted."""
+    with connect() as connected:
+        settings = connected.settings
+        with connected.session() as session:
+            email = compose_test(
+                session,
+                get_course(session, slug),
+                step,
+                to=to,
+                as_email=as_,
+                signer=Signer(settings.secret_key),
+                base_url=settings.base_url,
+                now=business_now(session),
+            )
+    result = _hand_over(SmtpServer.from_url(running_smtp_url(settings)), email)
+    if not isinstance(result, Accepted):
+        raise Refused(f"The mail server refused it: {result.reply.code} {result.reply.text}")
+    say(f"Sent {step} of {slug} to {to}.")
+
+
+def _hand_over(server: SmtpServer, email: Email) -> SendResult:
+    transport = SmtpTransport(server)
+    try:
+        return transport.send(email)
+    except (Unreachable, BrokeOff, CutOff) as error:
+        raise Refused(f"The test mail was not sent: {error.what}.") from None
+    finally:
+        transport.close()
+
+
+def _checked(folder: Path) -> CompiledCourse:
+    """The compiled course; its problems are told beside the output, and an error is a refusal."""
+    compiled, problems = check_course(folder)
+    for problem in problems:
+        warn(str(problem))
+    return _ready(folder, compiled, problems)
+
+
+def _ready(folder: Path, compiled: CompiledCourse | None, problems: list[Problem]) -> CompiledCourse:
+    if compiled is None:
+        errors = sum(not problem.is_warning for problem in problems)
+        raise Refused(f"{folder} has {count(errors, 'error')}; mend the lines named above.")
+    return compiled
+
+
+def _print_plan(plan: Plan) -> None:
+    rows = [(change.kind, change.key, change.what, change.reached) for change in plan.changes]
+    as_table(("change", "step", "what", "people reached"), rows, f"{plan.slug} is published as it is here.")
+
+
+def _print_import(report: ImportReport) -> None:
+    rows = [(step.day, step.kind, step.key, step.subject, step.fate) for step in report.steps]
+    as_table(("day", "kind", "key", "subject", ""), rows, "No steps.")
+    for heading, notes in (("Left out:", report.left_out), ("Please look at:", report.doubtful)):
+        if notes:
+            say(heading)
+        for note in notes:
+            say(f"  line {note.line}: {note.text}  ({note.why})")
+    if report.differences:
+        say(report.differences)
+    say(f"{report.folder} holds {report.title}: {count(len(report.steps), 'step')}.")
+    say(f"Next: fill in the sender in course.toml, then `steadypost course check {report.folder}`.")
+
+
+def _ask(tie: Tie) -> str | None:
+    """Ask on the terminal which of two old steps a new section continues."""
+    say(str(tie))
+    return typer.prompt("Key of the step it continues (empty: a new step)", default="") or None

@@ -1,0 +1,36 @@
+"""The `steadypost` command: nouns, then verbs. Exit 0 done, 1 refused with one sentence, 2 misuse."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mailer.cli import course, database, delivery, demo, lists, subscriber, up, why
+from mailer.cli.show import warn
+from mailer.errors import MailerError
+
+app = typer.Typer(
+    name="steadypost",
+    help="Newsletters and email courses: every lesson sent once, at the reader's hour.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.command("why")(why.why_)
+app.add_typer(course.app, name="course")
+app.add_typer(subscriber.app, name="subscriber")
+app.add_typer(lists.app, name="list")
+app.add_typer(delivery.app, name="delivery")
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    """Run the command; a refusal is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except MailerError as error:
+        warn(str(error))
+        sys.exit(1)

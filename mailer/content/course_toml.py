@@ -1,0 +1,235 @@
+"""`course.toml`, read key by key, so that everything wrong with it is found in one go."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from email_validator import EmailNotValidError, validate_email
+
+from mailer.clock import zone_names
+from mailer.content.course_source import CourseSource, Problem, SenderSource
+from mailer.content.course_words import (
+    SLUG,
+    find_control_character,
+    is_one_line,
+    known_or_near,
+    parse_send_time,
+)
+from mailer.errors import Refused
+from mailer.models import OptIn
+
+COURSE_FILE = "course.toml"
+MOST_DAYS = 3660
+LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+SETTINGS = (
+    *("slug", "title", "subtitle", "language", "zone", "list", "list_title", "opt_in"),
+    *("consent", "days", "send_time", "disclaimer", "sender"),
+)
+SENDER = {
+    "name": "Readers see this name in their inbox.",
+    "email": "Mails need an address to come from.",
+    "postal_address": "Laws such as CAN-SPAM ask for it at the foot of every mail.",
+}
+"""What a sender must have, and why."""
+
+
+def read_header(folder: Path, problems: list[Problem]) -> CourseSource:
+    """The course as `course.toml` says it, without steps. What is wrong is left blank and told.
+
+    Raises Refused when there is no such file.
+    """
+    path = folder / COURSE_FILE
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused(
+            f"{folder} has no {COURSE_FILE}; make a course folder with `steadypost course import FILE`."
+        ) from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be read ({error.strerror}); mend its permissions.") from None
+    try:
+        text = content.decode("utf-8-sig")
+        return _CourseToml(tomllib.loads(text), text, problems).read(folder)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problems.append(Problem(COURSE_FILE, line, "The file is not UTF-8 text.", "Save it as UTF-8."))
+    except tomllib.TOMLDecodeError as error:
+        problems.append(_broken(text, str(error)))
+    # Nothing is known of the course then, and only the steps can still be looked at.
+    blank = _CourseToml({"days": MOST_DAYS}, "", [])
+    return blank.read(folder)
+
+
+def _broken(text: str, message: str) -> Problem:
+    place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+    line = int(place[1]) if place and place[1] else max(1, len(text.splitlines()))
+    what = f"{message[: place.start()] if place else message}."
+    return Problem(COURSE_FILE, line, what, "Mend the TOML: one `name = value` a line, text in quotes.")
+
+
+class _CourseToml:
+    """The settings of one file, each turned into what it means or into a problem."""
+
+    def __init__(self, table: dict[str, Any], text: str, problems: list[Problem]) -> None:
+        self.table = table
+        self.lines = _lines_of(text)
+        self.problems = problems
+
+    def read(self, folder: Path) -> CourseSource:
+        for name in self.table.keys() - set(SETTINGS):
+            self._problem(name, f"`{name}` is not a setting of a course.", known_or_near(name, SETTINGS))
+        slug, title = self._slug("slug"), self._line("title")
+        return CourseSource(
+            folder=folder,
+            slug=slug,
+            title=title,
+            subtitle=self._line("subtitle", default=""),
+            language=self._language(),
+            zone=self._zone(),
+            list_slug=self._slug("list", default=slug),
+            list_title=self._line("list_title", default=title),
+            opt_in=self._opt_in(),
+            consent=self._text("consent", default=""),
+            days=self._days(),
+            send_time=self._send_time(),
+            disclaimer=self._text("disclaimer", default=""),
+            sender=self._sender(),
+            steps=(),
+        )
+
+    def _problem(self, name: str, what: str, fix: str, section: str = "") -> None:
+        line = self.lines.get((section, name)) or self.lines.get((section or name, "")) or 1
+        self.problems.append(Problem(COURSE_FILE, line, what, fix))
+
+    def _text(self, name: str, default: str | None = None) -> str:
+        value = self.table.get(name, default)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            what = f"`{name}` is not text." if name in self.table and value != "" else f"`{name}` is missing."
+            self._problem(name, what, f'Write {name} = "…".')
+            return default or ""
+        found = find_control_character(value)
+        if found:
+            self._problem(name, f"`{name}` has a control character ({found[1]}).", "Delete it.")
+            return default or ""
+        return value.strip()
+
+    def _line(self, name: str, default: str | None = None) -> str:
+        value = self._text(name, default)
+        if not is_one_line(value):
+            self._problem(name, f"`{name}` has a line break.", "Write it on one line.")
+            return ""
+        return value
+
+    def _slug(self, name: str, default: str | None = None) -> str:
+        value = self._text(name, default)
+        if value and not SLUG.fullmatch(value):
+            fix = "Use small letters, digits and hyphens, as in my-course."
+            self._problem(name, f"`{name}` is {value!r}.", fix)
+            return ""
+        return value
+
+    def _language(self) -> str:
+        value = self._text("language", default="en")
+        try:
+            is_known = LANGUAGE_TAG.fullmatch(value) and Locale.parse(value.split("-")[0])
+        except (UnknownLocaleError, ValueError):
+            is_known = None
+        if not is_known:
+            self._problem("language", f"{value!r} is not a language.", "Write a tag such as en, de or pt-BR.")
+        return value if is_known else "en"
+
+    def _zone(self) -> str:
+        value = self._text("zone", default="Etc/UTC")
+        if value in zone_names():
+            return value
+        self._problem("zone", f"{value!r} is not a time zone.", "Write an IANA name such as Europe/Lisbon.")
+        return "Etc/UTC"
+
+    def _opt_in(self) -> OptIn:
+        value = self._text("opt_in", default=OptIn.DOUBLE)
+        if value in set(OptIn):
+            return OptIn(value)
+        self._problem("opt_in", f"`opt_in` is {value!r}.", "Write single or double.")
+        return OptIn.DOUBLE
+
+    def _days(self) -> int:
+        value = self.table.get("days", 30)
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_DAYS:
+            return value
+        what = f"`days` is {value!r}, not a whole number from 1 to {MOST_DAYS}."
+        self._problem("days", what, "Write for instance days = 30.")
+        return MOST_DAYS
+
+    def _send_time(self) -> time:
+        written = self.table.get("send_time")
+        if isinstance(written, time):  # TOML has times of its own, such as 08:00:00
+            return written.replace(second=0, microsecond=0)
+        value = self._text("send_time", default="08:00")
+        parsed = parse_send_time(value)
+        if parsed is None:
+            fix = 'Write for instance send_time = "08:00".'
+            self._problem("send_time", f"{value!r} is not a time of day.", fix)
+        return parsed or time(8)
+
+    def _sender(self) -> SenderSource:
+        section = self.table.get("sender", {})
+        if not isinstance(section, dict):
+            fix = "Write a line [sender], and name, email and postal_address below it."
+            self._problem("sender", "`sender` is not a section.", fix)
+            return SenderSource("", "", "")
+        known = (*SENDER, "reply_to")
+        for name in section.keys() - set(known):
+            what = f"`{name}` is not a setting of a sender."
+            self._problem(name, what, known_or_near(name, known), "sender")
+        values = {name: self._of_sender(name, section.get(name, "")) for name in known}
+        for name in ("email", "reply_to"):
+            if values[name] and not _is_address(values[name]):
+                what = f"{values[name]!r} is not an email address."
+                self._problem(name, what, "Write name@domain.", "sender")
+        return SenderSource(**values)
+
+    def _of_sender(self, name: str, value: object) -> str:
+        if not isinstance(value, str):
+            self._problem(name, f"The sender's {name} is not text.", f'Write {name} = "…".', "sender")
+            return ""
+        value = value.strip()
+        if not value and name in SENDER:
+            fix = f'{SENDER[name]} Write {name} = "…" below [sender].'
+            self._problem(name, f"The sender's {name} is missing.", fix, "sender")
+        is_postal = name == "postal_address"
+        if find_control_character(value) if is_postal else not is_one_line(value):
+            what = f"The sender's {name} has a {'control character' if is_postal else 'line break'}."
+            self._problem(name, what, "Write it plainly." if is_postal else "Write it on one line.", "sender")
+            return ""
+        return value
+
+
+def _lines_of(text: str) -> dict[tuple[str, str], int]:
+    """The line of each (section, key), and of each (section, "") itself."""
+    found: dict[tuple[str, str], int] = {}
+    section, is_inside_text = "", False
+    for number, line in enumerate(text.splitlines(), start=1):
+        marks = len(re.findall(r'"""|\'\'\'', line))
+        if not is_inside_text:
+            heading = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+            key = re.match(r'\s*["\']?([\w-]+)["\']?\s*=', line)
+            if heading:
+                section = heading[1]
+                found.setdefault((section, ""), number)
+            elif key:
+                found.setdefault((section, key[1]), number)
+        is_inside_text ^= marks % 2 == 1
+    return found
+
+
+def _is_address(value: str) -> bool:
+    try:
+        validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return False
+    return True

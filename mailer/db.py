@@ -1,0 +1,88 @@
+"""The engine, and the one place that commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from mailer.errors import MailerError
+
+OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=300000"
+"""A process that was stopped inside a transaction must not hold its locks for ever."""
+
+Sessions = sessionmaker[Session]
+Wake = Callable[[frozenset[str]], None]
+
+
+class DatabaseDown(MailerError):
+    """The database does not answer; nothing is lost, and work goes on when it is back."""
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for PostgreSQL by psycopg 3. `postgres://` and `postgresql://` mean the same."""
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        pool_pre_ping=True,
+        # Addresses are among the parameters, and a failed statement's message may end in a log.
+        hide_parameters=True,
+        pool_size=5,
+        max_overflow=5,
+        connect_args={"connect_timeout": 10, "options": OPTIONS, "tcp_user_timeout": 30_000},
+    )
+
+
+def make_sessions(engine: Engine) -> Sessions:
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def session_scope(sessions: Sessions, wake: Wake | None = None) -> Iterator[Session]:
+    """One transaction: committed at the end, rolled back on an error.
+
+    After the commit `wake` is called once with the lanes that got new work (see `ask_to_wake`), so
+    that nothing is announced that a rollback takes back. Raises DatabaseDown when there is no server.
+    """
+    session = sessions()
+    try:
+        with session.begin():
+            yield session
+        lanes = frozenset(session.info.pop("lanes_to_wake", ()))
+    except OperationalError as error:
+        if error.connection_invalidated or _is_no_server(error):
+            raise DatabaseDown(cause(error)) from error
+        raise
+    finally:
+        session.close()
+    if lanes and wake is not None:
+        wake(lanes)
+
+
+def ask_to_wake(session: Session, lane: str) -> None:
+    """Have the workers of `lane` told after this session's commit."""
+    session.info.setdefault("lanes_to_wake", set()).add(lane)
+
+
+def business_now(session: Session) -> datetime:
+    """The moment that due times are compared with: the database's clock, or the demo's stepped one."""
+    now: datetime = session.execute(
+        text("SELECT coalesce((SELECT stepped_at FROM instance WHERE id = 1), clock_timestamp())")
+    ).scalar_one()
+    return now
+
+
+def cause(error: OperationalError) -> str:
+    """What the server or the network said, in one line; libpq leaves passwords out of it."""
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    return lines[0].rstrip(":") if lines else type(error.orig).__name__
+
+
+def _is_no_server(error: OperationalError) -> bool:
+    """Whether the connection could not be made at all (psycopg gives no SQLSTATE then)."""
+    return getattr(error.orig, "sqlstate", None) is None

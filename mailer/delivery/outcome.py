@@ -1,0 +1,77 @@
+"""What a server's answer, or its silence, makes of a claimed row. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mailer.delivery.claim import Claimed
+from mailer.delivery.retry import UNREACHABLE_WAIT, Bounce, GiveUp, RetryAt, SmtpReply, after_refusal
+from mailer.models import DeliveryState, Lane
+
+MOST_CUTS = 1
+MOST_CRASHES = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The state a claimed row goes into. The rest is for one that is planned again.
+
+    `is_deferral`, `is_cut` and `is_crash` say what to count; `was_tried` is False when no server was
+    spoken to about it.
+    """
+
+    row: Claimed
+    state: DeliveryState
+    reason: str = ""
+    reply: SmtpReply | None = None
+    wait: timedelta = timedelta(0)
+    is_deferral: bool = False
+    is_cut: bool = False
+    is_crash: bool = False
+    was_tried: bool = True
+
+
+def after_reply(row: Claimed, reply: SmtpReply, now: datetime) -> Outcome:
+    """The server answered."""
+    if reply.is_taken:
+        return Outcome(row, DeliveryState.ACCEPTED, reply=reply)
+    verdict = after_refusal(reply, deferrals=row.deferrals, age=now - row.due_at, lane=Lane(row.lane))
+    match verdict:
+        case RetryAt(wait):
+            return Outcome(row, DeliveryState.PLANNED, "deferred", reply, wait, is_deferral=True)
+        case Bounce(reason):
+            return Outcome(row, DeliveryState.BOUNCED, reason, reply)
+        case GiveUp(reason):
+            return Outcome(row, DeliveryState.FAILED, reason, reply)
+
+
+def after_cut(row: Claimed, reason: str) -> Outcome:
+    """The server may have the mail (RFC 1047).
+
+    A lesson is sent again once, with the same Message-ID; after that, and for a campaign at once, it is
+    left uncertain, for evidence or a person to decide.
+    """
+    if row.lane == Lane.CAMPAIGN or row.cuts >= MOST_CUTS:
+        return Outcome(row, DeliveryState.UNCERTAIN, reason)
+    return Outcome(row, DeliveryState.PLANNED, reason, wait=UNREACHABLE_WAIT, is_cut=True)
+
+
+def after_break(row: Claimed, reason: str, now: datetime) -> Outcome:
+    """The conversation broke over this mail before its final dot: a deferral, since it may be to blame.
+
+    It counts as a 4yz would, and is written down as what it was: no server has answered anything.
+    """
+    return replace(after_reply(row, SmtpReply(451, reason), now), reason=reason, reply=None)
+
+
+def after_crash(row: Claimed) -> Outcome:
+    """A worker was lost while it made or sent this mail."""
+    if row.crashes + 1 >= MOST_CRASHES:
+        return Outcome(row, DeliveryState.QUARANTINED, f"took a worker down {MOST_CRASHES} times")
+    return Outcome(row, DeliveryState.PLANNED, "worker lost", is_crash=True, wait=UNREACHABLE_WAIT)
+
+
+def unreachable(row: Claimed, reason: str) -> Outcome:
+    """The server could not be asked: the row waits a little, and nothing is counted against it."""
+    return Outcome(row, DeliveryState.PLANNED, reason, wait=UNREACHABLE_WAIT, was_tried=False)

@@ -1,0 +1,78 @@
+"""Whether a mail that is due may leave, asked at the moment of sending. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mailer.clock import local_date
+from mailer.models import (
+    DeliveryKind,
+    DeliveryState,
+    EnrollmentState,
+    SubscriptionState,
+    SuppressionReason,
+)
+from mailer.schedule.timing import leaves_at
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about somebody's consent at the moment of sending."""
+
+    kind: DeliveryKind
+    subscription: str | None
+    suppression: str | None
+    has_left_course: bool = False
+    has_sender: bool = True
+
+
+def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
+    """Why this mail must not leave, as the state it ends in and the reason; None when it may. Pure."""
+    if not facts.has_sender:
+        return DeliveryState.QUARANTINED, "the list has no sender"
+    is_confirmation = facts.kind == DeliveryKind.CONFIRM
+    # Whoever left everything and signs up again is asked again; nobody else who is suppressed is.
+    if facts.suppression and not (is_confirmation and facts.suppression == SuppressionReason.EVERYTHING):
+        return DeliveryState.SUPPRESSED, facts.suppression
+    if is_confirmation and facts.subscription == SubscriptionState.ACTIVE:
+        return DeliveryState.SKIPPED, "confirmed already"
+    if not is_confirmation and facts.subscription == SubscriptionState.PENDING:
+        return DeliveryState.SUPPRESSED, "not confirmed"
+    if facts.subscription in (None, SubscriptionState.ENDED):
+        return DeliveryState.SUPPRESSED, "unsubscribed"
+    # Planned under a consent that was withdrawn; the one that was given since begins a new round.
+    if facts.has_left_course:
+        return DeliveryState.SKIPPED, "left the course"
+    return None
+
+
+def its_hour(row: Any, now: datetime) -> datetime | None:
+    """When a lesson that was left over from an earlier day may leave; None when it may now.
+
+    After an outage it leaves at its own hour today, as `decide` has it for those not planned yet, and
+    not in the middle of its reader's night.
+    """
+    if row.kind != DeliveryKind.STEP or row.send_time is None:
+        return None
+    zone = row.zone or row.course_zone
+    today = local_date(now, zone)
+    if local_date(row.due_at, zone) >= today:
+        return None
+    leaves = leaves_at(today, row.send_time, zone)
+    return leaves if now < leaves else None
+
+
+def facts_of(row: Any) -> Facts:
+    """The facts of a row that `claim` has read."""
+    has_left = row.enrollment_state == EnrollmentState.STOPPED or (
+        row.enrollment_round is not None and int(row.dedup_key.rpartition(":")[2]) != row.enrollment_round
+    )
+    return Facts(
+        DeliveryKind(row.kind),
+        row.subscription_state,
+        row.suppression_reason,
+        has_left_course=has_left,
+        has_sender=row.sender_email is not None,
+    )

@@ -1,0 +1,154 @@
+"""Publishing a course: the new version of it is put in place, once, and kept as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from mailer.audience.lists import add_list
+from mailer.content.course_folder import CourseSource, StepSource
+from mailer.launch.check import CompiledCourse
+from mailer.launch.effect import (
+    Change,
+    ChangeKind,
+    Plan,
+    header_of,
+    other_course_on,
+    plan_publication,
+    source_digest,
+)
+from mailer.launch.messages import lock_publishing, put_message
+from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, MailingList, Media, Sender, Step
+
+__all__ = ["Change", "ChangeKind", "Plan", "plan_publication", "publish", "source_digest"]
+
+
+def publish(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
+    """Put a compiled course in place: sender, list, pictures, messages, steps, and a version of it all.
+
+    Steps that are gone are retired, never deleted: what was sent keeps its name. Everybody in the
+    course is looked at again by the next tick, so that new days and hours count at once. Publishing
+    the same folder again changes nothing, also at the same time. Raises Refused.
+    """
+    lock_publishing(session)
+    source = compiled.source
+    _lock_readers(session, source.slug)
+    plan = plan_publication(session, compiled, now)
+    if not plan.changes:
+        return plan
+    course = _put_course(session, source)
+    for file in compiled.media:
+        session.execute(
+            insert(Media)
+            .values(name=file.name, content_type=file.content_type, content=file.content)
+            .on_conflict_do_nothing(index_elements=["name"])
+        )
+    for step, message in compiled.steps:
+        message_id = put_message(session, f"course/{source.slug}/{step.key}", message)
+        _put_step(session, course.id, step, message_id)
+    _retire(session, course.id, [step.key for step in source.steps], now)
+    course.version = plan.version
+    _put_version(session, course, source, now)
+    _go_on(session, course.id, plan.passed, now)
+    session.flush()
+    return plan
+
+
+def _lock_readers(session: Session, slug: str) -> None:
+    """Keep everybody's place as the plan finds it: the tick steps over locked rows."""
+    session.execute(
+        select(Enrollment.id)
+        .join(Course, Course.id == Enrollment.course_id)
+        .where(Course.slug == slug, Enrollment.state == EnrollmentState.ACTIVE)
+        .order_by(Enrollment.id)
+        .with_for_update(of=Enrollment, key_share=True)
+    ).all()
+
+
+def _put_course(session: Session, source: CourseSource) -> Course:
+    sender = session.execute(select(Sender).where(Sender.slug == source.slug)).scalar_one_or_none()
+    if sender is None:
+        sender = Sender(slug=source.slug)
+        session.add(sender)
+    sender.name, sender.email = source.sender.name, source.sender.email
+    sender.reply_to, sender.postal_address = source.sender.reply_to, source.sender.postal_address
+    session.flush()
+    list_ = _put_list(session, source, sender)
+    course = session.execute(select(Course).where(Course.slug == source.slug)).scalar_one_or_none()
+    if course is None:
+        course = Course(slug=source.slug, version=0)
+        session.add(course)
+    for name in ("title", "subtitle", "language", "zone", "days", "consent"):
+        setattr(course, name, getattr(source, name))
+    course.list_id, course.sender_id = list_.id, sender.id
+    session.flush()
+    return course
+
+
+def _put_list(session: Session, source: CourseSource, sender: Sender) -> MailingList:
+    """The course's list. One that it shares keeps the sender it has: confirmations come from there."""
+    list_ = add_list(session, source.list_slug, source.list_title, source.opt_in)
+    if list_.sender_id is None or not other_course_on(session, source.list_slug, source.slug):
+        list_.sender_id = sender.id
+    return list_
+
+
+def _put_step(session: Session, course_id: int, step: StepSource, message_id: int) -> None:
+    values = {
+        "kind": step.kind,
+        "day": step.day,
+        "send_time": step.send_time,
+        "week": step.week,
+        "subject": step.subject,
+        "source_digest": source_digest(step),
+        "message_id": message_id,
+        "retired_at": None,
+    }
+    session.execute(
+        insert(Step)
+        .values(course_id=course_id, key=step.key, **values)
+        .on_conflict_do_update(index_elements=["course_id", "key"], set_=values)
+    )
+
+
+def _retire(session: Session, course_id: int, keys: Sequence[str], now: datetime) -> None:
+    session.execute(
+        update(Step)
+        .where(Step.course_id == course_id, Step.key.not_in(keys), Step.retired_at.is_(None))
+        .values(retired_at=now)
+    )
+
+
+def _put_version(session: Session, course: Course, source: CourseSource, now: datetime) -> None:
+    """Write down what is in place now; this row is never changed."""
+    session.flush()
+    steps = session.execute(
+        select(Step.key, Step.kind, Step.day, Step.send_time, Step.week, Step.subject, Step.message_id)
+        .where(Step.course_id == course.id, Step.retired_at.is_(None))
+        .order_by(Step.day)
+    )
+    listed = [{**row._mapping, "send_time": f"{row.send_time:%H:%M}"} for row in steps]
+    manifest = {"header": header_of(source), "steps": listed}
+    version = CourseVersion(course_id=course.id, number=course.version, published_at=now, manifest=manifest)
+    session.add(version)
+
+
+def _go_on(session: Session, course_id: int, passed: Mapping[int, int], now: datetime) -> None:
+    """Have the next tick look at everybody, past the steps that come too late for them."""
+    if passed:
+        table = Enrollment.__table__
+        session.connection().execute(
+            update(table)  # type: ignore[arg-type]
+            .where(table.c.id == bindparam("enrollment"))
+            .values(last_day=bindparam("day")),
+            [{"enrollment": enrollment, "day": day} for enrollment, day in passed.items()],
+        )
+    session.execute(
+        update(Enrollment)
+        .where(Enrollment.course_id == course_id, Enrollment.state == EnrollmentState.ACTIVE)
+        .values(next_due_at=now)
+    )

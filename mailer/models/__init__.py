@@ -1,0 +1,63 @@
+"""Tables and constraints; no queries and no rules."""
+
+from __future__ import annotations
+
+from mailer.models.audience import (
+    Consent,
+    ConsentKind,
+    CustomField,
+    FieldType,
+    MailingList,
+    OptIn,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    SuppressionReason,
+)
+from mailer.models.base import Base
+from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
+from mailer.models.instance import Instance
+from mailer.models.sending import (
+    Attempt,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Enrollment,
+    EnrollmentState,
+    Event,
+    EventKind,
+    Lane,
+)
+
+__all__ = [
+    "Attempt",
+    "Base",
+    "Consent",
+    "ConsentKind",
+    "Course",
+    "CourseVersion",
+    "CustomField",
+    "Delivery",
+    "DeliveryKind",
+    "DeliveryState",
+    "Enrollment",
+    "EnrollmentState",
+    "Event",
+    "EventKind",
+    "FieldType",
+    "Instance",
+    "Lane",
+    "MailingList",
+    "Media",
+    "Message",
+    "OptIn",
+    "Sender",
+    "Step",
+    "StepKind",
+    "Subscriber",
+    "Subscription",
+    "SubscriptionState",
+    "Suppression",
+    "SuppressionReason",
+]

@@ -1,0 +1,146 @@
+"""Who: subscribers, the lists they agreed to be on, and addresses that must not be mailed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mailer.models.base import Base, Key, one_of
+
+
+class OptIn(StrEnum):
+    """Single: on the list at once. Double: on the list after a click in a confirmation mail."""
+
+    SINGLE = "single"
+    DOUBLE = "double"
+
+
+class SubscriptionState(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class ConsentKind(StrEnum):
+    """What happened to a consent; each is a row of evidence that is never changed."""
+
+    ASKED = "asked"
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
+
+
+class FieldType(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    YES_NO = "yes-no"
+
+
+class SuppressionReason(StrEnum):
+    HARD_BOUNCE = "hard-bounce"
+    COMPLAINT = "complaint"
+    EVERYTHING = "unsubscribed-from-everything"
+    MANUAL = "manual"
+
+
+class Subscriber(Base):
+    """A person. `email_key` is the normalised address that makes them one; `zone` is an IANA name."""
+
+    __tablename__ = "subscribers"
+
+    id: Mapped[Key]
+    email: Mapped[str]
+    email_key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(server_default="")
+    language: Mapped[str | None]
+    zone: Mapped[str | None]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    fields: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index(None, "tags", postgresql_using="gin"),)
+
+
+class CustomField(Base):
+    """A field that subscribers may have besides the built-in ones, with the type its values must have."""
+
+    __tablename__ = "custom_fields"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+
+    __table_args__ = (one_of("type", FieldType),)
+
+
+class MailingList(Base):
+    """What people sign up to. A course belongs to one."""
+
+    __tablename__ = "lists"
+
+    id: Mapped[Key]
+    slug: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    opt_in: Mapped[str] = mapped_column(server_default=OptIn.DOUBLE)
+    sender_id: Mapped[int | None] = mapped_column(ForeignKey("senders.id"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (one_of("opt_in", OptIn),)
+
+
+class Subscription(Base):
+    """One person's consent to one list, as it stands now."""
+
+    __tablename__ = "subscriptions"
+
+    id: Mapped[Key]
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey("subscribers.id", ondelete="CASCADE"))
+    list_id: Mapped[int] = mapped_column(ForeignKey("lists.id"))
+    state: Mapped[str]
+    changed_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "list_id"),
+        Index(None, "list_id", "state"),
+        one_of("state", SubscriptionState),
+    )
+
+
+class Consent(Base):
+    """Evidence: what was asked, agreed to or withdrawn, when, in which words, and by which way."""
+
+    __tablename__ = "consents"
+
+    id: Mapped[Key]
+    subscription_id: Mapped[int] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    wording: Mapped[str] = mapped_column(server_default="")
+    source: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (one_of("kind", ConsentKind),)
+
+
+class Suppression(Base):
+    """An address that must not be mailed.
+
+    Found by a hash of the address, so that the row can outlive the person's erasure; otherwise the
+    next import would bring the address back.
+    """
+
+    __tablename__ = "suppressions"
+
+    id: Mapped[Key]
+    email_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    email: Mapped[str | None]
+    reason: Mapped[str]
+    detail: Mapped[str] = mapped_column(server_default=text("''"))
+    at: Mapped[datetime]
+
+    __table_args__ = (one_of("reason", SuppressionReason),)

@@ -1,0 +1,113 @@
+"""What: senders, published messages, courses and their steps."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mailer.models.base import Base, Key, one_of
+
+
+class StepKind(StrEnum):
+    LESSON = "lesson"
+    PROTOCOL = "protocol"
+    CHECK_IN = "check-in"
+
+
+class Sender(Base):
+    """Who mails come from."""
+
+    __tablename__ = "senders"
+
+    id: Mapped[Key]
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    reply_to: Mapped[str] = mapped_column(server_default="")
+    postal_address: Mapped[str]
+
+
+class Message(Base):
+    """One published version of one mail in one language: four Jinja2 templates. Never changed.
+
+    `source` says what it is a version of: `system/confirm`, or `course/<slug>/<step key>`.
+    """
+
+    __tablename__ = "messages"
+
+    id: Mapped[Key]
+    source: Mapped[str]
+    language: Mapped[str]
+    digest: Mapped[str]
+    subject: Mapped[str]
+    html: Mapped[str]
+    text: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index(None, "source", "language"),)
+
+
+class Media(Base):
+    """A published picture, served under /media/<name>; the name is a hash of its bytes."""
+
+    __tablename__ = "media"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    content_type: Mapped[str]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Course(Base):
+    """A drip sequence of steps. `zone` is for subscribers who have none of their own."""
+
+    __tablename__ = "courses"
+
+    id: Mapped[Key]
+    slug: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    subtitle: Mapped[str] = mapped_column(server_default="")
+    language: Mapped[str]
+    zone: Mapped[str]
+    days: Mapped[int] = mapped_column(SmallInteger)
+    consent: Mapped[str] = mapped_column(server_default="")
+    list_id: Mapped[int] = mapped_column(ForeignKey("lists.id"))
+    sender_id: Mapped[int] = mapped_column(ForeignKey("senders.id"))
+    version: Mapped[int] = mapped_column(server_default="0")
+
+
+class CourseVersion(Base):
+    """What one publication put in place: the course's settings, and every step with its message."""
+
+    __tablename__ = "course_versions"
+
+    id: Mapped[Key]
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses.id"))
+    number: Mapped[int]
+    published_at: Mapped[datetime]
+    manifest: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("course_id", "number"),)
+
+
+class Step(Base):
+    """One mail of a course and when it leaves. The key stays when the course is edited."""
+
+    __tablename__ = "steps"
+
+    id: Mapped[Key]
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses.id"))
+    key: Mapped[str]
+    kind: Mapped[str]
+    day: Mapped[int] = mapped_column(SmallInteger)
+    send_time: Mapped[time]
+    week: Mapped[int | None] = mapped_column(SmallInteger)
+    subject: Mapped[str]
+    source_digest: Mapped[str]
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
+    retired_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("course_id", "key"), one_of("kind", StepKind))

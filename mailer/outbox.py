@@ -1,0 +1,66 @@
+"""The only writer of new delivery rows: one row for one mail to one person, ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from mailer.db import ask_to_wake
+from mailer.models import Delivery, DeliveryKind, Lane
+
+LANE_OF = {
+    DeliveryKind.CONFIRM: Lane.TRANSACTIONAL,
+    DeliveryKind.WELCOME: Lane.COURSE,
+    DeliveryKind.STEP: Lane.COURSE,
+}
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """A mail that is due. `dedup_key` (see `dedup_key`) says which mail it is, whoever plans it."""
+
+    dedup_key: str
+    kind: DeliveryKind
+    subscriber_id: int
+    message_id: int
+    list_id: int
+    due_at: datetime
+    course_id: int | None = None
+    step_id: int | None = None
+    enrollment_id: int | None = None
+    lane: Lane | None = None
+    """The kind's own lane, unless said otherwise."""
+
+
+def dedup_key(kind: DeliveryKind, source: str | int, step: str, subscriber_id: int, round_: int = 1) -> str:
+    """What makes a mail the same mail: kind, source, step key, subscriber and round.
+
+    A week that is repeated is a new round; planning it twice is not.
+    """
+    return f"{kind}:{source}:{step}:{subscriber_id}:{round_}"
+
+
+def lane_of(row: NewDelivery) -> Lane:
+    """The queue that this mail waits in."""
+    return row.lane or LANE_OF[row.kind]
+
+
+def write(session: Session, rows: Sequence[NewDelivery], now: datetime) -> dict[str, int]:
+    """Add the rows whose dedup key is new; returns delivery ids by dedup key, of those added only."""
+    if not rows:
+        return {}
+    values = [{**asdict(row), "lane": lane_of(row), "next_attempt_at": max(row.due_at, now)} for row in rows]
+    added = session.execute(
+        insert(Delivery)
+        .on_conflict_do_nothing(index_elements=["dedup_key"])
+        .returning(Delivery.dedup_key, Delivery.id),
+        values,
+    ).all()
+    keys: dict[str, int] = {row.dedup_key: row.id for row in added}
+    for lane in {lane_of(row) for row in rows if row.dedup_key in keys}:
+        ask_to_wake(session, lane)
+    return keys

@@ -1,0 +1,117 @@
+"""The Celery client: names of queues and tasks, waking the workers, and how deep the queues are."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import Any
+
+import redis
+from celery import Celery
+from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError as BrokerDown
+
+from mailer.models import Lane
+
+log = logging.getLogger(__name__)
+
+CONTROL = "control"
+QUEUES = (CONTROL, *Lane)
+
+
+class TaskName(StrEnum):
+    TICK = "steadypost.tick"
+    DISPATCH = "steadypost.dispatch"
+    DELIVER_BATCH = "steadypost.deliver_batch"
+
+
+def make_celery(redis_url: str) -> Celery:
+    """A Celery application on this broker, with the settings that every part shares.
+
+    Nothing that matters lives in the broker: rows say what is to be done, so it may be emptied.
+    """
+    celery = Celery("steadypost", broker=celery_url(redis_url), set_as_current=False)
+    celery.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        # Each queue with an exchange of its own: Celery's default key would lead every task to all of them.
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        task_default_queue=CONTROL,
+        task_create_missing_queues=False,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # The default of 4 would leave chunks waiting behind a slow one while another worker idles.
+        worker_prefetch_multiplier=1,
+        worker_soft_shutdown_timeout=10,
+        # A task whose broker goes away finishes its mails; if it is delivered again, their rows are taken.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # Longer than any task; a task delivered twice finds its rows taken.
+        broker_transport_options={
+            "visibility_timeout": 600,
+            # A worker that serves two lanes takes from the first as long as there is something in it.
+            "queue_order_strategy": "priority",
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
+            "socket_keepalive": True,
+        },
+        enable_utc=True,
+        timezone="UTC",
+    )
+    return celery
+
+
+def celery_url(redis_url: str) -> str:
+    """The broker's address as Celery writes it: a socket is redis+socket://, not unix://."""
+    return redis_url.replace("unix://", "redis+socket://", 1)
+
+
+def client_url(redis_url: str) -> str:
+    """The same address as redis-py writes it."""
+    return redis_url.replace("redis+socket://", "unix://", 1)
+
+
+class Broker:
+    """Sends tasks by name, and never lets a broker that is away become somebody else's error."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._celery = make_celery(redis_url)
+        # Whoever asks for a task goes on at once when the broker is away; a worker waits for it instead.
+        self._celery.conf.broker_transport_options |= {"max_retries": 0, "interval_start": 0}
+        self._redis = redis.Redis.from_url(client_url(redis_url), socket_connect_timeout=2, socket_timeout=5)
+
+    def send(
+        self, task: TaskName, *arguments: Any, queue: str = CONTROL, expires: float | None = None
+    ) -> bool:
+        """Ask for a task; False when the broker is away (what was due is offered again by a later tick)."""
+        try:
+            self._celery.send_task(task, args=arguments, queue=queue, expires=expires, retry=False)
+        except (BrokerDown, redis.RedisError, OSError) as error:
+            log.warning("Redis does not answer (%s); mail waits in the database until it does", error)
+            return False
+        return True
+
+    def wake(self, lanes: frozenset[str]) -> None:
+        """Have each lane's due rows dispatched now; for `session_scope(wake=…)`."""
+        for lane in sorted(lanes):
+            self.send(TaskName.DISPATCH, lane, expires=60)
+
+    def depths(self) -> dict[str, int]:
+        """How many tasks wait in each queue; empty when the broker is away."""
+        try:
+            return {name: int(self._redis.llen(name)) for name in QUEUES}
+        except (redis.RedisError, OSError):
+            return {}
+
+    def ping(self) -> bool:
+        """Whether the broker answers."""
+        try:
+            return bool(self._redis.ping())
+        except (redis.RedisError, OSError):
+            return False
+
+    def empty(self) -> None:
+        """Forget every task; nothing is lost by it, since rows say what is to be done."""
+        self._redis.flushdb()

@@ -1,0 +1,105 @@
+"""Lists, courses and people at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mailer.models import (
+    Course,
+    Enrollment,
+    EnrollmentState,
+    MailingList,
+    Step,
+    Subscription,
+    SubscriptionState,
+)
+
+
+@dataclass(frozen=True)
+class ListRow:
+    slug: str
+    title: str
+    opt_in: str
+    active: int
+    pending: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class CourseRow:
+    slug: str
+    title: str
+    list: str
+    version: int
+    steps: int
+    waiting: int
+    active: int
+    finished: int
+    stopped: int
+
+
+@dataclass(frozen=True)
+class StepRow:
+    key: str
+    kind: str
+    day: int
+    send_time: time
+    subject: str
+
+
+def lists_overview(session: Session) -> list[ListRow]:
+    """Every list and how many people are in which state of it."""
+    states = [func.count().filter(Subscription.state == state) for state in SubscriptionState]
+    pending, active, ended = states
+    rows = session.execute(
+        select(MailingList.slug, MailingList.title, MailingList.opt_in, active, pending, ended)
+        .outerjoin(Subscription, Subscription.list_id == MailingList.id)
+        .group_by(MailingList.id)
+        .order_by(MailingList.slug)
+    )
+    return [ListRow(*row) for row in rows]
+
+
+def courses_overview(session: Session) -> list[CourseRow]:
+    """Every published course and how many people are in which state of it."""
+    steps = (
+        select(func.count())
+        .where(Step.course_id == Course.id, Step.retired_at.is_(None))
+        .correlate(Course)
+        .scalar_subquery()
+    )
+    waiting, active, finished, stopped = (
+        func.count(Enrollment.id).filter(Enrollment.state == state) for state in EnrollmentState
+    )
+    rows = session.execute(
+        select(
+            Course.slug,
+            Course.title,
+            MailingList.slug,
+            Course.version,
+            steps,
+            waiting,
+            active,
+            finished,
+            stopped,
+        )
+        .join(MailingList, MailingList.id == Course.list_id)
+        .outerjoin(Enrollment, Enrollment.course_id == Course.id)
+        .group_by(Course.id, MailingList.slug)
+        .order_by(Course.slug)
+    )
+    return [CourseRow(*row) for row in rows]
+
+
+def course_steps(session: Session, course: Course) -> list[StepRow]:
+    """The course's steps as they are published now, in the order of their days."""
+    rows = session.execute(
+        select(Step.key, Step.kind, Step.day, Step.send_time, Step.subject)
+        .where(Step.course_id == course.id, Step.retired_at.is_(None))
+        .order_by(Step.day)
+    )
+    return [StepRow(*row) for row in rows]

@@ -1,0 +1,193 @@
+"""The balanced statement: every delivery of a course accounted for, and nobody forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from mailer.clock import instant_of, local_date
+from mailer.delivery.states import ENDS
+from mailer.models import (
+    Attempt,
+    Course,
+    CourseVersion,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Enrollment,
+    EnrollmentState,
+    Step,
+    Subscriber,
+)
+from mailer.schedule.plan import OPEN
+
+
+@dataclass(frozen=True)
+class Statement:
+    """How many delivery rows are in each state, and what does not add up.
+
+    `missing` counts the mails that an active or finished reader should have had by now and that have
+    no row; `duplicates` the mails that were accepted more than once for one person and round.
+    """
+
+    states: dict[DeliveryState, int]
+    reasons: dict[str, int]
+    missing: int
+    duplicates: int
+
+    @property
+    def audience(self) -> int:
+        """Every mail that was planned."""
+        return sum(self.states.values())
+
+    @property
+    def open(self) -> int:
+        """Mails that have not reached an end."""
+        return sum(count for state, count in self.states.items() if state not in ENDS)
+
+    @property
+    def is_balanced(self) -> bool:
+        """The audience equals the sum of the ends, and nothing is missing or doubled."""
+        return self.open == 0 and self.missing == 0 and self.duplicates == 0
+
+    def with_mailbox(self, *, arrived: int, different: int) -> Statement:
+        """The same statement held against a mailbox that got everything: `different` Message-IDs."""
+        lost = max(0, self.states[DeliveryState.ACCEPTED] - different)
+        return replace(self, missing=self.missing + lost, duplicates=self.duplicates + arrived - different)
+
+
+def course_statement(session: Session, course: Course, now: datetime) -> Statement:
+    """The statement of one course at `now`, the confirmation mails of its list included."""
+    is_confirmation = and_(Delivery.course_id.is_(None), Delivery.list_id == course.list_id)
+    rows = session.execute(
+        select(Delivery.state, Delivery.reason, func.count())
+        .where(or_(Delivery.course_id == course.id, is_confirmation))
+        .group_by(Delivery.state, Delivery.reason)
+    )
+    states = dict.fromkeys(DeliveryState, 0)
+    reasons: dict[str, int] = {}
+    for state, reason, count in rows:
+        states[DeliveryState(state)] += count
+        if reason:
+            reasons[f"{state}: {reason}"] = count
+    missing = sum(1 for _ in _missing(session, course, now))
+    return Statement(states, reasons, missing, _duplicates(session, course))
+
+
+def _missing(session: Session, course: Course, now: datetime) -> Iterator[tuple[int, str]]:
+    """(enrollment, step key) of every mail that somebody should have had, and that has no row.
+
+    This is worked out from the steps, the enrollments and the versions of the course, not from what
+    the tick did. A step that was put where it is when somebody was past that day is not missed.
+    """
+    placed_at = _placed_at(session, course)
+    for row in session.execute(_without_row(course, now)):
+        zone = row.zone or course.zone
+        placed = placed_at[row.key]
+        if row.day <= row.last_day:
+            is_missed = row.before_it_at >= placed
+        elif row.state == EnrollmentState.FINISHED:
+            is_missed = row.ended_at > placed
+        elif row.last_state in OPEN:
+            is_missed = False  # it waits for the mail before it, which is counted as open
+        else:
+            on = row.anchor_date + timedelta(days=row.day - row.anchor_day)
+            is_missed = instant_of(max(on, local_date(placed, zone)), row.send_time, zone) <= now
+        if is_missed:
+            yield row.id, row.key
+
+
+def _without_row(course: Course, now: datetime) -> Any:
+    """Steps up to now without a delivery. `before_it_at`: when the last mail before the step was due."""
+    earlier, earlier_step, last = aliased(Delivery), aliased(Step), aliased(Delivery)
+    before_it_at = (
+        select(func.max(earlier.due_at))
+        .outerjoin(earlier_step, earlier_step.id == earlier.step_id)
+        .where(
+            earlier.enrollment_id == Enrollment.id,
+            earlier.subscriber_id == Enrollment.subscriber_id,
+            _is_this_round(earlier),
+            or_(earlier.kind == DeliveryKind.WELCOME, earlier_step.day < Step.day),
+        )
+        .correlate(Enrollment, Step)
+        .scalar_subquery()
+    )
+    # Nowhere on earth is it later than fourteen hours after UTC; the zones themselves come afterwards.
+    latest = (now + timedelta(days=1)).date()
+    is_due = Enrollment.anchor_date + (Step.day - Enrollment.anchor_day) <= latest
+    return (
+        select(
+            *(Enrollment.id, Enrollment.state, Enrollment.anchor_date, Enrollment.anchor_day),
+            *(Enrollment.last_day, Enrollment.ended_at, Subscriber.zone),
+            *(Step.key, Step.day, Step.send_time, last.state.label("last_state")),
+            func.coalesce(before_it_at, Enrollment.created_at).label("before_it_at"),
+        )
+        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
+        .join(Step, and_(Step.course_id == Enrollment.course_id, Step.retired_at.is_(None)))
+        .outerjoin(last, last.id == Enrollment.last_delivery_id)
+        .outerjoin(
+            Delivery,
+            and_(
+                Delivery.enrollment_id == Enrollment.id,
+                Delivery.step_id == Step.id,
+                _is_this_round(Delivery),
+            ),
+        )
+        .where(
+            Enrollment.course_id == course.id,
+            Delivery.id.is_(None),
+            or_(
+                Enrollment.state == EnrollmentState.FINISHED,
+                and_(
+                    Enrollment.state == EnrollmentState.ACTIVE,
+                    or_(Step.day <= Enrollment.last_day, is_due),
+                ),
+            ),
+        )
+    )
+
+
+def _is_this_round(delivery: type[Delivery]) -> ColumnElement[bool]:
+    """Whether a delivery belongs to the round its enrollment is in: the dedup key's last word."""
+    return cast(func.split_part(delivery.dedup_key, ":", 5), Integer) == Enrollment.round
+
+
+def _placed_at(session: Session, course: Course) -> dict[str, datetime]:
+    """Since when each step is on its day: the first of its newest versions without a break."""
+    versions = session.execute(
+        select(CourseVersion.published_at, CourseVersion.manifest)
+        .where(CourseVersion.course_id == course.id)
+        .order_by(CourseVersion.number)
+    )
+    placed_at: dict[str, datetime] = {}
+    days: dict[str, int] = {}
+    for published_at, manifest in versions:
+        now_on = {step["key"]: step["day"] for step in manifest["steps"]}
+        for key, day in now_on.items():
+            if days.get(key) != day:
+                placed_at[key] = published_at
+        days = now_on
+    return placed_at
+
+
+def _duplicates(session: Session, course: Course) -> int:
+    """Mails that a server took beyond the first for one person, step and round."""
+    again = (
+        select((func.count() - 1).label("extra"))
+        .select_from(Delivery)
+        .join(Attempt, Attempt.delivery_id == Delivery.id)
+        .where(
+            Delivery.course_id == course.id,
+            Delivery.kind == DeliveryKind.STEP,
+            Attempt.outcome == DeliveryState.ACCEPTED,
+        )
+        .group_by(Delivery.subscriber_id, Delivery.step_id, func.split_part(Delivery.dedup_key, ":", 5))
+        .subquery()
+    )
+    total = session.execute(select(func.coalesce(func.sum(again.c.extra), 0))).scalar_one()
+    return int(total)

@@ -1,0 +1,147 @@
+"""Why somebody got a mail, or did not: everything that was decided about them, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.audience.subscribers import get_subscriber
+from mailer.audience.suppression import find_suppression
+from mailer.clock import zone
+from mailer.delivery.states import ENDS
+from mailer.models import (
+    Attempt,
+    Consent,
+    Course,
+    Delivery,
+    DeliveryState,
+    Enrollment,
+    Event,
+    MailingList,
+    Step,
+    Subscriber,
+    Subscription,
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One moment of somebody's story. `mail` is the step's key, or the kind of a mail without a step."""
+
+    at: datetime
+    mail: str
+    what: str
+
+    def local(self, zone_name: str) -> str:
+        """The moment by a clock in `zone_name`."""
+        return self.at.astimezone(zone(zone_name)).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was decided about one person; `zone` is theirs, for showing the moments."""
+
+    email: str
+    zone: str
+    decisions: tuple[Decision, ...]
+
+
+def why(session: Session, email: str, mail: str | None = None) -> Story:
+    """Everything that was decided about this person, or about one of their mails, oldest first.
+
+    Raises NotFound or BadAddress.
+    """
+    who = get_subscriber(session, email)
+    decisions = []
+    if mail is None:
+        decisions += [*_consents(session, who), *_courses(session, who)]
+    decisions += _mails(session, who, mail)
+    if mail is None:
+        decisions += [*_events(session, who), *_suppression(session, who)]
+    # What happened at one moment stays in the order of causes above.
+    in_order = sorted(decisions, key=lambda decision: decision.at)
+    return Story(who.email, who.zone or "Etc/UTC", tuple(in_order))
+
+
+def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Decision]:
+    rows = session.execute(
+        select(Delivery, Step.key)
+        .outerjoin(Step, Step.id == Delivery.step_id)
+        .where(Delivery.subscriber_id == who.id)
+        .order_by(Delivery.id)
+    ).all()
+    chosen = {delivery.id: (delivery, key or delivery.kind) for delivery, key in rows}
+    chosen = {number: found for number, found in chosen.items() if mail in (None, found[1])}
+    for delivery, name in chosen.values():
+        yield Decision(delivery.due_at, name, "was due")
+    attempts = session.execute(
+        select(Attempt).where(Attempt.delivery_id.in_(chosen)).order_by(Attempt.id)
+    ).scalars()
+    for attempt in attempts:
+        yield Decision(attempt.at, chosen[attempt.delivery_id][1], _attempt(attempt))
+    for delivery, name in chosen.values():
+        yield from _place_now(delivery, name)
+
+
+def _place_now(delivery: Delivery, name: str) -> Iterator[Decision]:
+    """What a row says of itself beyond its attempts: ended without one, or still waiting."""
+    state, reason = delivery.state, f" ({delivery.reason})" if delivery.reason else ""
+    if delivery.settled_at is not None and state in (DeliveryState.SUPPRESSED, DeliveryState.SKIPPED):
+        yield Decision(delivery.settled_at, name, f"not sent: {state}{reason}")
+    elif state == DeliveryState.PLANNED:
+        yield Decision(delivery.next_attempt_at, name, f"waits for its next try{reason}")
+    elif state not in ENDS:
+        yield Decision(delivery.next_attempt_at, name, f"{state}{reason}")
+
+
+def _attempt(attempt: Attempt) -> str:
+    answer = f"{attempt.code} {attempt.reply}" if attempt.code else attempt.reply
+    words = {DeliveryState.ACCEPTED: "accepted by the server", DeliveryState.PLANNED: "put off"}
+    return f"{words.get(DeliveryState(attempt.outcome), attempt.outcome)}: {answer}"
+
+
+def _consents(session: Session, who: Subscriber) -> Iterator[Decision]:
+    rows: Any = session.execute(
+        select(Consent, MailingList.slug)
+        .join(Subscription, Subscription.id == Consent.subscription_id)
+        .join(MailingList, MailingList.id == Subscription.list_id)
+        .where(Subscription.subscriber_id == who.id)
+    )
+    for consent, slug in rows:
+        yield Decision(consent.at, "-", f"consent to {slug} {consent.kind}, by {consent.source}")
+
+
+def _courses(session: Session, who: Subscriber) -> Iterator[Decision]:
+    rows: Any = session.execute(
+        select(Enrollment, Course.slug)
+        .join(Course, Course.id == Enrollment.course_id)
+        .where(Enrollment.subscriber_id == who.id)
+    )
+    for enrollment, slug in rows:
+        yield Decision(enrollment.created_at, "-", f"enrolled in {slug}")
+        reason = f" ({enrollment.reason})" if enrollment.reason else ""
+        if enrollment.ended_at is not None:
+            yield Decision(enrollment.ended_at, "-", f"{slug} {enrollment.state}{reason}")
+        if enrollment.next_due_at is not None:
+            yield Decision(
+                enrollment.next_due_at, "-", f"next look at {slug}, day {enrollment.last_day} behind"
+            )
+
+
+def _events(session: Session, who: Subscriber) -> Iterator[Decision]:
+    for event in session.execute(select(Event).where(Event.subscriber_id == who.id)).scalars():
+        yield Decision(event.at, "-", f"{event.kind} {event.detail}".strip())
+
+
+def _suppression(session: Session, who: Subscriber) -> list[Decision]:
+    found = find_suppression(session, who.email)
+    return (
+        [Decision(found.at, "-", f"not mailed any more: {found.reason} {found.detail}".strip())]
+        if found
+        else []
+    )

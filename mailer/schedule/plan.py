@@ -1,0 +1,192 @@
+"""The tick: enrollments that are due become delivery rows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from mailer import outbox
+from mailer.clock import local_date
+from mailer.models import (
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Enrollment,
+    EnrollmentState,
+    Subscriber,
+)
+from mailer.schedule.courses import CoursePlan, load_plan
+from mailer.schedule.decide import Finish, Place, Send, Wait, decide
+from mailer.schedule.timing import Anchor
+
+OPEN = (DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.QUARANTINED)
+"""While the last mail is in one of these the next one waits: no lesson is passed over silently."""
+
+UNDECIDED_WAIT = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
+
+# Written into the statement itself: a prepared one could not use the partial index otherwise, because
+# the planner would not know that its parameter is the index's own word.
+IS_ACTIVE: ColumnElement[bool] = Enrollment.state == bindparam(
+    "active", EnrollmentState.ACTIVE.value, literal_execute=True
+)
+
+
+@dataclass
+class _Batch:
+    """What one tick writes: delivery rows, and what changes on the enrollments."""
+
+    deliveries: list[outbox.NewDelivery] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+
+def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
+    """Write a delivery row for every enrollment whose next step is due at `now`.
+
+    Returns how many enrollments were looked at, `limit` at most; ask again until it is 0. Running it
+    twice, also at the same time, plans each mail once: rows are locked, and the dedup key is unique.
+    """
+    due = session.execute(
+        select_places()
+        .where(IS_ACTIVE, Enrollment.next_due_at <= now)
+        .order_by(Enrollment.next_due_at)
+        .limit(limit)
+        .with_for_update(of=Enrollment, key_share=True, skip_locked=True)
+    ).all()
+    plans: dict[int, CoursePlan] = {}
+    batch = _Batch()
+    for row in due:
+        if row.course_id not in plans:
+            plans[row.course_id] = load_plan(session, row.course_id)
+        try:
+            _decide_one(row, plans[row.course_id], now, batch)
+        except Exception:
+            # One row that cannot be decided must not keep everybody else waiting.
+            log.exception("Enrollment %s cannot be decided", row.id)
+            session.execute(
+                update(Enrollment).where(Enrollment.id == row.id).values(next_due_at=now + UNDECIDED_WAIT)
+            )
+    added = outbox.write(session, batch.deliveries, now)
+    _apply(session, batch, added)
+    return len(due)
+
+
+def select_places() -> Select[Any]:
+    """Enrollments with all that `place_of` needs."""
+    columns: tuple[Any, ...] = (
+        Enrollment.id,
+        Enrollment.course_id,
+        Enrollment.subscriber_id,
+        Enrollment.anchor_date,
+        Enrollment.anchor_day,
+        Enrollment.last_day,
+        Enrollment.last_delivery_id,
+        Enrollment.round,
+        Subscriber.zone,
+        Delivery.state.label("last_state"),
+        Delivery.settled_at.label("last_settled_at"),
+    )
+    return (
+        select(*columns)
+        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
+        .outerjoin(Delivery, Delivery.id == Enrollment.last_delivery_id)
+    )
+
+
+def place_of(row: Any, course_zone: str) -> Place:
+    """Where somebody is in their course, from a row of `select_places`."""
+    zone = row.zone or course_zone
+    return Place(
+        zone=zone,
+        anchor=Anchor(row.anchor_date, row.anchor_day),
+        last_day=row.last_day,
+        is_last_open=row.last_state in OPEN,
+        last_left_on=_left_on(row, zone),
+    )
+
+
+def _decide_one(row: Any, plan: CoursePlan, now: datetime, batch: _Batch) -> None:
+    place = place_of(row, plan.zone)
+    decision = decide(place, plan.steps, now)
+    match decision:
+        case Finish():
+            batch.changes.append(_change(row, state=EnrollmentState.FINISHED, ended_at=now))
+        case Wait(until, anchor):
+            batch.changes.append(_change(row, anchor=anchor, next_due_at=until))
+        case Send(step, due_at, anchor):
+            key = outbox.dedup_key(DeliveryKind.STEP, plan.id, step.key, row.subscriber_id, row.round)
+            # First what may fail: a mail must not stay in the batch without its reader's next place.
+            change = _after_send(row, plan, place.zone, decision, key, now)
+            batch.deliveries.append(
+                outbox.NewDelivery(
+                    dedup_key=key,
+                    kind=DeliveryKind.STEP,
+                    subscriber_id=row.subscriber_id,
+                    message_id=step.message_id,
+                    list_id=plan.list_id,
+                    due_at=due_at,
+                    course_id=plan.id,
+                    step_id=step.id,
+                    enrollment_id=row.id,
+                )
+            )
+            batch.changes.append(change)
+
+
+def _left_on(row: Any, zone: str) -> date | None:
+    """On which day in the reader's zone the last mail left; None while it has not, or never will."""
+    if row.last_settled_at is None or row.last_state not in (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN):
+        return None
+    return local_date(row.last_settled_at, zone)
+
+
+def _after_send(row: Any, plan: CoursePlan, zone: str, send: Send, key: str, now: datetime) -> dict[str, Any]:
+    """The enrollment after `send`: at the step's day, due again when the step after it is."""
+    place = Place(zone, send.anchor, send.step.day, last_left_on=local_date(now, zone))
+    following = decide(place, plan.steps, now)
+    change: dict[str, Any] = {"last_day": send.step.day, "dedup_key": key}
+    if isinstance(following, Finish):
+        return _change(row, **change, anchor=send.anchor, state=EnrollmentState.FINISHED, ended_at=now)
+    # Its anchor is already the shifted one when this mail is late, so that all who ask see true dates.
+    until = following.until if isinstance(following, Wait) else now
+    return _change(row, **change, anchor=following.anchor, next_due_at=until)
+
+
+def _change(row: Any, *, anchor: Anchor | None = None, **values: Any) -> dict[str, Any]:
+    anchor = anchor or Anchor(row.anchor_date, row.anchor_day)
+    return {
+        "enrollment": row.id,
+        "state": EnrollmentState.ACTIVE,
+        "ended_at": None,
+        "next_due_at": None,
+        "last_day": row.last_day,
+        "last_delivery_id": row.last_delivery_id,
+        "anchor_date": anchor.on,
+        "anchor_day": anchor.day,
+        **values,
+    }
+
+
+def _apply(session: Session, batch: _Batch, added: dict[str, int]) -> None:
+    """Write the enrollments' changes. A step that had been planned before just moves the place on."""
+    if not batch.changes:
+        return
+    for change in batch.changes:
+        key = change.pop("dedup_key", None)
+        change["last_delivery_id"] = added.get(key, change["last_delivery_id"])
+    columns = (
+        *("state", "ended_at", "next_due_at", "last_day", "last_delivery_id"),
+        *("anchor_date", "anchor_day"),
+    )
+    session.connection().execute(
+        update(Enrollment.__table__)  # type: ignore[arg-type]
+        .where(Enrollment.__table__.c.id == bindparam("enrollment"))
+        .values({name: bindparam(name) for name in columns}),
+        batch.changes,
+    )

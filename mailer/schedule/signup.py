@@ -1,0 +1,125 @@
+"""Signing up: somebody, a list, the words they agreed to, and the confirmation mail where one is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from mailer import outbox
+from mailer.audience.importing import ImportReport, import_people
+from mailer.audience.lists import Evidence, subscribe
+from mailer.audience.subscribers import Person, add_subscriber
+from mailer.errors import Refused
+from mailer.models import (
+    Consent,
+    ConsentKind,
+    Course,
+    DeliveryKind,
+    Lane,
+    MailingList,
+    OptIn,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from mailer.schedule.enroll import start_waiting, system_message
+
+ASKED_AT_ONCE = 5000
+"""How many confirmation mails are written with one statement."""
+
+
+def sign_up(
+    session: Session, person: Person, list_: MailingList, evidence: Evidence, now: datetime
+) -> Subscription:
+    """Add somebody to a list; a pending subscription gets its confirmation mail. Raises what Person does.
+
+    An address that is suppressed is not refused here: whoever fills in a form learns nothing about
+    it, and the mail's delivery row tells support why it did not leave.
+    """
+    subscriber = add_subscriber(session, person)
+    return put_on_list(session, subscriber, list_, evidence, now)
+
+
+def put_on_list(
+    session: Session, subscriber: Subscriber, list_: MailingList, evidence: Evidence, now: datetime
+) -> Subscription:
+    """The same for somebody who is known already."""
+    subscription = subscribe(session, subscriber.id, list_, evidence, now)
+    if subscription.state == SubscriptionState.PENDING:
+        ask_to_confirm(session, subscription, now)
+    elif subscription.state == SubscriptionState.ACTIVE:
+        start_waiting(session, subscriber, list_.id, now)
+    return subscription
+
+
+def ask_to_confirm(session: Session, subscription: Subscription, now: datetime) -> None:
+    """Queue the confirmation mail of a pending subscription: one for each time consent was asked."""
+    list_ = session.get_one(MailingList, subscription.list_id)
+    _ask_all(session, list_, [subscription.id], now)
+
+
+def import_to_list(
+    session: Session,
+    path: Path,
+    list_: MailingList,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    is_confirmed: bool,
+    encoding: str | None = None,
+) -> ImportReport:
+    """Import people from a CSV file and ask those who have to confirm; see `audience.importing`."""
+    if list_.opt_in == OptIn.DOUBLE and not is_confirmed:
+        _refuse_without_sender(list_)
+    report = import_people(session, path, list_, evidence, now, is_confirmed=is_confirmed, encoding=encoding)
+    for start in range(0, len(report.pending), ASKED_AT_ONCE):
+        _ask_all(session, list_, report.pending[start : start + ASKED_AT_ONCE], now)
+    return report
+
+
+def _ask_all(session: Session, list_: MailingList, subscription_ids: Sequence[int], now: datetime) -> None:
+    """Queue the confirmation mails of pending subscriptions to this list; raises Refused."""
+    _refuse_without_sender(list_)
+    course_language = session.execute(
+        select(Course.language).where(Course.list_id == list_.id).order_by(Course.id).limit(1)
+    ).scalar_one_or_none()
+
+    @cache
+    def message_id(language: str | None) -> int:
+        return system_message(session, "confirm", language or course_language or "en")
+
+    is_asked = and_(Consent.subscription_id == Subscription.id, Consent.kind == ConsentKind.ASKED)
+    people = session.execute(
+        select(Subscription.subscriber_id, Subscriber.language, func.count(Consent.id))
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .outerjoin(Consent, is_asked)
+        .where(Subscription.id.in_(subscription_ids))
+        .group_by(Subscription.id, Subscriber.id)
+        .order_by(Subscription.id)
+    )
+    mails = [
+        outbox.NewDelivery(
+            dedup_key=outbox.dedup_key(DeliveryKind.CONFIRM, list_.id, "confirm", subscriber_id, asked),
+            kind=DeliveryKind.CONFIRM,
+            subscriber_id=subscriber_id,
+            message_id=message_id(language),
+            list_id=list_.id,
+            due_at=now,
+            # Many at once, as from an import, must not stand before somebody who signs up just now.
+            lane=Lane.COURSE if len(subscription_ids) > 1 else Lane.TRANSACTIONAL,
+        )
+        for subscriber_id, language, asked in people
+    ]
+    outbox.write(session, mails, now)
+
+
+def _refuse_without_sender(list_: MailingList) -> None:
+    if list_.sender_id is None:
+        raise Refused(
+            f"The list {list_.slug} has no sender yet; publish the course that belongs to it first."
+        )

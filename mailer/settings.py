@@ -1,0 +1,166 @@
+"""All settings, read once at the start from STEADYPOST_* and passed in from there.
+
+Every setting can also be given as a file: STEADYPOST_SECRET_KEY_FILE=/run/secrets/key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from mailer.errors import BadSetting
+
+PREFIX = "STEADYPOST_"
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _with_a_port_that_is_one(url: str | None) -> str | None:
+    """The same URL; raises ValueError when its port is no number."""
+    try:
+        _ = urlsplit(url or "").port
+    except ValueError:
+        # Its own message would repeat a part of the password.
+        encoded = "a # or / in the password is written as %23 or %2F"
+        raise ValueError(f"what follows the host's colon is no port number; {encoded}") from None
+    return url
+
+
+def _comma_separated(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def default_data_dir() -> Path:
+    """Where data lives when nothing is said.
+
+    As root PostgreSQL runs as another user, who could not reach into root's home folder.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/steadypost")
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "steadypost"
+
+
+class Settings(BaseModel):
+    """What a person can set. URLs left out mean: Steadypost runs that part itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str | None = Field(default=None, repr=False)
+    redis_url: str | None = Field(default=None, repr=False)
+    smtp_url: str | None = Field(default=None, repr=False)
+    base_url: str = "http://127.0.0.1:8025"
+    secret_key: Annotated[tuple[str, ...], BeforeValidator(_comma_separated), Field(repr=False)] = ()
+    data_dir: Path = Field(default_factory=default_data_dir)
+    instance_token: str | None = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme.split("+")[0] not in {"postgresql", "postgres"}:
+            raise ValueError("it must begin with postgresql://, the only database Steadypost speaks to")
+        return _with_a_port_that_is_one(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "unix", "redis+socket"}:
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return _with_a_port_that_is_one(value)
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+                raise ValueError(
+                    "write it as smtp://user:password@host:587 or smtps://user:password@host:465"
+                )
+        return _with_a_port_that_is_one(value)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("it must be the public address of this site, such as https://news.example.org")
+        if parts.query or parts.fragment:
+            raise ValueError("it must end with the host or a path, without ? and #")
+        return value.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(key) < 32 for key in value):
+            raise ValueError("each secret key needs at least 32 characters")
+        return value
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with `changes`, checked like any other settings."""
+        return type(self).model_validate({**self.model_dump(), **changes})
+
+    def as_environment(self) -> dict[str, str]:
+        """The same settings as STEADYPOST_* variables, for a child process."""
+        values = self.model_dump(exclude_none=True)
+        values["secret_key"] = ",".join(self.secret_key)
+        values["data_dir"] = self.data_dir.absolute()
+        return {PREFIX + name.upper(): str(value) for name, value in values.items() if value != ""}
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; raises BadSetting with one sentence when one is wrong."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, str] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX) or value == "":
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name.endswith("_file"):
+            name, value = name.removesuffix("_file"), _read_secret(variable, value)
+        if name not in Settings.model_fields:
+            raise BadSetting(f"{variable} is not a setting{_did_you_mean(name)}")
+        values[name] = value
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        # The value itself is not repeated: it may hold a password.
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BadSetting(f"{PREFIX}{str(first['loc'][0]).upper()} is wrong, {reason}") from None
+
+
+def local_secret_key(data_dir: Path) -> str:
+    """The secret key kept in `data_dir`, made on first use: enough for one machine, not for several."""
+    path = data_dir / "secret_key"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise BadSetting(
+            f"{path} cannot be read ({error.strerror}), it belongs to whoever runs `up`"
+        ) from None
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadSetting(f"{variable} names {path}, which cannot be read ({error.strerror})") from None
+
+
+def _did_you_mean(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""

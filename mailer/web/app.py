@@ -1,0 +1,35 @@
+"""The web application: `uvicorn --factory mailer.web.app:create_app`."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from mailer.settings import Settings, load_settings
+from mailer.web import files, health
+from mailer.web.deps import make_parts
+from mailer.web.failures import show_failures
+from mailer.web.subscriber import confirm, mail, manage, unsubscribe
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application with its pages; raises BadSetting when a setting is wrong or missing."""
+    app = FastAPI(
+        openapi_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,
+        # Spans and request logs carry addresses, and an address here is somebody's key.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    app.state.parts = make_parts(settings or load_settings())
+    for pages in (health, files, confirm, mail, unsubscribe, manage):
+        app.include_router(pages.router)
+    show_failures(app)
+    return app

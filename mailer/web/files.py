@@ -1,0 +1,48 @@
+"""Files that browsers may keep for good: the stylesheet and the pictures in mails."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import APIRouter, HTTPException, Response
+
+from mailer.reports.pictures import find_picture
+from mailer.web.deps import READ, PartsDep
+from mailer.web.pages import asset
+
+router = APIRouter()
+
+STATIC_TYPES = {"site.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+FILE_HEADERS = {
+    # The name or the query changes with the content.
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    # An SVG opened by itself is a document: it gets no script and no origin.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+    ),
+}
+
+
+@router.api_route("/static/{name}", methods=READ)
+def static(name: str) -> Response:
+    """A file of our own."""
+    if name not in STATIC_TYPES:
+        raise HTTPException(404)
+    return Response(asset(name), media_type=STATIC_TYPES[name], headers=FILE_HEADERS)
+
+
+@router.api_route("/media/{name}", methods=READ)
+def media(name: str, parts: PartsDep) -> Response:
+    """A published picture; mail programs and their proxies fetch it from wherever they are."""
+    if not NAME.fullmatch(name):
+        raise HTTPException(404)
+    with parts.session() as session:
+        picture = find_picture(session, name)
+    if picture is None:
+        raise HTTPException(404)
+    headers = {**FILE_HEADERS, "Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(picture.content, media_type=picture.content_type, headers=headers)

@@ -1,0 +1,136 @@
+"""The demo as a newcomer runs it: a month in every reader's own hour, balanced, and nothing left behind."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from collections import defaultdict
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from mailer.cli.demo_cast import CAST, HALFWAY
+from mailer.embedded.mailbox.store import MailStore
+from tests.support.servers import short_folder
+from tests.support.stack import run, running
+
+STEPS = 22
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    with short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def performance(data_dir: Path) -> str:
+    """One whole performance; what it printed."""
+    done = run(data_dir, "demo", "--once", "--seconds", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def inboxes(data_dir: Path, performance: str) -> dict[str, list[EmailMessage]]:
+    """What each address received, in order."""
+    store = MailStore(data_dir / "demo" / "mailbox")
+    found: dict[str, list[EmailMessage]] = defaultdict(list)
+    for mail in sorted(store.messages(), key=lambda mail: mail.number):
+        for recipient in mail.recipients:
+            found[recipient].append(store.parsed(mail.number))
+    return found
+
+
+def test_the_statement_balances(performance: str) -> None:
+    assert "missing: 0" in performance
+    assert "duplicates: 0" in performance
+    assert "The statement balances." in performance
+
+
+def test_every_active_reader_gets_confirmation_welcome_and_all_steps(
+    inboxes: dict[str, list[EmailMessage]],
+) -> None:
+    for reader in CAST:
+        if reader.confirms_after is not None and not reader.leaves_halfway:
+            assert len(inboxes[reader.email]) == 2 + STEPS, reader.name
+
+
+def test_nobody_gets_a_mail_twice(inboxes: dict[str, list[EmailMessage]]) -> None:
+    ids = [mail["Message-ID"] for mails in inboxes.values() for mail in mails]
+    assert len(ids) == len(set(ids))
+    for mails in inboxes.values():
+        subjects = [mail["Subject"] for mail in mails]
+        assert len(subjects) == len(set(subjects))
+
+
+def test_every_lesson_comes_at_eight_in_the_readers_own_zone_on_a_day_of_its_own(
+    inboxes: dict[str, list[EmailMessage]],
+) -> None:
+    for reader in CAST:
+        lessons = [mail["Date"].datetime for mail in inboxes[reader.email][2:]]
+        assert {moment.strftime("%H:%M") for moment in lessons} <= {"08:00"}, reader.name
+        assert len({moment.date() for moment in lessons}) == len(lessons)
+
+
+def test_ben_gets_nothing_after_he_left_halfway(inboxes: dict[str, list[EmailMessage]]) -> None:
+    (ben,) = [reader for reader in CAST if reader.leaves_halfway]
+    assert len(inboxes[ben.email]) == HALFWAY
+
+
+def test_cleo_whose_address_bounces_is_not_tried_again(
+    performance: str, inboxes: dict[str, list[EmailMessage]]
+) -> None:
+    (cleo,) = [reader for reader in CAST if reader.confirms_after is None]
+    assert not inboxes[cleo.email]
+    assert re.search(r"bounced +1\b", performance)
+
+
+def test_each_mail_can_be_left_with_one_click_and_has_a_text_part(
+    inboxes: dict[str, list[EmailMessage]],
+) -> None:
+    for mail in inboxes["ada@reader.example"][1:]:
+        assert mail["List-Unsubscribe"].startswith("<http")
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+        assert text is not None
+        assert html is not None
+        assert "Hello Ada," in text.get_content()
+        assert len(html.get_content()) < 60_000
+
+
+def test_nothing_of_it_runs_on(performance: str, data_dir: Path) -> None:
+    left = [
+        process
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if str(data_dir) in " ".join(process.info["cmdline"] or [])
+        or (process.info["environ"] or {}).get("STEADYPOST_DATA_DIR", "").startswith(str(data_dir))
+    ]
+    assert left == []
+
+
+def test_a_second_run_steps_around_busy_ports_and_ctrl_c_leaves_nothing(
+    performance: str, data_dir: Path
+) -> None:
+    with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            busy.bind(("127.0.0.1", 8026))
+        except OSError:
+            pytest.skip("port 8026 is taken by somebody else, so that case is tried anyway")
+        busy.listen()
+        with running(data_dir, "demo") as demo:
+            printed = demo.wait_for("Mailbox: ")
+            url = re.search(r"Mailbox: (\S+)", printed)
+            assert url is not None
+            assert not url[1].endswith(":8026")
+            demo.until(lambda: httpx.get(f"{url[1]}/api/messages").status_code == 200)
+            family = demo.family()
+            assert len(family) > 6
+            demo.stop(signal.SIGINT)
+            assert [member for member in family if member.is_running()] == []

@@ -1,0 +1,203 @@
+"""`steadypost course` and `delivery statement`: what is printed, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, func, select, update
+
+from mailer.db import Sessions, session_scope
+from mailer.links import Signer
+from mailer.models import Attempt, Course, Delivery
+from mailer.schedule.courses import get_course
+from mailer.schedule.enroll import enroll
+from mailer.schedule.plan import plan_due
+from tests.conftest import NOW
+from tests.integration.cli_course.conftest import SECRET, Steadypost
+from tests.support.cast import ADA, BEN, join, publish_folder, step_file, write_course
+from tests.support.scripted_smtp import scripted_smtp
+
+CLOSED = "postgresql://nobody@127.0.0.1:1/nothing"
+"""A port on which nothing answers."""
+
+BROKEN = {
+    "01-hello.md": step_file("hello", 1, body="<b>Bold, {{ frist_name }}\n\n![](media/gone.png)"),
+    "02-rest.md": step_file("hello", 1, body=""),
+}
+
+
+def publish_calm(sessions: Sessions, folder: Path) -> None:
+    with session_scope(sessions) as session:
+        publish_folder(session, folder, NOW)
+
+
+def test_a_course_from_its_folder_to_its_statement(
+    steadypost: Steadypost, sessions: Sessions, database_url: str, folder: Path
+) -> None:
+    checked = steadypost("course", "check", folder)
+    assert (checked.code, checked.err) == (0, "")
+    assert checked.out.splitlines() == [
+        f"{folder} is in order: 3 steps.",
+        f"Next: `steadypost course publish {folder}`.",
+    ]
+
+    planned = steadypost("course", "plan", folder, "--json", database_url=database_url)
+    assert (planned.code, planned.err) == (0, "")
+    assert json.loads(planned.out) == {
+        "slug": "calm",
+        "version": 1,
+        "changes": [
+            {"kind": "add", "key": key, "what": f"day {day} 08:00", "reached": 0}
+            for key, day in (("hello", 1), ("rest", 2), ("walk", 4))
+        ],
+    }
+
+    published = steadypost("course", "publish", folder, database_url=database_url)
+    assert (published.code, published.err) == (0, "")
+    assert "Published calm as version 1." in published.out.splitlines()
+    again = steadypost("course", "publish", folder, database_url=database_url)
+    assert (again.code, again.out) == (0, "calm is published as it is here.\n")
+
+    shown = steadypost("course", "show", "calm", "--json", database_url=database_url)
+    assert json.loads(shown.out) == {
+        "slug": "calm",
+        "title": "A calm week",
+        "list": "calm",
+        "steps": [
+            {"key": key, "kind": "lesson", "day": day, "send_time": "08:00", "subject": f"About {key}"}
+            for key, day in (("hello", 1), ("rest", 2), ("walk", 4))
+        ],
+    }
+
+    with session_scope(sessions) as session:
+        join(session, ADA, NOW)
+        join(session, BEN, NOW)
+    enrolled = steadypost("course", "enroll", "calm", "--email", ADA, database_url=database_url)
+    assert (enrolled.code, enrolled.out) == (0, f"{ADA} is in calm (active).\n")
+    enrolled = steadypost("course", "enroll", "calm", "--list", "calm", database_url=database_url)
+    assert (enrolled.code, enrolled.out) == (
+        0,
+        "1 person newly in calm; who has not confirmed yet starts when they do.\n",
+    )
+
+    listed = steadypost("course", "list", "--json", database_url=database_url)
+    (row,) = json.loads(listed.out)
+    assert (row["slug"], row["steps"], row["active"], row["waiting"]) == ("calm", 3, 2, 0)
+
+
+def test_check_names_every_problem_at_once_and_refuses_in_one_sentence(
+    steadypost: Steadypost, tmp_path: Path
+) -> None:
+    folder = write_course(tmp_path / "calm", BROKEN)
+    toml = folder / "course.toml"
+    toml.write_text(toml.read_text().replace('postal_address = "12 Quiet Lane, Bristol"', ""))
+    checked = steadypost("course", "check", folder)
+    assert checked.code == 1
+    assert checked.sentence == f"{folder} has 7 errors; mend the lines named above."
+    places = [line.split(": error: ")[0] for line in checked.out.splitlines()]
+    assert places == [
+        *("01-hello.md:12", "01-hello.md:12", "01-hello.md:14", "01-hello.md:14"),
+        *("02-rest.md:2", "02-rest.md:6", "course.toml:11"),
+    ]
+    found = json.loads(steadypost("course", "check", folder, "--json").out)
+    assert [f"{problem['path']}:{problem['line']}" for problem in found] == places
+
+
+def test_a_broken_folder_is_not_published(
+    steadypost: Steadypost, sessions: Sessions, database_url: str, tmp_path: Path
+) -> None:
+    folder = write_course(tmp_path / "calm", BROKEN)
+    refused = steadypost("course", "publish", folder, database_url=database_url)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.splitlines()[-1] == f"{folder} has 6 errors; mend the lines named above."
+    with session_scope(sessions) as session:
+        assert session.execute(select(Course)).all() == []
+
+
+def test_a_warning_does_not_stand_in_a_programs_way(
+    steadypost: Steadypost, database_url: str, tmp_path: Path
+) -> None:
+    step = step_file("hello", 1).replace("day: 1", "day: 1\nweek: 1")
+    folder = write_course(tmp_path / "calm", {"01-hello.md": step})
+    planned = steadypost("course", "plan", folder, "--json", database_url=database_url)
+    assert planned.code == 0
+    assert json.loads(planned.out)["version"] == 1
+    assert planned.sentence.startswith("01-hello.md:7: warning: ")
+
+
+def test_a_test_mail_arrives_and_its_links_are_those_of_a_test(
+    steadypost: Steadypost, sessions: Sessions, database_url: str, folder: Path
+) -> None:
+    publish_calm(sessions, folder)
+    send = ("course", "send-test", "calm", "rest", "--to", "author@steadypost.example")
+    with scripted_smtp() as server:
+        sent = steadypost(*send, database_url=database_url, smtp_url=server.url)
+        server.replies["RCPT"] = ["550 5.1.1 no such user"]
+        refused = steadypost(*send, database_url=database_url, smtp_url=server.url)
+    assert (sent.code, sent.out, sent.err) == (0, "Sent rest of calm to author@steadypost.example.\n", "")
+    assert (refused.code, refused.sentence) == (1, "The mail server refused it: 550 5.1.1 no such user")
+    assert server.recipients == ["author@steadypost.example"]
+    (mail,) = server.mails
+    assert mail["Subject"] == "About rest"
+    (token,) = set(re.findall(r"/m/([\w-]+)", str(mail["List-Unsubscribe"])))
+    assert Signer([SECRET]).delivery_id(token) == 0
+    down = steadypost(*send, database_url=database_url, smtp_url=server.url)
+    assert down.code == 1
+    assert "The test mail was not sent" in down.sentence
+    with session_scope(sessions) as session:
+        for model in (Delivery, Attempt):
+            assert session.execute(select(func.count()).select_from(model)).scalar_one() == 0
+
+
+def test_the_statements_exit_code_says_whether_it_balances(
+    steadypost: Steadypost, sessions: Sessions, database_url: str, folder: Path
+) -> None:
+    publish_calm(sessions, folder)
+    with session_scope(sessions) as session:
+        enroll(session, get_course(session, "calm"), join(session, ADA, NOW), NOW)
+    statement = ("delivery", "statement", "--course", "calm")
+    unbalanced = steadypost(*statement, "--json", database_url=database_url)
+    values = json.loads(unbalanced.out)
+    assert unbalanced.code == 1
+    assert unbalanced.sentence.startswith("The statement of calm does not balance: 1 open, 0 missing, 0 dup")
+    assert (values["audience"], values["states"]["planned"], values["balanced"]) == (1, 1, False)
+    for day in range(5):  # each mail leaves as it is due
+        at = NOW.replace(hour=8) + timedelta(days=day)
+        with session_scope(sessions) as session:
+            plan_due(session, at)
+            session.execute(update(Delivery).values(state="accepted", settled_at=Delivery.due_at))
+    balanced = steadypost(*statement, database_url=database_url)
+    assert (balanced.code, balanced.err) == (0, "")
+    assert balanced.out.splitlines()[-1] == "The statement balances."
+    with session_scope(sessions) as session:
+        session.execute(delete(Delivery).where(Delivery.dedup_key.like("step:%:rest:%")))
+    missing = steadypost(*statement, database_url=database_url)
+    assert missing.code == 1
+    assert "missing: 1" in missing.out.splitlines()
+
+
+def test_when_the_database_is_down_that_is_said_in_one_sentence(steadypost: Steadypost) -> None:
+    refused = steadypost("course", "list", database_url=CLOSED)
+    assert (refused.code, refused.out) == (1, "")
+    assert "The database does not answer" in refused.sentence
+
+
+def test_an_unknown_course_is_one_sentence(steadypost: Steadypost, database_url: str) -> None:
+    refused = steadypost("course", "show", "nope", "--json", database_url=database_url)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.sentence.startswith("There is no published course 'nope'")
+
+
+def test_a_wrong_setting_is_named_in_one_sentence(steadypost: Steadypost) -> None:
+    refused = steadypost("course", "list", secret_key="short")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.sentence.startswith("STEADYPOST_SECRET_KEY is wrong")
+
+
+def test_misuse_is_exit_2(steadypost: Steadypost) -> None:
+    misused = steadypost("course", "enroll", "calm", database_url=CLOSED)
+    assert (misused.code, misused.out) == (2, "")
+    assert "give either --email or --list" in misused.err

@@ -1,0 +1,43 @@
+"""A published course with Ada in it, a scripted server, and what a worker needs to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from mailer.db import Sessions, session_scope
+from mailer.delivery.batch import Post
+from mailer.delivery.journal import Journal
+from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.links import Signer
+from mailer.models import Instance
+from tests.support.cast import publish_folder, write_course
+from tests.support.house import House
+from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedSmtp]:
+    with scripted_smtp() as running:
+        yield running
+
+
+@pytest.fixture
+def house(
+    sessions: Sessions, server: ScriptedSmtp, signer: Signer, now: datetime, tmp_path: Path
+) -> Iterator[House]:
+    """A house with the course "calm" published, its clock standing at `now`."""
+    with session_scope(sessions) as session:
+        session.execute(update(Instance).values(stepped_at=now))
+        publish_folder(session, write_course(tmp_path / "calm"), now)
+    transport = SmtpTransport(SmtpServer.from_url(server.url))
+    journal = Journal(tmp_path / "journal")
+    yield House(
+        sessions, Post(sessions, transport, journal, signer, "http://mail.test"), now, tmp_path / "journal"
+    )
+    transport.close()
+    journal.close()

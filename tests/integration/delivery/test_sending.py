@@ -1,0 +1,471 @@
+"""Sending on a real database over a real SMTP conversation: each mail once, and every answer recorded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Thread
+
+import pytest
+from sqlalchemy import select, update
+
+from mailer.audience.suppression import find_suppression
+from mailer.db import session_scope
+from mailer.delivery.again import count_in, try_again
+from mailer.delivery.batch import Post, deliver_batch
+from mailer.delivery.claim import claim_batch
+from mailer.delivery.outcome import Outcome
+from mailer.delivery.settle import record
+from mailer.delivery.transports.base import Email, SendResult
+from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.errors import Refused
+from mailer.feedback.record import confirm_subscription, leave, unsubscribe
+from mailer.models import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Enrollment,
+    MailingList,
+    Message,
+    Subscriber,
+    Subscription,
+)
+from mailer.schedule.courses import get_course
+from mailer.schedule.enroll import enroll
+from mailer.schedule.signup import put_on_list
+from tests.support.cast import ADA, BEN, CLEO, CONSENT
+from tests.support.house import House
+from tests.support.scripted_smtp import CUT, ScriptedSmtp, scripted_smtp
+
+DAY = timedelta(days=1)
+
+
+def at(now: datetime, day: int, hour: int = 8) -> datetime:
+    """A moment on the course's day, London, winter time; `now` is 07:00 on day 0."""
+    return now.replace(hour=hour) + day * DAY
+
+
+def test_the_welcome_leaves_at_once_and_each_lesson_at_its_hour(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(ADA)
+    assert house.send() == {"accepted": 1}
+    house.go_to(at(now, 1, hour=7))
+    assert house.send() == {}
+    for day in (1, 2, 4):
+        house.go_to(at(now, day))
+        assert house.send() == {"accepted": 1}
+    assert [mail["Subject"] for mail in server.mails[1:]] == ["About hello", "About rest", "About walk"]
+    house.go_to(at(now, 9))
+    assert house.send() == {}
+
+
+def test_every_mail_bears_the_readers_own_hour(house: House, server: ScriptedSmtp, now: datetime) -> None:
+    house.enroll(ADA, zone="Asia/Kathmandu")
+    house.send()
+    house.go_to(datetime.fromisoformat("2026-03-03T08:00:00+05:45"))
+    house.send()
+    assert server.mails[-1]["Date"] == "Tue, 03 Mar 2026 08:00:00 +0545"
+
+
+def test_running_the_tick_twice_plans_one_delivery(house: House, now: datetime) -> None:
+    house.enroll(ADA)
+    house.send()
+    house.go_to(at(now, 1))
+    house.plan()
+    house.plan()
+    assert house.states() == {"accepted": 1, "planned": 1}
+
+
+def test_two_ticks_at_the_same_time_plan_one_delivery_each(house: House, now: datetime) -> None:
+    for number in range(30):
+        house.enroll(f"reader{number}@reader.example")
+    house.send()
+    house.go_to(at(now, 1))
+    ticks = [Thread(target=house.plan) for _ in range(4)]
+    for tick in ticks:
+        tick.start()
+    for tick in ticks:
+        tick.join()
+    assert house.states() == {"accepted": 30, "planned": 30}
+
+
+def test_a_task_delivered_twice_sends_once(house: House, server: ScriptedSmtp) -> None:
+    house.enroll(ADA)
+    (chunk,) = house.offers()
+    assert deliver_batch(chunk, house.post).counts() == {"accepted": 1}
+    assert deliver_batch(chunk, house.post).counts() == {}
+    assert len(server.mails) == 1
+
+
+def test_two_workers_with_the_same_chunk_send_each_mail_once(house: House, server: ScriptedSmtp) -> None:
+    for number in range(20):
+        house.enroll(f"reader{number}@reader.example")
+    (chunk,) = house.offers()
+    posts = (house.post, _own_connection(house, server))
+    workers = [Thread(target=deliver_batch, args=(chunk, post)) for post in posts]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert max(Counter(server.recipients).values()) == 1
+    assert len(server.mails) == 20
+
+
+def _own_connection(house: House, server: ScriptedSmtp) -> Post:
+    return replace(house.post, transport=SmtpTransport(SmtpServer.from_url(server.url)))
+
+
+def test_a_dispatched_row_is_not_offered_again_until_its_offer_lapses(house: House) -> None:
+    house.enroll(ADA)
+    assert len(house.offers()) == 1
+    assert house.offers() == []
+    house.forget_offers_and_leases()
+    assert len(house.offers()) == 1
+
+
+def test_redis_emptied_between_dispatch_and_delivery_loses_nothing(
+    house: House, server: ScriptedSmtp
+) -> None:
+    house.enroll(ADA)
+    house.offers()  # the task is lost with the broker
+    house.forget_offers_and_leases()
+    assert house.send() == {"accepted": 1}
+    assert len(server.mails) == 1
+
+
+def test_a_worker_that_died_with_a_claimed_row_gives_it_back(house: House, server: ScriptedSmtp) -> None:
+    house.enroll(ADA)
+    (chunk,) = house.offers()
+    with session_scope(house.sessions) as session:
+        claim_batch(session, chunk, house.at)  # and then the worker is killed
+    assert house.send() == {}
+    house.forget_offers_and_leases()
+    assert house.send() == {"accepted": 1}
+
+
+def test_a_worker_that_wakes_after_its_lease_cannot_write_over_the_new_owner(
+    house: House, server: ScriptedSmtp
+) -> None:
+    house.enroll(ADA)
+    (chunk,) = house.offers()
+    with session_scope(house.sessions) as session:
+        (stale,), _ = claim_batch(session, chunk, house.at)
+    house.forget_offers_and_leases()
+    assert house.send() == {"accepted": 1}
+    with session_scope(house.sessions) as session:
+        assert not record(session, [Outcome(stale, DeliveryState.FAILED, "too late")], house.at)
+    assert house.states() == {"accepted": 1}
+
+
+def test_ben_gets_nothing_even_if_he_unsubscribed_after_planning(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    ben = house.enroll(BEN)
+    house.send()
+    house.go_to(at(now, 1))
+    house.plan()
+    with session_scope(house.sessions) as session:
+        welcome = session.execute(select(Delivery.id).where(Delivery.subscriber_id == ben)).scalars().first()
+        assert welcome is not None
+        assert unsubscribe(session, welcome, everything=False, source="test", now=house.at)
+    assert house.send() == {"suppressed": 1}
+    house.go_to(at(now, 4))
+    assert house.send() == {}
+    assert len(server.mails) == 1
+
+
+def test_cleos_hard_bounce_suppresses_her_address_and_stops_her_course(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(CLEO)
+    server.replies["RCPT"] = ["550 5.1.1 no such user"]
+    assert house.send() == {"bounced": 1}
+    with session_scope(house.sessions) as session:
+        suppression = find_suppression(session, CLEO)
+        assert suppression is not None
+        assert suppression.reason == "hard-bounce"
+        assert session.execute(select(Enrollment.state)).scalar_one() == "stopped"
+    house.go_to(at(now, 1))
+    assert house.send() == {}
+
+
+def test_a_policy_refusal_fails_the_mail_and_keeps_the_address(house: House, server: ScriptedSmtp) -> None:
+    house.enroll(ADA)
+    server.replies["DOT"] = ["550 5.7.1 looks like spam"]
+    assert house.send() == {"failed": 1}
+    with session_scope(house.sessions) as session:
+        assert find_suppression(session, ADA) is None
+
+
+def test_a_greylisted_mail_comes_again_a_quarter_of_an_hour_later(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(ADA)
+    server.replies["RCPT"] = ["451 4.7.1 greylisted"]
+    assert house.send() == {"planned": 1}
+    house.go_to(now + timedelta(minutes=14))
+    assert house.send() == {}
+    house.go_to(now + timedelta(minutes=15))
+    assert house.send() == {"accepted": 1}
+    with session_scope(house.sessions) as session:
+        row = session.execute(select(Delivery)).scalar_one()
+        assert (row.due_at, row.deferrals, row.attempts) == (now, 1, 2)
+        outcomes = session.execute(select(Attempt.outcome, Attempt.code).order_by(Attempt.id)).all()
+        assert outcomes == [("planned", 451), ("accepted", 250)]
+
+
+def test_a_server_that_is_down_costs_no_attempts_and_everything_leaves_when_it_is_back(
+    house: House, now: datetime
+) -> None:
+    for number in range(60):
+        house.enroll(f"reader{number}@reader.example")
+    with scripted_smtp() as gone:
+        url, port = gone.url, gone.server_address[1]
+    house.post = replace(house.post, transport=SmtpTransport(SmtpServer.from_url(url)))
+    assert house.send() == {"planned": 60}
+    with session_scope(house.sessions) as session:
+        assert set(session.execute(select(Delivery.deferrals)).scalars()) == {0}
+    house.go_to(now + timedelta(minutes=1))
+    with scripted_smtp(port) as back:
+        assert house.send() == {"accepted": 60}
+        assert max(Counter(back.recipients).values()) == 1
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "DATA"])
+def test_a_connection_cut_before_the_final_dot_is_tried_again(
+    house: House, server: ScriptedSmtp, now: datetime, verb: str
+) -> None:
+    house.enroll(ADA)
+    server.replies[verb] = [CUT]
+    house.send()
+    house.go_to(now + timedelta(minutes=16))
+    house.send()
+    assert house.states() == {"accepted": 1}
+    assert len(server.mails) == 1
+
+
+def test_a_connection_cut_after_the_final_dot_is_sent_again_with_the_same_message_id(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    # RFC 1047: nobody can tell whether it was taken. A lesson is sent again, and can be told by its id.
+    house.enroll(ADA)
+    server.replies["DOT"] = [CUT]
+    assert house.send() == {"planned": 1}
+    house.go_to(now + timedelta(minutes=1))
+    assert house.send() == {"accepted": 1}
+    first, second = (mail["Message-ID"] for mail in server.mails)
+    assert first == second
+
+
+def test_a_kept_connection_that_the_server_closed_loses_no_mail(house: House, server: ScriptedSmtp) -> None:
+    for number in range(3):
+        house.enroll(f"reader{number}@reader.example")
+    server.replies["MAIL"] = ["250 ok", CUT]
+    assert house.send() == {"accepted": 3}
+    assert server.connections == 2
+
+
+def test_many_mails_share_one_connection(house: House, server: ScriptedSmtp) -> None:
+    for number in range(30):
+        house.enroll(f"reader{number}@reader.example")
+    assert house.send() == {"accepted": 30}
+    assert server.connections == 1
+
+
+def test_a_mail_that_cannot_be_made_is_set_aside_and_the_others_leave(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(ADA)
+    house.enroll("dana@reader.example")
+    house.send()
+    house.go_to(at(now, 1))
+    house.plan()
+    with session_scope(house.sessions) as session:
+        broken = Message(source="t", language="en", digest="", subject="x", html="{{ nobody }}", text="x")
+        session.add(broken)
+        session.flush()
+        first = session.execute(select(Delivery.id).where(Delivery.state == "planned").limit(1)).scalar_one()
+        session.execute(update(Delivery).where(Delivery.id == first).values(message_id=broken.id))
+    assert house.send() == {"quarantined": 1, "accepted": 1}
+
+
+def test_a_mail_whose_answer_never_comes_is_sent_twice_at_most(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(ADA)
+    server.replies["DOT"] = [CUT] * 10
+    for minute in range(10):
+        house.go_to(now + timedelta(minutes=minute))
+        house.send()
+    assert len(server.mails) == 2
+    assert house.states() == {"uncertain": 1}
+
+
+def test_only_one_mail_is_in_doubt_when_a_connection_is_cut(house: House, server: ScriptedSmtp) -> None:
+    for number in range(10):
+        house.enroll(f"reader{number}@reader.example")
+    server.replies["DOT"] = [CUT] * 10
+    house.send()
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "reply"),
+    [
+        ("MAIL", "530 5.7.0 Authentication required"),
+        ("MAIL", "550 5.7.1 sender not allowed"),
+        ("RCPT", "421 4.3.2 shutting down"),
+        ("DOT", "421 4.3.2 shutting down"),
+    ],
+)
+def test_a_refusal_of_us_costs_no_mail_and_no_attempt(
+    house: House, server: ScriptedSmtp, now: datetime, verb: str, reply: str
+) -> None:
+    for number in range(3):
+        house.enroll(f"reader{number}@reader.example")
+    server.replies[verb] = [reply]
+    assert house.send() == {"planned": 3}
+    with session_scope(house.sessions) as session:
+        assert set(session.execute(select(Delivery.deferrals)).scalars()) == {0}
+        assert session.execute(select(Attempt)).all() == []
+    house.go_to(now + timedelta(minutes=1))
+    assert house.send() == {"accepted": 3}
+
+
+def test_a_server_that_hangs_up_after_a_refusal_has_refused(house: House, server: ScriptedSmtp) -> None:
+    for number in range(3):
+        house.enroll(f"reader{number}@reader.example")
+    server.replies = {"RCPT": ["550 5.1.1 no such user"], "RSET": [CUT]}
+    assert house.send() == {"bounced": 1, "accepted": 2}
+
+
+def test_one_mail_that_breaks_every_connection_does_not_stand_before_the_others(
+    house: House, server: ScriptedSmtp
+) -> None:
+    for number in range(4):
+        house.enroll(f"reader{number}@reader.example")
+    server.replies["DATA"] = [CUT]
+    assert house.send() == {"planned": 1, "accepted": 3}
+    with session_scope(house.sessions) as session:
+        broken = session.execute(select(Attempt).where(Attempt.outcome == "planned")).scalar_one()
+        assert broken.code is None  # the ledger holds no answer that no server gave
+
+
+def test_a_server_that_says_250_to_data_has_not_taken_the_mail(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(ADA)
+    server.replies["DATA"] = ["250 2.0.0 fine"]
+    house.send()
+    assert house.states() != {"accepted": 1}
+    house.go_to(now + timedelta(minutes=20))
+    house.send()
+    assert len(server.mails) == 1
+
+
+def test_any_2yz_after_the_final_dot_means_taken(house: House, server: ScriptedSmtp) -> None:
+    house.enroll(ADA)
+    server.replies["DOT"] = ["259 odd but kind"]
+    assert house.send() == {"accepted": 1}
+
+
+def test_a_reply_with_unprintable_signs_can_be_recorded(house: House, server: ScriptedSmtp) -> None:
+    house.enroll(ADA)
+    server.replies["DOT"] = ["550 5.7.1 no\x00\x1b[31m"]
+    assert house.send() == {"failed": 1}
+
+
+def test_a_mail_of_an_earlier_consent_does_not_leave_after_its_reader_came_back(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    ada = house.enroll(ADA)
+    house.send()
+    house.go_to(at(now, 1))
+    server.replies["RCPT"] = ["451 4.7.1 greylisted"]
+    assert house.send() == {"planned": 1}
+    with session_scope(house.sessions) as session:
+        leave(session, ada, None, source="test", now=house.at)
+        subscription = session.execute(select(Subscription)).scalar_one()
+        list_ = session.execute(select(MailingList)).scalar_one()
+        put_on_list(session, session.get_one(Subscriber, ada), list_, CONSENT, house.at)
+        enroll(session, get_course(session, "calm"), session.get_one(Subscriber, ada), house.at)
+        confirm_subscription(session, subscription.id, "test", house.at)
+    house.go_to(house.at + timedelta(minutes=20))
+    house.send()
+    assert [mail["Subject"] for mail in server.mails].count("About hello") == 0
+
+
+def test_a_row_whose_list_has_no_sender_is_set_aside(house: House) -> None:
+    house.enroll(ADA)
+    with session_scope(house.sessions) as session:
+        session.execute(update(Delivery).values(course_id=None))
+        session.execute(update(MailingList).values(sender_id=None))
+    assert house.send() == {"quarantined": 1}
+
+
+def test_rows_that_were_given_away_are_not_sent(house: House, server: ScriptedSmtp) -> None:
+    for number in range(40):
+        house.enroll(f"reader{number}@reader.example")
+    (chunk,) = house.offers()
+
+    class Losing(SmtpTransport):
+        """All rows of the batch are given away while its twentieth mail is on its way."""
+
+        sent = 0
+
+        def send(self, email: Email, **rest: object) -> SendResult:
+            self.sent += 1
+            if self.sent == 20:
+                house.forget_offers_and_leases()
+                house.plan()
+            return super().send(email, **rest)  # type: ignore[arg-type]
+
+    post = replace(house.post, transport=Losing(SmtpServer.from_url(server.url)))
+    deliver_batch(chunk, post)
+    house.forget_offers_and_leases()
+    house.go_to(house.at + timedelta(minutes=1))
+    house.send()
+    assert house.states() == {"accepted": 40}
+    assert max(Counter(server.recipients).values()) == 1
+
+
+def test_what_failed_is_tried_again_when_a_person_says_so(house: House, server: ScriptedSmtp) -> None:
+    house.enroll(ADA)
+    server.replies["DOT"] = ["554 5.7.1 not today"]
+    assert house.send() == {"failed": 1}
+    with session_scope(house.sessions) as session:
+        course = get_course(session, "calm")
+        with pytest.raises(Refused, match="accepted cannot be tried again"):
+            try_again(session, course, DeliveryState.ACCEPTED, house.at)
+        assert count_in(session, course, DeliveryState.FAILED) == 1
+        assert try_again(session, course, DeliveryState.FAILED, house.at) == 1
+    assert house.send() == {"accepted": 1}
+
+
+def test_a_lesson_left_over_from_an_outage_leaves_at_its_hour_not_in_the_night(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(ADA)
+    house.send()
+    house.go_to(at(now, 1))
+    server.replies["RCPT"] = ["421 4.3.2 shutting down"]
+    assert house.send() == {"planned": 1}
+    house.go_to(at(now, 2, hour=2))  # the relay is back at two in the morning
+    assert house.send() == {}
+    house.go_to(at(now, 2))
+    assert house.send() == {"accepted": 1}
+    assert server.mails[-1]["Date"] == "Wed, 04 Mar 2026 08:00:00 +0000"
+
+
+def test_on_its_own_day_a_lesson_leaves_as_soon_as_the_relay_is_back(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(ADA)
+    house.send()
+    house.go_to(at(now, 1))
+    server.replies["RCPT"] = ["421 4.3.2 shutting down"]
+    house.send()
+    house.go_to(at(now, 1, hour=22))
+    assert house.send() == {"accepted": 1}

@@ -1,0 +1,215 @@
+"""A course, its readers and the web application, for tests of the pages that a mail links to."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time as clock
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+import uvicorn
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.audience.lists import Evidence, add_list
+from mailer.audience.subscribers import Person
+from mailer.feedback.record import confirm_subscription, leave
+from mailer.links import Signer
+from mailer.models import (
+    Consent,
+    Course,
+    Delivery,
+    Enrollment,
+    Instance,
+    MailingList,
+    Message,
+    OptIn,
+    Sender,
+    Step,
+    StepKind,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from mailer.schedule.enroll import enroll
+from mailer.schedule.signup import sign_up
+from mailer.settings import Settings
+from mailer.web.app import create_app
+
+SECRET = "a secret for the pages, long enough to be one"
+TITLE = "A calmer neck"
+CONSENT = "Yes, please send me “A calmer neck”. I know that this says something about my health."
+MAIL_HTML = (
+    '<!doctype html><html lang="en"><head><title>Day 1</title><style>p {{ margin: 0 }}</style></head>'
+    "<body><h1>{heading}</h1><p>{{{{ greeting }}}}</p></body></html>"
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who signed up, and the newest mail they got because of it."""
+
+    id: int
+    subscription_id: int
+    delivery_id: int
+
+
+@dataclass(frozen=True)
+class Links:
+    """The addresses in somebody's mails, as they were at `now`."""
+
+    signer: Signer
+    now: datetime
+
+    def confirm(self, reader: Reader, *, days: int = 14) -> str:
+        return "/confirm/" + self.signer.confirm_token(reader.subscription_id, self.now + timedelta(days))
+
+    def mail(self, reader: Reader, page: str = "") -> str:
+        return f"/m/{self.signer.delivery_token(reader.delivery_id)}{page}"
+
+    def unsubscribe(self, reader: Reader) -> str:
+        return self.mail(reader, "/unsubscribe")
+
+    def manage(self, reader: Reader) -> str:
+        return self.mail(reader, "/manage")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How somebody stands with one list: what a page may change."""
+
+    subscription: str
+    enrollment: str
+    round: int
+    consents: tuple[str, ...]
+    mails: int
+
+
+def standing(session: Session, reader: Reader) -> Standing:
+    """How this reader stands now."""
+    subscription = session.get_one(Subscription, reader.subscription_id)
+    enrollment = session.scalars(
+        select(Enrollment)
+        .join(Course, Course.id == Enrollment.course_id)
+        .where(Enrollment.subscriber_id == reader.id, Course.list_id == subscription.list_id)
+    ).one()
+    consents = session.scalars(
+        select(Consent.kind).where(Consent.subscription_id == subscription.id).order_by(Consent.id)
+    ).all()
+    mails = session.scalars(select(Delivery.id).where(Delivery.subscriber_id == reader.id)).all()
+    return Standing(
+        subscription.state, enrollment.state, enrollment.round, tuple(map(str, consents)), len(mails)
+    )
+
+
+def stop_clock(session: Session, now: datetime) -> None:
+    """Business time stands still at `now`."""
+    session.merge(Instance(id=1, stepped_at=now))
+
+
+def make_course(session: Session, slug: str = "neck", title: str = TITLE) -> Course:
+    """A published course of two lessons, on days 1 and 3 at eight in London."""
+    for name in ("confirm", "welcome"):
+        if session.scalars(select(Message.id).where(Message.source == f"system/{name}")).first() is None:
+            _message(session, f"system/{name}", name)
+    sender = session.scalars(select(Sender)).first() or Sender(
+        slug="room",
+        name="The Reading Room",
+        email="course@example.com",
+        postal_address="12 Quiet Lane, Bristol",
+    )
+    session.add(sender)
+    session.flush()
+    list_ = add_list(session, slug, title, OptIn.DOUBLE, sender.id)
+    course = Course(
+        slug=slug,
+        title=title,
+        language="en",
+        zone="Europe/London",
+        days=3,
+        consent=CONSENT,
+        list_id=list_.id,
+        sender_id=sender.id,
+    )
+    session.add(course)
+    session.flush()
+    for day in (1, 3):
+        step = Step(
+            course_id=course.id,
+            key=f"day-{day}",
+            kind=StepKind.LESSON,
+            day=day,
+            send_time=time(8),
+            subject=f"Day {day}",
+            source_digest="",
+            message_id=_message(session, f"course/{slug}/day-{day}", f"Day {day}"),
+        )
+        session.add(step)
+    session.flush()
+    return course
+
+
+def _message(session: Session, source: str, heading: str) -> int:
+    message = Message(
+        source=source,
+        language="en",
+        digest="",
+        subject=heading,
+        html=MAIL_HTML.format(heading=heading),
+        text=f"{heading}\n\n{{{{ greeting }}}}\n",
+    )
+    session.add(message)
+    session.flush()
+    return message.id
+
+
+def signs_up(
+    session: Session,
+    course: Course,
+    now: datetime,
+    *,
+    email: str = "ada@example.org",
+    name: str = "Ada Lovelace",
+    language: str | None = None,
+    zone: str | None = None,
+    then: SubscriptionState = SubscriptionState.PENDING,
+) -> Reader:
+    """Somebody signs up to the course at `now`, and goes on as far as `then` says."""
+    list_ = session.get_one(MailingList, course.list_id)
+    person = Person(email, name, language, zone)
+    subscription = sign_up(session, person, list_, Evidence(CONSENT, "test"), now)
+    subscriber = session.get_one(Subscriber, subscription.subscriber_id)
+    enroll(session, course, subscriber, now)
+    if then != SubscriptionState.PENDING:
+        confirm_subscription(session, subscription.id, "test", now)
+    if then == SubscriptionState.ENDED:
+        leave(session, subscriber.id, list_.id, source="test", now=now)
+    delivery_id = session.scalars(
+        select(Delivery.id)
+        .where(Delivery.subscriber_id == subscriber.id, Delivery.list_id == list_.id)
+        .order_by(Delivery.id.desc())
+    ).first()
+    assert delivery_id is not None
+    return Reader(subscriber.id, subscription.id, delivery_id)
+
+
+@contextmanager
+def running_app(settings: Settings) -> Iterator[str]:
+    """The web application on a port of its own; its address."""
+    config = uvicorn.Config(create_app(settings), log_level="error", access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            clock.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()

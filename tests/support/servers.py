@@ -1,0 +1,73 @@
+"""Real servers for tests: one PostgreSQL and one Redis for a whole run, a fresh database for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from mailer.cli.connect import prepare_database
+from mailer.embedded.postgres import EmbeddedPostgres
+from mailer.embedded.redis import EmbeddedRedis
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder with a short path that other users may enter: root's PostgreSQL runs as one of them."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sp-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Databases:
+    """Copies of one migrated database."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
+        self._count = 0
+        prepare_database(server.recreate_database("pattern"))
+
+    def fresh(self) -> str:
+        """The URL of a database that nobody has used."""
+        self._count += 1
+        name = f"test_{self._count}"
+        with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE pattern".encode())
+        return self._server.url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database, also while something is connected to it."""
+        name = url.partition("@/")[2].partition("?")[0]
+        with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+
+
+@contextmanager
+def databases() -> Iterator[Databases]:
+    """A PostgreSQL server with the pattern database, stopped at the end."""
+    with short_folder() as folder:
+        server = EmbeddedPostgres(folder)
+        server.start()
+        try:
+            yield Databases(server)
+        finally:
+            server.stop()
+
+
+@contextmanager
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """A Redis server, stopped at the end."""
+    with short_folder() as folder:
+        server = EmbeddedRedis(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

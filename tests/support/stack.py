@@ -1,0 +1,113 @@
+"""The real stack as a person starts it: the `steadypost` command, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+from sqlalchemy import update
+
+from mailer.db import make_engine, make_sessions, session_scope
+from mailer.embedded.postgres import EmbeddedPostgres
+from mailer.models import Instance
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-c", "from mailer.cli.main import main; main()"]
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    """A person's environment with this data folder and nothing else of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STEADYPOST_")}
+    return {**kept, "STEADYPOST_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1", **more}
+
+
+def steadypost(data_dir: Path, *arguments: str, **more: str) -> str:
+    """Run one command to its end; what it printed. Fails the test when the command refuses."""
+    done = run(data_dir, *arguments, **more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run(data_dir: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end, however it ends."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment(data_dir, **more),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@contextmanager
+def running(data_dir: Path, *arguments: str, **more: str) -> Iterator[Running]:
+    """A command that stays, such as `up`, ended by Ctrl-C at the end of the block."""
+    log = data_dir / "printed.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=ROOT,
+            env=environment(data_dir, **more),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    stack = Running(process, log)
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+class Running:
+    """A command that stays, and what it has printed so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def printed(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def wait_for(self, words: str, seconds: float = 60) -> str:
+        """Wait until `words` are printed; everything printed until then."""
+        self.until(lambda: words in self.printed, seconds)
+        return self.printed
+
+    def until(self, is_so: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait for something, as long as the command runs."""
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            assert self.process.poll() is None, self.printed
+            assert time.monotonic() < deadline, f"it did not happen in time; printed: {self.printed}"
+            time.sleep(0.1)
+
+    def family(self) -> list[psutil.Process]:
+        """The command's process and all below it."""
+        leader = psutil.Process(self.process.pid)
+        return [leader, *leader.children(recursive=True)]
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it as a person does, and wait."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=60)
+
+
+def set_clock(data_dir: Path, moment: datetime | None) -> None:
+    """Let the stack's business time stand at `moment`, or run again."""
+    engine = make_engine(EmbeddedPostgres(data_dir).url())
+    with session_scope(make_sessions(engine)) as session:
+        session.execute(update(Instance).values(stepped_at=moment))
+    engine.dispose()

@@ -1,0 +1,74 @@
+"""Settings refuse to start when they are wrong, and never show a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailer.errors import BadSetting
+from mailer.settings import load_settings, local_secret_key
+
+KEY = "k" * 40
+
+
+def test_nothing_set_means_embedded_parts() -> None:
+    settings = load_settings({})
+    assert settings.database_url is None
+    assert settings.redis_url is None
+    assert settings.smtp_url is None
+
+
+def test_a_secret_can_be_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+    assert load_settings({"STEADYPOST_SECRET_KEY_FILE": str(file)}).secret_key == (KEY,)
+
+
+def test_old_keys_follow_after_a_comma() -> None:
+    assert load_settings({"STEADYPOST_SECRET_KEY": f"{KEY}, {'o' * 40}"}).secret_key == (KEY, "o" * 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("STEADYPOST_SMPT_URL", "smtp://x", "did you mean STEADYPOST_SMTP_URL"),
+        ("STEADYPOST_DATABASE_URL", "mysql://x", "postgresql://"),
+        ("STEADYPOST_REDIS_URL", "http://x", "redis://"),
+        ("STEADYPOST_SMTP_URL", "mail.example.org", "smtp://user:password@host:587"),
+        ("STEADYPOST_SMTP_URL", "smtp://ada:hunter#2@relay:587", "%23"),
+        ("STEADYPOST_DATABASE_URL", "postgresql://ada:hunter2@host:five/db", "no port number"),
+        ("STEADYPOST_BASE_URL", "example.org", "https://news.example.org"),
+        ("STEADYPOST_SECRET_KEY", "short", "32 characters"),
+        ("STEADYPOST_SECRET_KEY_FILE", "/nowhere/key", "cannot be read"),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_sentence(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        load_settings({name: value})
+    assert name in str(refused.value)
+    assert sentence in str(refused.value)
+
+
+def test_a_password_in_a_wrong_setting_is_not_repeated() -> None:
+    with pytest.raises(BadSetting) as refused:
+        load_settings({"STEADYPOST_SMTP_URL": "imap://ada:hunter2@host"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_no_secret_shows_when_settings_are_printed() -> None:
+    settings = load_settings({"STEADYPOST_SECRET_KEY": KEY, "STEADYPOST_SMTP_URL": "smtp://ada:hunter2@host"})
+    assert KEY not in repr(settings)
+    assert "hunter2" not in repr(settings)
+
+
+def test_settings_survive_the_way_to_a_child_process() -> None:
+    settings = load_settings({"STEADYPOST_SECRET_KEY": KEY, "STEADYPOST_SMTP_URL": "smtp://a:b@c:25"})
+    assert load_settings(settings.as_environment()) == settings
+
+
+def test_the_local_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    key = local_secret_key(tmp_path)
+    assert len(key) >= 32
+    assert local_secret_key(tmp_path) == key
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0

@@ -1,0 +1,42 @@
+"""The Celery application: `celery -A worker.app worker` and `celery -A worker.app beat`.
+
+Everything waits in the database. Beat ticks; a tick plans what is due and dispatches chunks; a lost
+task, an emptied broker or a second beat changes nothing but the moment of the next look.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+from mailer.errors import BadSetting
+from mailer.queue import CONTROL, TaskName, make_celery
+from mailer.settings import Settings, load_settings
+
+TICK_SECONDS = 2.0
+
+
+def make_app(settings: Settings) -> Celery:
+    """The worker's Celery: the client's settings, the tasks, and the beat schedule."""
+    if settings.redis_url is None:
+        raise BadSetting("STEADYPOST_REDIS_URL is missing, a worker needs to know its broker")
+    celery = make_celery(settings.redis_url)
+    celery.conf.update(
+        imports=["worker.tasks"],
+        beat_scheduler="celery.beat:Scheduler",  # intervals only, so there is nothing to keep in a file
+        beat_schedule={
+            "tick": {
+                "task": TaskName.TICK,
+                "schedule": TICK_SECONDS,
+                # A tick that waited this long has been followed by others; less would ask the clocks of
+                # two machines to agree more closely than they may.
+                "options": {"queue": CONTROL, "expires": 60},
+            },
+        },
+    )
+    celery.set_default()
+    return celery
+
+
+app = make_app(load_settings(os.environ))

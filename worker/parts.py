@@ -1,0 +1,45 @@
+"""What a worker process keeps from task to task: its database pool, its mail server, its broker."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+
+from mailer.db import Sessions, make_engine, make_sessions
+from mailer.delivery.batch import Post
+from mailer.delivery.journal import Journal
+from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.errors import BadSetting
+from mailer.links import Signer
+from mailer.queue import Broker
+from mailer.settings import Settings, load_settings
+
+
+class Parts:
+    """Made once in each process, after the fork: connections must not be shared between processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        missing = [
+            name
+            for name in ("database_url", "redis_url", "smtp_url", "secret_key")
+            if not getattr(settings, name)
+        ]
+        if missing:
+            names = ", ".join(f"STEADYPOST_{name.upper()}" for name in missing)
+            raise BadSetting(f"{names} missing, a worker cannot run without")
+        self.sessions: Sessions = make_sessions(make_engine(str(settings.database_url)))
+        self.broker = Broker(str(settings.redis_url))
+        self._transport = SmtpTransport(SmtpServer.from_url(str(settings.smtp_url)))
+        self._signer = Signer(settings.secret_key)
+        self._base_url = settings.base_url
+        self.journal_dir = settings.data_dir / "journal"
+
+    @cached_property
+    def post(self) -> Post:
+        """What a batch needs to send; with the journal of this process, which only one that sends has."""
+        return Post(self.sessions, self._transport, Journal(self.journal_dir), self._signer, self._base_url)
+
+
+@lru_cache(maxsize=1)
+def parts() -> Parts:
+    """This process's parts."""
+    return Parts(load_settings())

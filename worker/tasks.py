@@ -1,0 +1,74 @@
+"""Every task: open a session, call the domain, return counts. A task decides nothing and never sleeps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from mailer.db import DatabaseDown, business_now, session_scope
+from mailer.delivery import batch, dispatch
+from mailer.delivery.recover import recover
+from mailer.models import Lane
+from mailer.queue import TaskName
+from mailer.schedule.plan import plan_due
+from worker.app import app
+from worker.parts import parts
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name=TaskName.TICK)
+def tick() -> dict[str, int]:
+    """Settle what lost workers had, plan what is due, and offer chunks to every lane."""
+    counts = {"recovered": _alone(_recover), "offered": _alone(_offer, Lane.TRANSACTIONAL), "planned": 0}
+    while planned := _alone(_plan):
+        counts["planned"] += planned
+        # A confirmation does not wait for a long list of lessons to be planned.
+        counts["offered"] += _alone(_offer, Lane.TRANSACTIONAL)
+    counts["offered"] += sum(_alone(_offer, lane) for lane in Lane)
+    return counts
+
+
+@app.task(name=TaskName.DISPATCH)
+def dispatch_lane(lane: str) -> dict[str, int]:
+    """Offer one lane's due rows to its workers; asked for right after a commit that made some."""
+    return {"offered": _offer(Lane(lane))}
+
+
+@app.task(name=TaskName.DELIVER_BATCH)
+def deliver_batch(delivery_ids: list[int]) -> dict[str, int]:
+    """Send one chunk; running it twice sends once."""
+    return batch.deliver_batch(delivery_ids, parts().post).counts()
+
+
+def _alone(stage: Callable[..., int], *arguments: Any) -> int:
+    """Run one stage; its failure is logged, and the other stages go on."""
+    try:
+        return stage(*arguments)
+    except DatabaseDown:
+        raise
+    except Exception:
+        log.exception("%s failed; the next tick tries again", stage.__name__)
+        return 0
+
+
+def _recover() -> int:
+    with session_scope(parts().sessions) as session:
+        recovered = recover(session, parts().journal_dir, business_now(session))
+    recovered.forget_journals()
+    return recovered.rows
+
+
+def _plan() -> int:
+    with session_scope(parts().sessions) as session:
+        return plan_due(session, business_now(session))
+
+
+def _offer(lane: Lane) -> int:
+    with session_scope(parts().sessions) as session:
+        chunks = dispatch.offer(session, lane, business_now(session))
+    for chunk in chunks:
+        # After that time the rows are offered again, and this task would find them taken.
+        parts().broker.send(TaskName.DELIVER_BATCH, chunk, queue=lane, expires=dispatch.OFFER.total_seconds())
+    return sum(len(chunk) for chunk in chunks)
