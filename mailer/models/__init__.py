@@ -18,6 +18,7 @@ from mailer.models.audience import (
 from mailer.models.base import Base
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
+from mailer.models.operations import Action, Heartbeat, Hold, HoldScope
 from mailer.models.sending import (
     Attempt,
     Delivery,
@@ -31,6 +32,7 @@ from mailer.models.sending import (
 )
 
 __all__ = [
+    "Action",
     "Attempt",
     "Base",
     "Consent",
@@ -46,6 +48,9 @@ __all__ = [
     "Event",
     "EventKind",
     "FieldType",
+    "Heartbeat",
+    "Hold",
+    "HoldScope",
     "Instance",
     "Lane",
     "MailingList",

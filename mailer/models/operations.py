@@ -1,0 +1,66 @@
+"""What operators see and do: the action log, what is on hold, and the workers' heartbeats."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mailer.models.base import Base, Key, one_of
+
+
+class HoldScope(StrEnum):
+    """What a hold stops. `target` names the one: a lane's word, a course's or a sender's slug, a domain."""
+
+    EVERYTHING = "everything"
+    LANE = "lane"
+    SENDER = "sender"
+    DOMAIN = "domain"
+    COURSE = "course"
+
+
+class Action(Base):
+    """Something a person did to deliveries, suppressions or queues: who, what, and to how many rows."""
+
+    __tablename__ = "actions"
+
+    id: Mapped[Key]
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str]
+    what: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    rows: Mapped[int] = mapped_column(server_default="0")
+
+
+class Hold(Base):
+    """Sending stopped, with its reason; it holds until `released_at` is set."""
+
+    __tablename__ = "holds"
+
+    id: Mapped[Key]
+    scope: Mapped[str]
+    target: Mapped[str] = mapped_column(server_default="")
+    reason: Mapped[str] = mapped_column(server_default="")
+    since: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_holds_in_force", "scope", "target", unique=True, postgresql_where=text("released_at IS NULL")
+        ),
+        one_of("scope", HoldScope),
+    )
+
+
+class Heartbeat(Base):
+    """The newest task that went through one queue and came out at a worker; the database's clock."""
+
+    __tablename__ = "heartbeats"
+
+    queue: Mapped[str] = mapped_column(primary_key=True)
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    sent_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
