@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mailer.db import ask_to_wake
-from mailer.models import Delivery, DeliveryKind, Lane
+from mailer.models import DeliveryKind, Lane
 
 LANE_OF = {
     DeliveryKind.CONFIRM: Lane.TRANSACTIONAL,
@@ -36,6 +36,30 @@ class NewDelivery:
     """The kind's own lane, unless said otherwise."""
 
 
+PLAIN = (
+    *("dedup_key", "subscriber_id", "message_id", "list_id"),
+    *("course_id", "step_id", "enrollment_id"),
+)
+
+# All rows in one statement: one for each would be most of what planning costs.
+INSERT = text("""
+    INSERT INTO deliveries (
+        dedup_key, kind, lane, subscriber_id, message_id, list_id,
+        course_id, step_id, enrollment_id, due_at, next_attempt_at
+    )
+    SELECT n.*, greatest(n.due_at, :now)
+    FROM unnest(
+        CAST(:dedup_key AS text[]), CAST(:kind AS text[]), CAST(:lane AS text[]),
+        CAST(:subscriber_id AS bigint[]), CAST(:message_id AS bigint[]), CAST(:list_id AS bigint[]),
+        CAST(:course_id AS bigint[]), CAST(:step_id AS bigint[]), CAST(:enrollment_id AS bigint[]),
+        CAST(:due_at AS timestamptz[])
+    ) AS n (dedup_key, kind, lane, subscriber_id, message_id, list_id,
+            course_id, step_id, enrollment_id, due_at)
+    ON CONFLICT (dedup_key) DO NOTHING
+    RETURNING dedup_key, id
+    """)
+
+
 def dedup_key(kind: DeliveryKind, source: str | int, step: str, subscriber_id: int, round_: int = 1) -> str:
     """What makes a mail the same mail: kind, source, step key, subscriber and round.
 
@@ -53,12 +77,15 @@ def write(session: Session, rows: Sequence[NewDelivery], now: datetime) -> dict[
     """Add the rows whose dedup key is new; returns delivery ids by dedup key, of those added only."""
     if not rows:
         return {}
-    values = [{**asdict(row), "lane": lane_of(row), "next_attempt_at": max(row.due_at, now)} for row in rows]
     added = session.execute(
-        insert(Delivery)
-        .on_conflict_do_nothing(index_elements=["dedup_key"])
-        .returning(Delivery.dedup_key, Delivery.id),
-        values,
+        INSERT,
+        {
+            "now": now,
+            "due_at": [row.due_at for row in rows],
+            "lane": [str(lane_of(row)) for row in rows],
+            "kind": [str(row.kind) for row in rows],
+            **{name: [getattr(row, name) for row in rows] for name in PLAIN},
+        },
     ).all()
     keys: dict[str, int] = {row.dedup_key: row.id for row in added}
     for lane in {lane_of(row) for row in rows if row.dedup_key in keys}:

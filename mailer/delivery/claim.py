@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select, update
 from sqlalchemy.orm import Session
 
+from mailer.delivery.messages import Published, published
 from mailer.delivery.states import ENDS
 from mailer.delivery.verdict import facts_of, its_hour, refusal
 from mailer.models import (
@@ -21,7 +22,6 @@ from mailer.models import (
     DeliveryState,
     Enrollment,
     MailingList,
-    Message,
     Sender,
     Step,
     Subscriber,
@@ -37,7 +37,7 @@ that a row is not given away while its answer is awaited.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A row that is ours to send, with all that its mail needs."""
 
@@ -59,11 +59,7 @@ class Claimed:
     language: str | None
     zone: str | None
     fields: dict[str, Any]
-    message_id: int
-    message_language: str
-    subject: str
-    html: str
-    text: str
+    message: Published
     list_id: int
     list_title: str
     sender_name: str
@@ -120,7 +116,8 @@ def claim_batch(
     counts: Counter[DeliveryState] = Counter()
     for (state, _), ids in ended.items():
         counts[state] += len(ids)
-    return [_claimed(row, token) for row in free], counts
+    messages = published(session, {row.message_id for row in free})
+    return [_claimed(row, token, messages) for row in free], counts
 
 
 def renew_lease(session: Session, token: uuid.UUID) -> int:
@@ -137,15 +134,16 @@ def renew_lease(session: Session, token: uuid.UUID) -> int:
 def read_mail(session: Session, delivery_id: int) -> Claimed | None:
     """What the mail of this delivery is made of, to show it again; None when it is not there any more."""
     row = session.execute(_mails().where(Delivery.id == delivery_id)).one_or_none()
-    return _claimed(row, uuid.UUID(int=0)) if row else None
+    return _claimed(row, uuid.UUID(int=0), published(session, {row.message_id})) if row else None
 
 
 def claimed_rows(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]:
     """Rows that somebody has claimed, each with the token it was claimed under."""
     rows = session.execute(
         _mails().add_columns(Delivery.token).where(Delivery.id.in_(delivery_ids)).order_by(Delivery.id)
-    )
-    return [_claimed(row, row.token) for row in rows]
+    ).all()
+    messages = published(session, {row.message_id for row in rows})
+    return [_claimed(row, row.token, messages) for row in rows]
 
 
 def _mails() -> Select[Any]:
@@ -159,8 +157,7 @@ def _mails() -> Select[Any]:
         *(Subscription.id.label("subscription_id"), Subscription.state.label("subscription_state")),
         Suppression.reason.label("suppression_reason"),
         *(Subscriber.email, Subscriber.name, Subscriber.language, Subscriber.zone, Subscriber.fields),
-        *(Message.id.label("message_id"), Message.language.label("message_language")),
-        *(Message.subject, Message.html, Message.text),
+        Delivery.message_id,
         *(Delivery.list_id, MailingList.title.label("list_title")),
         *(Sender.name.label("sender_name"), Sender.email.label("sender_email")),
         *(Sender.reply_to, Sender.postal_address),
@@ -168,7 +165,6 @@ def _mails() -> Select[Any]:
     return (
         select(*columns)
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
-        .join(Message, Message.id == Delivery.message_id)
         .join(MailingList, MailingList.id == Delivery.list_id)
         .outerjoin(Course, Course.id == Delivery.course_id)
         .outerjoin(Step, Step.id == Delivery.step_id)
@@ -205,11 +201,11 @@ def _take(session: Session, ids: Sequence[int], token: uuid.UUID) -> None:
         )
 
 
-def _claimed(row: Any, token: uuid.UUID) -> Claimed:
+def _claimed(row: Any, token: uuid.UUID, messages: Mapping[int, Published]) -> Claimed:
     """What a mail needs of a row; the rest was read to decide whether it may leave."""
     values = {name: getattr(row, name) for name in _OF_THE_ROW}
     values["kind"] = DeliveryKind(row.kind)
-    return Claimed(token=token, **values)
+    return Claimed(token=token, message=messages[row.message_id], **values)
 
 
-_OF_THE_ROW = tuple(each.name for each in fields(Claimed) if each.name != "token")
+_OF_THE_ROW = tuple(each.name for each in fields(Claimed) if each.name not in {"token", "message"})

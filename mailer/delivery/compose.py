@@ -13,7 +13,7 @@ from mailer.links import Signer
 from mailer.models import DeliveryKind
 from mailer.render.context import About, MailLinks, Reader, build_context, mail_links
 from mailer.render.mime import Headers, build_mail
-from mailer.render.personalize import Rendered, Templates, render
+from mailer.render.personalize import Rendered, render
 
 CONFIRM_WITHIN = timedelta(days=14)
 
@@ -55,9 +55,9 @@ class Composer:
             recipient_name=row.name,
             recipient_email=row.email,
             list_id=f"{_list_label(row)}.{domain}",
-            feedback_id=f"{row.message_id}:{row.lane}:{row.kind}:steadypost",
+            feedback_id=f"{row.message.id}:{row.lane}:{row.kind}:steadypost",
             unsubscribe_url=None if row.kind == DeliveryKind.CONFIRM else links.unsubscribe,
-            language=row.message_language,
+            language=row.message.language,
             # Lessons were asked for and carry a List-Id, which tells as much to whoever answers for itself.
             is_auto_submitted=row.kind != DeliveryKind.STEP,
         )
@@ -67,13 +67,13 @@ class Composer:
     def render(self, row: Claimed) -> Rendered:
         """Subject, HTML and text of the mail for `row`; raises CannotRender."""
         context = build_context(
-            Reader(row.email, row.name, row.language or row.message_language, row.fields),
+            Reader(row.email, row.name, row.language or row.message.language, row.fields),
             _about(row, self._course(row)),
             self._links(row),
-            language=row.message_language,
+            language=row.message.language,
             base_url=self.base_url,
         )
-        return render(Templates(row.subject, row.html, row.text), context)
+        return render(row.message.templates, context)
 
     def _course(self, row: Claimed) -> CourseFacts | None:
         return self.courses.get(row.course_id) if row.course_id else None

@@ -5,16 +5,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mailer.audience.suppression import suppress
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.states import ENDS
-from mailer.models import Attempt, Delivery, DeliveryState, Event, EventKind, SuppressionReason
+from mailer.models import DeliveryState, Event, EventKind, SuppressionReason
 from mailer.schedule import enroll
+
+# One statement for a whole group: a round trip and a commit for each mail would be most of its cost.
+# A row that the server has taken counts as taken, whoever may have it by now: it must not be sent again.
+WRITE = text("""
+    UPDATE deliveries AS d
+    SET state = o.state, reason = o.reason, token = NULL, lease_until = NULL,
+        settled_at = CASE WHEN o.is_end THEN :now ELSE d.settled_at END,
+        next_attempt_at = CASE WHEN o.state = 'planned' THEN :now + o.wait ELSE d.next_attempt_at END,
+        deferrals = d.deferrals + o.deferrals, cuts = d.cuts + o.cuts, crashes = d.crashes + o.crashes
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+        CAST(:ends AS boolean[]), CAST(:waits AS interval[]),
+        CAST(:deferrals AS smallint[]), CAST(:cuts AS smallint[]), CAST(:crashes AS smallint[])
+    ) AS o (id, token, state, reason, is_end, wait, deferrals, cuts, crashes)
+    WHERE d.id = o.id
+      AND ((d.token = o.token AND d.state = 'sending') OR (o.state = 'accepted' AND d.state = 'planned'))
+    RETURNING d.id
+    """)
+NOTE = text("""
+    INSERT INTO attempts (delivery_id, at, outcome, code, reply)
+    SELECT id, :now, outcome, code, reply
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:outcomes AS text[]),
+        CAST(:codes AS smallint[]), CAST(:replies AS text[])
+    ) AS a (id, outcome, code, reply)
+    """)
 
 
 def record(session: Session, outcomes: Sequence[Outcome], now: datetime) -> Counter[DeliveryState]:
@@ -23,61 +48,66 @@ def record(session: Session, outcomes: Sequence[Outcome], now: datetime) -> Coun
     A hard bounce suppresses the address and stops the person's courses. Returns how many rows went
     into each state.
     """
-    counts: Counter[DeliveryState] = Counter()
-    mine = [outcome for outcome in outcomes if _write(session, outcome, now)]
+    if not outcomes:
+        return Counter()
+    ours = _write(session, outcomes, now)
+    mine = [outcome for outcome in outcomes if outcome.row.id in ours]
     for outcome in mine:
-        counts[outcome.state] += 1
         if outcome.state == DeliveryState.BOUNCED:
             _bounced(session, outcome, now)
-    tried = [_attempt(outcome, now) for outcome in mine if outcome.was_tried]
-    if tried:
-        session.execute(insert(Attempt), tried)
-    return counts
+    _note(session, [outcome for outcome in mine if outcome.was_tried], now)
+    return Counter(outcome.state for outcome in mine)
 
 
-def _write(session: Session, outcome: Outcome, now: datetime) -> bool:
-    row = outcome.row
-    values: dict[str, Any] = {
-        "state": outcome.state,
-        "reason": outcome.reason,
-        "token": None,
-        "lease_until": None,
-    }
-    if outcome.state in ENDS:
-        values["settled_at"] = now
-    if outcome.state == DeliveryState.PLANNED:
-        values["next_attempt_at"] = now + outcome.wait
-        values["deferrals"] = Delivery.deferrals + int(outcome.is_deferral)
-        values["cuts"] = Delivery.cuts + int(outcome.is_cut)
-        values["crashes"] = Delivery.crashes + int(outcome.is_crash)
-    is_ours = (Delivery.token == row.token) & (Delivery.state == DeliveryState.SENDING)
-    if outcome.state == DeliveryState.ACCEPTED:
-        # The server has it, whoever may have the row by now: it must not be sent again.
-        is_ours |= Delivery.state == DeliveryState.PLANNED
+def _write(session: Session, outcomes: Sequence[Outcome], now: datetime) -> set[int]:
+    """Write the states; the ids of the rows that were still ours."""
+    # In the order of their ids, so that two who write the same rows wait for each other, not in a ring.
+    outcomes = sorted(outcomes, key=lambda outcome: outcome.row.id)
     written = session.execute(
-        update(Delivery).where(Delivery.id == row.id, is_ours).values(values).returning(Delivery.id)
-    ).scalar_one_or_none()
-    return written is not None
+        WRITE,
+        {
+            "now": now,
+            "ids": [outcome.row.id for outcome in outcomes],
+            "tokens": [outcome.row.token for outcome in outcomes],
+            "states": [str(outcome.state) for outcome in outcomes],
+            "reasons": [outcome.reason for outcome in outcomes],
+            "ends": [outcome.state in ENDS for outcome in outcomes],
+            "waits": [outcome.wait for outcome in outcomes],
+            "deferrals": [int(outcome.is_deferral) for outcome in outcomes],
+            "cuts": [int(outcome.is_cut) for outcome in outcomes],
+            "crashes": [int(outcome.is_crash) for outcome in outcomes],
+        },
+    )
+    return set(written.scalars())
+
+
+def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """An attempt for each: what the server answered, or what went wrong."""
+    if outcomes:
+        replies = [outcome.reply for outcome in outcomes]
+        session.execute(
+            NOTE,
+            {
+                "now": now,
+                "ids": [outcome.row.id for outcome in outcomes],
+                "outcomes": [str(outcome.state) for outcome in outcomes],
+                "codes": [reply.code if reply else None for reply in replies],
+                "replies": [
+                    reply.text if reply else outcome.reason
+                    for outcome, reply in zip(outcomes, replies, strict=True)
+                ],
+            },
+        )
 
 
 def _bounced(session: Session, outcome: Outcome, now: datetime) -> None:
     row = outcome.row
-    text = outcome.reply.text if outcome.reply else ""
+    words = outcome.reply.text if outcome.reply else ""
     # In the order in which a reader's own leaving takes these rows, or the two could block each other.
     enroll.stop(session, row.subscriber_id, "the address bounced", now)
-    suppress(session, row.email, SuppressionReason.HARD_BOUNCE, now, detail=text)
+    suppress(session, row.email, SuppressionReason.HARD_BOUNCE, now, detail=words)
     session.add(
         Event(
-            kind=EventKind.BOUNCED, at=now, subscriber_id=row.subscriber_id, delivery_id=row.id, detail=text
+            kind=EventKind.BOUNCED, at=now, subscriber_id=row.subscriber_id, delivery_id=row.id, detail=words
         )
     )
-
-
-def _attempt(outcome: Outcome, now: datetime) -> dict[str, Any]:
-    return {
-        "delivery_id": outcome.row.id,
-        "at": now,
-        "outcome": outcome.state,
-        "code": outcome.reply.code if outcome.reply else None,
-        "reply": outcome.reply.text if outcome.reply else outcome.reason,
-    }

@@ -15,10 +15,12 @@ from mailer.clock import real_now
 from mailer.delivery.claim import Claimed
 from mailer.delivery.compose import Composer
 from mailer.delivery.facts import course_facts
+from mailer.delivery.messages import Published
 from mailer.delivery.transports.base import Email
 from mailer.errors import Refused
 from mailer.links import Signer
 from mailer.models import Course, DeliveryKind, Lane, MailingList, Message, Sender, Step, Subscriber
+from mailer.render.personalize import Templates
 
 TEST_DELIVERY = 0
 """The id in a test mail's links. Their pages say that it was a test, and change nothing."""
@@ -82,11 +84,9 @@ def _as_claimed(
         language=person.language,
         zone=person.zone,
         fields=person.fields or {},
-        message_id=found.id,
-        message_language=found.language,
-        subject=found.subject,
-        html=found.html,
-        text=found.text,
+        message=Published(
+            found.id, found.language, found.digest, Templates(found.subject, found.html, found.text)
+        ),
         list_id=course.list_id,
         list_title=session.get_one(MailingList, course.list_id).title,
         sender_name=sender.name,

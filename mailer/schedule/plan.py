@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from mailer import outbox
@@ -173,6 +173,23 @@ def _change(row: Any, *, anchor: Anchor | None = None, **values: Any) -> dict[st
     }
 
 
+CHANGED = (
+    *("enrollment", "state", "ended_at", "next_due_at", "last_day", "last_delivery_id"),
+    *("anchor_date", "anchor_day"),
+)
+APPLY = text("""
+    UPDATE enrollments AS e
+    SET state = c.state, ended_at = c.ended_at, next_due_at = c.next_due_at, last_day = c.last_day,
+        last_delivery_id = c.last_delivery_id, anchor_date = c.anchor_date, anchor_day = c.anchor_day
+    FROM unnest(
+        CAST(:enrollment AS bigint[]), CAST(:state AS text[]), CAST(:ended_at AS timestamptz[]),
+        CAST(:next_due_at AS timestamptz[]), CAST(:last_day AS smallint[]),
+        CAST(:last_delivery_id AS bigint[]), CAST(:anchor_date AS date[]), CAST(:anchor_day AS smallint[])
+    ) AS c (id, state, ended_at, next_due_at, last_day, last_delivery_id, anchor_date, anchor_day)
+    WHERE e.id = c.id
+    """)
+
+
 def _apply(session: Session, batch: _Batch, added: dict[str, int]) -> None:
     """Write the enrollments' changes. A step that had been planned before just moves the place on."""
     if not batch.changes:
@@ -180,13 +197,4 @@ def _apply(session: Session, batch: _Batch, added: dict[str, int]) -> None:
     for change in batch.changes:
         key = change.pop("dedup_key", None)
         change["last_delivery_id"] = added.get(key, change["last_delivery_id"])
-    columns = (
-        *("state", "ended_at", "next_due_at", "last_day", "last_delivery_id"),
-        *("anchor_date", "anchor_day"),
-    )
-    session.connection().execute(
-        update(Enrollment.__table__)  # type: ignore[arg-type]
-        .where(Enrollment.__table__.c.id == bindparam("enrollment"))
-        .values({name: bindparam(name) for name in columns}),
-        batch.changes,
-    )
+    session.execute(APPLY, {name: [change[name] for change in batch.changes] for name in CHANGED})

@@ -54,7 +54,7 @@ def test_a_mail_that_cannot_be_shown_is_our_fault_and_says_no_more(
             .join(Delivery, Delivery.message_id == Message.id)
             .where(Delivery.id == ada.delivery_id)
         ).one()
-        welcome.html = "{{ no_such_variable }}"
+        welcome.html, welcome.digest = "{{ no_such_variable }}", "another"
     answer = site.get(links.mail(ada))
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
