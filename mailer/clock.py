@@ -35,6 +35,7 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(rules, key=name)
 
 
+@lru_cache(maxsize=4096)
 def local_date(instant: datetime, zone_name: str) -> date:
     """The calendar day that `instant` falls on in `zone_name`."""
     return instant.astimezone(zone(zone_name)).date()

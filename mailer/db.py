@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -62,6 +62,27 @@ def session_scope(sessions: Sessions, wake: Wake | None = None) -> Iterator[Sess
         session.close()
     if lanes and wake is not None:
         wake(lanes)
+
+
+def as_array(values: Iterable[object]) -> str:
+    """`values` in PostgreSQL's own writing of an array, for `CAST(:name AS bigint[])` and its like.
+
+    The driver's way costs some two microseconds a value, this one a tenth; statements of thousands of
+    rows are made of it. None is NULL; anything that is not a number goes as its text, in quotes
+    (PostgreSQL's manual, "Array Input and Output Syntax").
+    """
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(value)
+    words = str(value)
+    if "\\" in words or '"' in words:
+        words = words.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{words}"'
 
 
 def ask_to_wake(session: Session, lane: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mailer.db import ask_to_wake
+from mailer.db import as_array, ask_to_wake
 from mailer.models import DeliveryKind, Lane
 
 LANE_OF = {
@@ -81,10 +81,10 @@ def write(session: Session, rows: Sequence[NewDelivery], now: datetime) -> dict[
         INSERT,
         {
             "now": now,
-            "due_at": [row.due_at for row in rows],
-            "lane": [str(lane_of(row)) for row in rows],
-            "kind": [str(row.kind) for row in rows],
-            **{name: [getattr(row, name) for row in rows] for name in PLAIN},
+            "due_at": as_array(row.due_at for row in rows),
+            "lane": as_array(lane_of(row) for row in rows),
+            "kind": as_array(row.kind for row in rows),
+            **{name: as_array(getattr(row, name) for row in rows) for name in PLAIN},
         },
     ).all()
     keys: dict[str, int] = {row.dedup_key: row.id for row in added}

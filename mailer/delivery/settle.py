@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mailer.audience.suppression import suppress
+from mailer.db import as_array
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.states import ENDS
 from mailer.models import DeliveryState, Event, EventKind, SuppressionReason
@@ -21,11 +22,12 @@ WRITE = text("""
     UPDATE deliveries AS d
     SET state = o.state, reason = o.reason, token = NULL, lease_until = NULL,
         settled_at = CASE WHEN o.is_end THEN :now ELSE d.settled_at END,
-        next_attempt_at = CASE WHEN o.state = 'planned' THEN :now + o.wait ELSE d.next_attempt_at END,
+        next_attempt_at =
+            CASE WHEN o.state = 'planned' THEN :now + o.wait * interval '1 second' ELSE d.next_attempt_at END,
         deferrals = d.deferrals + o.deferrals, cuts = d.cuts + o.cuts, crashes = d.crashes + o.crashes
     FROM unnest(
         CAST(:ids AS bigint[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-        CAST(:ends AS boolean[]), CAST(:waits AS interval[]),
+        CAST(:ends AS boolean[]), CAST(:waits AS float[]),
         CAST(:deferrals AS smallint[]), CAST(:cuts AS smallint[]), CAST(:crashes AS smallint[])
     ) AS o (id, token, state, reason, is_end, wait, deferrals, cuts, crashes)
     WHERE d.id = o.id
@@ -67,15 +69,15 @@ def _write(session: Session, outcomes: Sequence[Outcome], now: datetime) -> set[
         WRITE,
         {
             "now": now,
-            "ids": [outcome.row.id for outcome in outcomes],
-            "tokens": [outcome.row.token for outcome in outcomes],
-            "states": [str(outcome.state) for outcome in outcomes],
-            "reasons": [outcome.reason for outcome in outcomes],
-            "ends": [outcome.state in ENDS for outcome in outcomes],
-            "waits": [outcome.wait for outcome in outcomes],
-            "deferrals": [int(outcome.is_deferral) for outcome in outcomes],
-            "cuts": [int(outcome.is_cut) for outcome in outcomes],
-            "crashes": [int(outcome.is_crash) for outcome in outcomes],
+            "ids": as_array(outcome.row.id for outcome in outcomes),
+            "tokens": as_array(outcome.row.token for outcome in outcomes),
+            "states": as_array(outcome.state for outcome in outcomes),
+            "reasons": as_array(outcome.reason for outcome in outcomes),
+            "ends": as_array(outcome.state in ENDS for outcome in outcomes),
+            "waits": as_array(outcome.wait.total_seconds() for outcome in outcomes),
+            "deferrals": as_array(int(outcome.is_deferral) for outcome in outcomes),
+            "cuts": as_array(int(outcome.is_cut) for outcome in outcomes),
+            "crashes": as_array(int(outcome.is_crash) for outcome in outcomes),
         },
     )
     return set(written.scalars())
@@ -89,13 +91,13 @@ def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
             NOTE,
             {
                 "now": now,
-                "ids": [outcome.row.id for outcome in outcomes],
-                "outcomes": [str(outcome.state) for outcome in outcomes],
-                "codes": [reply.code if reply else None for reply in replies],
-                "replies": [
+                "ids": as_array(outcome.row.id for outcome in outcomes),
+                "outcomes": as_array(outcome.state for outcome in outcomes),
+                "codes": as_array(reply.code if reply else None for reply in replies),
+                "replies": as_array(
                     reply.text if reply else outcome.reason
                     for outcome, reply in zip(outcomes, replies, strict=True)
-                ],
+                ),
             },
         )
 

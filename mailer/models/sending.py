@@ -94,6 +94,8 @@ class Delivery(Base):
 
     `due_at` never changes; `next_attempt_at` does. `offered_until` is set while the row's id is on
     its way to a worker, `token` and `lease_until` while a worker has it; both are the database's time.
+    What is never deleted (messages, lists, courses, steps) is named without a foreign key: its check would
+    lock the same row for every mail and cost more than the insert.
     `cuts` counts connections that broke after the final dot, `crashes` workers that were lost over it.
     """
 
@@ -106,10 +108,10 @@ class Delivery(Base):
     state: Mapped[str] = mapped_column(server_default=DeliveryState.PLANNED)
     reason: Mapped[str] = mapped_column(server_default="")
     subscriber_id: Mapped[int] = mapped_column(ForeignKey("subscribers.id", ondelete="CASCADE"))
-    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
-    list_id: Mapped[int] = mapped_column(ForeignKey("lists.id"))
-    course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"))
-    step_id: Mapped[int | None] = mapped_column(ForeignKey("steps.id"))
+    message_id: Mapped[int]
+    list_id: Mapped[int]
+    course_id: Mapped[int | None]
+    step_id: Mapped[int | None]
     enrollment_id: Mapped[int | None] = mapped_column(ForeignKey("enrollments.id", ondelete="CASCADE"))
     due_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]

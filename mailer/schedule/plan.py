@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer import outbox
 from mailer.clock import local_date
+from mailer.db import as_array
 from mailer.models import (
     Delivery,
     DeliveryKind,
@@ -21,7 +22,7 @@ from mailer.models import (
     Subscriber,
 )
 from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Finish, Place, Send, Wait, decide
+from mailer.schedule.decide import Decision, Finish, Place, Send, Wait, decide
 from mailer.schedule.timing import Anchor
 
 OPEN = (DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.QUARANTINED)
@@ -40,8 +41,12 @@ IS_ACTIVE: ColumnElement[bool] = Enrollment.state == bindparam(
 
 @dataclass
 class _Batch:
-    """What one tick writes: delivery rows, and what changes on the enrollments."""
+    """What one tick writes: delivery rows, and what changes on the enrollments.
 
+    `decided` remembers what was decided for a place in a course: many people stand at the same one.
+    """
+
+    decided: dict[tuple[int, Place], tuple[Decision, Decision]] = field(default_factory=dict)
     deliveries: list[outbox.NewDelivery] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -113,7 +118,10 @@ def place_of(row: Any, course_zone: str) -> Place:
 
 def _decide_one(row: Any, plan: CoursePlan, now: datetime, batch: _Batch) -> None:
     place = place_of(row, plan.zone)
-    decision = decide(place, plan.steps, now)
+    known = batch.decided.get((plan.id, place))
+    if known is None:
+        known = batch.decided[plan.id, place] = _decide_twice(place, plan, now)
+    decision, following = known
     match decision:
         case Finish():
             batch.changes.append(_change(row, state=EnrollmentState.FINISHED, ended_at=now))
@@ -122,7 +130,7 @@ def _decide_one(row: Any, plan: CoursePlan, now: datetime, batch: _Batch) -> Non
         case Send(step, due_at, anchor):
             key = outbox.dedup_key(DeliveryKind.STEP, plan.id, step.key, row.subscriber_id, row.round)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
-            change = _after_send(row, plan, place.zone, decision, key, now)
+            change = _after_send(row, decision, following, key, now)
             batch.deliveries.append(
                 outbox.NewDelivery(
                     dedup_key=key,
@@ -146,10 +154,17 @@ def _left_on(row: Any, zone: str) -> date | None:
     return local_date(row.last_settled_at, zone)
 
 
-def _after_send(row: Any, plan: CoursePlan, zone: str, send: Send, key: str, now: datetime) -> dict[str, Any]:
+def _decide_twice(place: Place, plan: CoursePlan, now: datetime) -> tuple[Decision, Decision]:
+    """What happens now, and, where that is a mail, what follows once it has left."""
+    decision = decide(place, plan.steps, now)
+    if not isinstance(decision, Send):
+        return decision, decision
+    after = Place(place.zone, decision.anchor, decision.step.day, last_left_on=local_date(now, place.zone))
+    return decision, decide(after, plan.steps, now)
+
+
+def _after_send(row: Any, send: Send, following: Decision, key: str, now: datetime) -> dict[str, Any]:
     """The enrollment after `send`: at the step's day, due again when the step after it is."""
-    place = Place(zone, send.anchor, send.step.day, last_left_on=local_date(now, zone))
-    following = decide(place, plan.steps, now)
     change: dict[str, Any] = {"last_day": send.step.day, "dedup_key": key}
     if isinstance(following, Finish):
         return _change(row, **change, anchor=send.anchor, state=EnrollmentState.FINISHED, ended_at=now)
@@ -197,4 +212,4 @@ def _apply(session: Session, batch: _Batch, added: dict[str, int]) -> None:
     for change in batch.changes:
         key = change.pop("dedup_key", None)
         change["last_delivery_id"] = added.get(key, change["last_delivery_id"])
-    session.execute(APPLY, {name: [change[name] for change in batch.changes] for name in CHANGED})
+    session.execute(APPLY, {name: as_array(change[name] for change in batch.changes) for name in CHANGED})
