@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mailer.cli import course, database, delivery, demo, lists, subscriber, up, why
+from mailer.cli import course, database, delivery, demo, doctor, lists, subscriber, up, why
 from mailer.cli.show import warn
 from mailer.errors import MailerError
 
@@ -25,6 +25,7 @@ app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(lists.app, name="list")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(database.app, name="db")
+app.add_typer(doctor.app, name="doctor")
 
 
 def main() -> None:

@@ -82,6 +82,12 @@ class Stack:
                 server.stop()
                 server.start()
 
+    def restart_database(self) -> None:
+        """Stop our own PostgreSQL and start it again, as an operator would; nothing when it is not ours."""
+        if self._postgres is not None:
+            self._postgres.stop()
+            self._postgres.start()
+
     def _start_parts(self) -> None:
         changes: dict[str, object] = {"secret_key": complete(self._asked).secret_key}
         port = free_port(WEB_PORT)

@@ -45,9 +45,7 @@ class Composer:
         mail = self.render(row)
         domain = row.sender_email.rpartition("@")[2]
         headers = Headers(
-            # Made of what never changes about the row, so it is the same on every attempt, and made
-            # of when it was written, so that a second installation does not use it again.
-            message_id=f"<{int(row.created_at.timestamp() * 1_000_000):x}.{row.id}@{domain}>",
+            message_id=message_id_of(row.created_at, row.id, domain),
             date=_local(now, row, course),
             sender_name=row.sender_name,
             sender_email=row.sender_email,
@@ -83,6 +81,15 @@ class Composer:
         if row.kind == DeliveryKind.CONFIRM and row.subscription_id is not None:
             confirm_token = self.signer.confirm_token(row.subscription_id, row.due_at + CONFIRM_WITHIN)
         return mail_links(self.base_url, self.signer, row.id, confirm_token)
+
+
+def message_id_of(created_at: datetime, delivery_id: int, domain: str) -> str:
+    """A delivery's Message-ID, the same on every attempt.
+
+    It is made of what never changes about the row, and of when that was written, so that a second
+    installation does not use it again.
+    """
+    return f"<{int(created_at.timestamp() * 1_000_000):x}.{delivery_id}@{domain}>"
 
 
 def _about(row: Claimed, course: CourseFacts | None) -> About:

@@ -1,0 +1,40 @@
+"""A mail server on loopback that takes every mail and counts it by its Message-ID; it keeps none."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+
+from mailer.embedded.ports import LOOPBACK, free_port
+
+MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+FIRST_PORT = 2600
+
+
+class CountingServer:
+    """`copies` holds how often each Message-ID was taken. Use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.copies: Counter[str] = Counter()
+        port = free_port(FIRST_PORT)
+        self.url = f"smtp://{LOOPBACK}:{port}"
+        self._controller = Controller(self, hostname=LOOPBACK, port=port)
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        """Called by aiosmtpd at the end of a mail; what is returned is the server's answer."""
+        found = MESSAGE_ID.search(envelope.content)
+        self.copies[found[1].decode("ascii", "replace") if found else "without a Message-ID"] += 1
+        return "250 2.0.0 counted"
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._controller.stop()
