@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo up test test-quick check format lock clean
+.PHONY: help setup demo up test test-quick bench check format lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ check: $(VENV)/.dev ## lint, types, import contracts, models = migrations
 	@$(BIN)/mypy
 	@PATH="$(BIN):$$PATH" $(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/architecture
+
+bench: $(VENV)/.dev ## measure sending and planning as ratios taken in one run (about ten minutes)
+	@$(BIN)/python -m benchmarks
 
 format: $(VENV)/.dev ## format the code and sort the imports
 	@$(BIN)/ruff check --fix .

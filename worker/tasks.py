@@ -39,7 +39,11 @@ def dispatch_lane(lane: str) -> dict[str, int]:
 @app.task(name=TaskName.DELIVER_BATCH)
 def deliver_batch(delivery_ids: list[int]) -> dict[str, int]:
     """Send one chunk; running it twice sends once."""
-    return batch.deliver_batch(delivery_ids, parts().post).counts()
+    outcome = batch.deliver_batch(delivery_ids, parts().post)
+    if outcome.lane is not None:
+        # The next chunks are on their way before this worker asks, and need not wait for the tick.
+        _alone(_offer, outcome.lane)
+    return outcome.counts()
 
 
 def _alone(stage: Callable[..., int], *arguments: Any) -> int:

@@ -19,7 +19,7 @@ from mailer.delivery.journal import Journal
 from mailer.delivery.outcome import Outcome, after_break, after_cut, after_reply, unreachable
 from mailer.delivery.transports.base import BrokeOff, CutOff, Transport, Unreachable
 from mailer.links import Signer
-from mailer.models import DeliveryState
+from mailer.models import DeliveryState, Lane
 from mailer.render.personalize import CannotRender
 
 GROUP = 25
@@ -36,9 +36,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class BatchOutcome:
-    """How many rows of a batch went into which state."""
+    """How many rows of a batch went into which state; `lane` is None when there was nothing to claim."""
 
     states: Counter[DeliveryState] = field(default_factory=Counter)
+    lane: Lane | None = None
 
     def counts(self) -> dict[str, int]:
         return {str(state): count for state, count in self.states.items()}
@@ -66,6 +67,7 @@ def deliver_batch(delivery_ids: Sequence[int], post: Post) -> BatchOutcome:
     outcome.states.update(ended)
     if not claimed:
         return outcome
+    outcome.lane = Lane(claimed[0].lane)
     sending = _Sending(post, composer, now, claimed[0].token, deadline)
     post.journal.begin(sending.token)
     try:

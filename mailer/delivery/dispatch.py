@@ -15,6 +15,9 @@ OFFER = timedelta(seconds=60)
 CHUNK = {Lane.TRANSACTIONAL: 20, Lane.COURSE: 100, Lane.CAMPAIGN: 500}
 """Rows in one task. Small ones keep the urgent lanes quick and cost little when a worker is lost."""
 
+ADVISORY_LOCK = 7_318_002
+"""Its second half is the lane; see `migrations.ADVISORY_LOCK` for the other one."""
+
 AHEAD = 10
 """Chunks on their way at the same time in one lane."""
 
@@ -24,6 +27,9 @@ def offer(session: Session, lane: Lane, now: datetime) -> list[list[int]]:
 
     An offer that nobody took up (a broker emptied, a worker lost) lapses after OFFER and is made again.
     """
+    lock = select(func.pg_try_advisory_xact_lock(ADVISORY_LOCK, list(Lane).index(lane)))
+    if not session.execute(lock).scalar_one():
+        return []  # somebody else is dispatching this lane at this moment
     chunk = CHUNK[lane]
     room = AHEAD * chunk - _on_their_way(session, lane, now, 2 * AHEAD * chunk)
     if room <= 0:
