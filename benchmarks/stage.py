@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +16,11 @@ import psutil
 from sqlalchemy import text
 
 from mailer.cli.connect import prepare_database
+from mailer.cli.stack import worker_command
 from mailer.db import Sessions, make_engine, make_sessions, session_scope
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis
+from mailer.embedded.runtime import short_folder
 from mailer.launch.check import check_course
 from mailer.launch.publish import publish
 from mailer.settings import PROJECT, Settings
@@ -127,17 +127,15 @@ class House:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Servers of our own, ended with all they hold."""
-    folder = Path(tempfile.mkdtemp(prefix="sp-", dir="/tmp"))
-    folder.chmod(0o755)
-    postgres, redis = EmbeddedPostgres(folder / "servers"), EmbeddedRedis(folder / "servers")
-    try:
-        postgres.start()
-        redis.start()
-        yield Stage(folder, postgres, redis)
-    finally:
-        redis.stop()
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with short_folder() as folder:
+        postgres, redis = EmbeddedPostgres(folder / "servers"), EmbeddedRedis(folder / "servers")
+        try:
+            postgres.start()
+            redis.start()
+            yield Stage(folder, postgres, redis)
+        finally:
+            redis.stop()
+            postgres.stop()
 
 
 @contextmanager
@@ -147,12 +145,9 @@ def workers(settings: Settings, queues: Sequence[tuple[str, int]]) -> Iterator[l
     started = []
     for queue, processes in queues:
         log = (settings.data_dir / f"{queue}.log").open("wb")
-        command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--loglevel", "WARNING"]
-        command += ["--without-gossip", "--without-mingle", "-n", f"{queue}@%h", "-Q", queue]
-        command += ["-c", str(processes)]
         started.append(
             subprocess.Popen(
-                command,
+                [sys.executable, "-m", *worker_command([queue], processes)],
                 cwd=PROJECT,
                 env={"PATH": "/usr/bin:/bin", **settings.as_environment()},
                 stdout=log,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import BindParameter, bindparam, create_engine, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -96,6 +96,23 @@ def business_now(session: Session) -> datetime:
         text("SELECT coalesce((SELECT stepped_at FROM instance WHERE id = 1), clock_timestamp())")
     ).scalar_one()
     return now
+
+
+def step_clock(session: Session, to: datetime | None) -> None:
+    """Let business time stand still at `to`, or go with the real clock again (None); see `business_now`.
+
+    For the demo, the fault run and tests.
+    """
+    session.execute(text("UPDATE instance SET stepped_at = :to WHERE id = 1"), {"to": to})
+
+
+def written_out(word: str) -> BindParameter[str]:
+    """`word` as it stands in a partial index, written into the statement itself.
+
+    A prepared statement could not use that index otherwise: the planner would not know that its
+    parameter is the index's own word.
+    """
+    return bindparam(None, str(word), literal_execute=True)
 
 
 def cause(error: OperationalError) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from mailer.audience.lists import Evidence, get_list
@@ -21,11 +20,11 @@ from mailer.cli.show import console, count, say
 from mailer.cli.stack import Stack
 from mailer.cli.up import stop_on_signals
 from mailer.clock import real_now
-from mailer.db import Sessions, make_engine, make_sessions, session_scope
+from mailer.db import Sessions, make_engine, make_sessions, session_scope, step_clock
 from mailer.embedded.mailbox.store import MailStore, StoredMail
 from mailer.launch.check import check_course
 from mailer.launch.publish import publish
-from mailer.models import Course, DeliveryState, Instance
+from mailer.models import Course, DeliveryState
 from mailer.queue import Broker
 from mailer.reports.flow import people_by_state
 from mailer.reports.statement import course_statement
@@ -108,7 +107,7 @@ class _Demo:
         if compiled is None:
             raise RuntimeError(f"the sample course is broken: {problems}")
         with session_scope(self._sessions, self._broker.wake) as session:
-            session.execute(update(Instance).values(stepped_at=self._start))
+            step_clock(session, self._start)
             publish(session, compiled, self._start)
             course = get_course(session, SLUG)
             for reader in CAST:

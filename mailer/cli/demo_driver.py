@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from mailer.cli import demo_cast
 from mailer.cli.demo_cast import CAST, Reader
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, session_scope, step_clock
 from mailer.embedded.mailbox.store import MailStore
 from mailer.errors import MailerError, Refused
-from mailer.models import Instance
 from mailer.queue import Broker, TaskName
 from mailer.reports.flow import next_moment, open_work
 
@@ -76,7 +74,7 @@ class Driver:
     def _jump(self, to: datetime) -> None:
         self.at = to
         with session_scope(self._sessions) as session:
-            session.execute(update(Instance).values(stepped_at=to))
+            step_clock(session, to)
 
     def _settle(self, is_stopped: Callable[[], bool]) -> None:
         """Send the tick through Celery, and wait until everything that is due now has come to an end."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailer.cli.faults import FaultRun, people_for
+from mailer.cli.faults import MAILS_A_PERSON, FaultRun
 from mailer.cli.show import console, say
 from mailer.cli.stack import Stack
 from mailer.embedded.counting import CountingServer
+from mailer.embedded.runtime import short_folder
 from mailer.settings import Settings
 
 app = typer.Typer(help="Prove that nothing is lost and nothing sent twice.", no_args_is_help=True)
@@ -27,37 +25,30 @@ def doctor() -> None:
 @app.command("faults")
 def faults(
     kills: Annotated[int, typer.Option(min=1, help="How many times a worker is killed.")] = 50,
-    mails: Annotated[int, typer.Option(min=21, help="About how many mails are sent.")] = 3000,
+    mails: Annotated[int, typer.Option(min=MAILS_A_PERSON, help="About how many mails are sent.")] = 3000,
     seed: Annotated[int | None, typer.Option(help="Break the same things in the same order.")] = None,
 ) -> None:
     """Send thousands of mails while workers are killed, Redis is emptied and PostgreSQL restarted.
 
     It brings up servers of its own in a temporary folder and touches nothing that is configured.
     """
-    people = people_for(mails)
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    # Not below a private folder: as root, PostgreSQL runs as another user.
-    folder = Path(tempfile.mkdtemp(prefix="sp-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
-    folder.chmod(0o755)
-    try:
-        with CountingServer() as server:
-            stack = Stack(Settings(data_dir=folder / "data", smtp_url=server.url), lambda _: None)
-            with console.status("Starting a stack of its own…") as status:
-                stack.start()
-                try:
-                    run = FaultRun(
-                        stack,
-                        people,
-                        kills,
-                        seed,
-                        lambda what: status.update(f"{what}, {sum(server.copies.values())} mails taken"),
-                    )
-                    run.play(folder / "course")
-                    score = run.score(server.copies)
-                finally:
-                    stack.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with short_folder() as folder, CountingServer() as server:
+        stack = Stack(Settings(data_dir=folder / "data", smtp_url=server.url), lambda _: None)
+        with console.status("Starting a stack of its own…") as status:
+            stack.start()
+            try:
+                run = FaultRun(
+                    stack,
+                    mails // MAILS_A_PERSON,
+                    kills,
+                    seed,
+                    lambda what: status.update(f"{what}, {sum(server.copies.values())} mails taken"),
+                )
+                run.play(folder / "course")
+                score = run.score(server.copies)
+            finally:
+                stack.stop()
     say(f"Redis emptied: {run.emptied}, PostgreSQL restarted: {run.restarted}, seed: {seed}")
     for name in ("kills", "sent", "lost", "duplicates", "uncertain"):
         say(f"{name}: {getattr(score, name)}")

@@ -11,18 +11,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from mailer.audience.lists import Evidence, get_list
 from mailer.audience.subscribers import Person, get_subscriber
 from mailer.cli.stack import Stack
 from mailer.clock import real_now
-from mailer.db import DatabaseDown, make_engine, make_sessions, session_scope
+from mailer.db import DatabaseDown, make_engine, make_sessions, session_scope, step_clock
 from mailer.delivery.compose import message_id_of
-from mailer.errors import Refused
 from mailer.launch.check import check_course
 from mailer.launch.publish import publish
-from mailer.models import Delivery, DeliveryState, Instance
+from mailer.models import Delivery, DeliveryState
 from mailer.queue import Broker, TaskName
 from mailer.reports.flow import next_moment, open_work
 from mailer.schedule.courses import get_course
@@ -30,6 +29,8 @@ from mailer.schedule.enroll import enroll
 from mailer.schedule.signup import sign_up
 
 LESSONS = 20
+MAILS_A_PERSON = LESSONS + 1
+"""The welcome, and every lesson."""
 PATIENCE_SECONDS = 240.0
 """How long nothing may move before the run gives up; longer than a lost worker's mails wait."""
 EMPTY_REDIS_EVERY = 9
@@ -109,9 +110,9 @@ class FaultRun:
         moment: datetime | None = at
         while moment is not None:
             with session_scope(self._sessions) as session:
-                session.execute(update(Instance).values(stepped_at=moment))
-            lessons_left = LESSONS + 1 - (moment - at) // timedelta(days=1)
-            self._settle(moment, -(-(self._kills_wanted - self.kills) // max(1, lessons_left)))
+                step_clock(session, moment)
+            days_left = MAILS_A_PERSON - (moment - at) // timedelta(days=1)
+            self._settle(moment, -(-(self._kills_wanted - self.kills) // max(1, days_left)))
             with session_scope(self._sessions) as session:
                 moment = next_moment(session)
 
@@ -124,7 +125,7 @@ class FaultRun:
         if compiled is None:
             raise RuntimeError(f"the course of the fault run is broken: {problems}")
         with session_scope(self._sessions) as session:
-            session.execute(update(Instance).values(stepped_at=at))
+            step_clock(session, at)
             publish(session, compiled, at)
         with session_scope(self._sessions) as session:
             course = get_course(session, "faults")
@@ -185,7 +186,7 @@ class FaultRun:
             rows = session.execute(
                 select(Delivery.id, Delivery.created_at, Delivery.state, Delivery.cuts)
             ).all()
-        expected = self._people * (LESSONS + 1)
+        expected = self._people * MAILS_A_PERSON
         tally: Counter[str] = Counter()
         known = 0
         for row in rows:
@@ -213,10 +214,3 @@ def _is_worker(process: psutil.Process) -> bool:
     except psutil.Error:
         return False
     return "worker.app" in words and "worker" in words
-
-
-def people_for(mails: int) -> int:
-    """How many people make about this many mails; raises Refused when it is too few for a run."""
-    if mails < LESSONS + 1:
-        raise Refused(f"A fault run needs at least {LESSONS + 1} mails.")
-    return max(1, mails // (LESSONS + 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -25,6 +25,7 @@ from mailer.settings import Settings
 WEB_PORT = 8025
 MAILBOX_PORT = 8026
 SMTP_PORT = 2525
+CELERY = ("celery", "-A", "worker.app")
 ADDRESSES_FILE = "addresses.json"
 """Where a running stack says how it can be reached; a command such as send-test reads it."""
 
@@ -135,13 +136,11 @@ class Stack:
     @staticmethod
     def _commands(port: int) -> dict[str, list[str]]:
         """Our processes. The transactional lane has a worker of its own, so that nothing stands before it."""
-        celery = ["celery", "-A", "worker.app"]
-        worker = [*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
         return {
-            "worker-control": [*worker, "-n", "control@%h", "-Q", CONTROL, "-c", "1"],
-            "worker-transactional": [*worker, "-n", "transactional@%h", "-Q", Lane.TRANSACTIONAL, "-c", "1"],
-            "worker-course": [*worker, "-n", "course@%h", "-Q", f"{Lane.COURSE},{Lane.CAMPAIGN}", "-c", "2"],
-            "beat": [*celery, "beat", "--loglevel", "WARNING"],
+            "worker-control": worker_command([CONTROL], 1),
+            "worker-transactional": worker_command([Lane.TRANSACTIONAL], 1),
+            "worker-course": worker_command([Lane.COURSE, Lane.CAMPAIGN], 2),
+            "beat": [*CELERY, "beat", "--loglevel", "WARNING"],
             "web": [
                 *("uvicorn", "--factory", "mailer.web.app:create_app", "--host", LOOPBACK),
                 *("--port", str(port), "--no-access-log", "--no-server-header", "--log-level", "warning"),
@@ -172,6 +171,13 @@ class Stack:
     def _hear(self, name: str, what: str) -> None:
         if not self._is_starting:
             self._say(f"{name} {what}; see {self._supervisor.log_of(name)}")
+
+
+def worker_command(queues: Sequence[str], processes: int) -> list[str]:
+    """What follows `python -m` to start a worker for these queues, named after the first."""
+    quiet = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    name = ["-n", f"{queues[0]}@%h", "-Q", ",".join(queues), "-c", str(processes)]
+    return [*CELERY, "worker", *quiet, *name]
 
 
 def running_smtp_url(settings: Settings) -> str:

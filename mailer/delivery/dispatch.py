@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from mailer.db import written_out
 from mailer.models import Delivery, DeliveryState, Lane
 
 OFFER = timedelta(seconds=60)
@@ -57,11 +58,10 @@ def offer(session: Session, lane: Lane, now: datetime) -> list[list[int]]:
 
 
 def _is_due(lane: Lane, now: datetime) -> ColumnElement[bool]:
-    """Due rows of a lane. The words stand in the statement itself, where the planner of a prepared one
-    can see that they are those of the partial index."""
+    """Due rows of a lane, by the partial index of what is planned."""
     return and_(
-        Delivery.lane == literal_column(f"'{lane}'"),
-        Delivery.state == literal_column(f"'{DeliveryState.PLANNED}'"),
+        Delivery.lane == written_out(lane),
+        Delivery.state == written_out(DeliveryState.PLANNED),
         Delivery.next_attempt_at <= now,
     )
 

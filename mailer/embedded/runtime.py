@@ -7,7 +7,9 @@ import hashlib
 import os
 import shutil
 import stat
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,6 +41,18 @@ def runtime_path(data_dir: Path) -> Path:
             "remove it, or set STEADYPOST_DATA_DIR to another folder"
         )
     return folder
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder that goes away again: its path is short enough for sockets, and other users may enter it,
+    since root's PostgreSQL runs as one of them."""
+    folder = Path(tempfile.mkdtemp(prefix="sp-", dir=SHORT_BASE))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_runtime_folder(data_dir: Path, part: str) -> Path:

@@ -15,12 +15,11 @@ from mailer.clock import real_now
 from mailer.delivery.claim import Claimed
 from mailer.delivery.compose import Composer
 from mailer.delivery.facts import course_facts
-from mailer.delivery.messages import Published
+from mailer.delivery.messages import published
 from mailer.delivery.transports.base import Email
 from mailer.errors import Refused
 from mailer.links import Signer
-from mailer.models import Course, DeliveryKind, Lane, MailingList, Message, Sender, Step, Subscriber
-from mailer.render.personalize import Templates
+from mailer.models import Course, DeliveryKind, Lane, MailingList, Sender, Step, Subscriber
 
 TEST_DELIVERY = 0
 """The id in a test mail's links. Their pages say that it was a test, and change nothing."""
@@ -54,12 +53,12 @@ def _as_claimed(
     session: Session, course: Course, step_key: str, person: Subscriber, now: datetime
 ) -> Claimed:
     """What a worker would have claimed, had this been a delivery."""
-    found = session.execute(
-        select(Message)
-        .join(Step, Step.message_id == Message.id)
-        .where(Step.course_id == course.id, Step.key == step_key, Step.retired_at.is_(None))
+    message_id = session.execute(
+        select(Step.message_id).where(
+            Step.course_id == course.id, Step.key == step_key, Step.retired_at.is_(None)
+        )
     ).scalar_one_or_none()
-    if found is None:
+    if message_id is None:
         raise Refused(
             f"{course.slug} has no step {step_key!r}; `steadypost course show {course.slug}` lists them."
         )
@@ -84,9 +83,7 @@ def _as_claimed(
         language=person.language,
         zone=person.zone,
         fields=person.fields or {},
-        message=Published(
-            found.id, found.language, found.digest, Templates(found.subject, found.html, found.text)
-        ),
+        message=published(session, {message_id})[message_id],
         list_id=course.list_id,
         list_title=session.get_one(MailingList, course.list_id).title,
         sender_name=sender.name,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, text, update
+from sqlalchemy import ColumnElement, Select, select, text, update
 from sqlalchemy.orm import Session
 
 from mailer import outbox
 from mailer.clock import local_date
-from mailer.db import as_array
+from mailer.db import as_array, written_out
 from mailer.models import (
     Delivery,
     DeliveryKind,
@@ -32,11 +32,7 @@ UNDECIDED_WAIT = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
-# Written into the statement itself: a prepared one could not use the partial index otherwise, because
-# the planner would not know that its parameter is the index's own word.
-IS_ACTIVE: ColumnElement[bool] = Enrollment.state == bindparam(
-    "active", EnrollmentState.ACTIVE.value, literal_execute=True
-)
+IS_ACTIVE: ColumnElement[bool] = Enrollment.state == written_out(EnrollmentState.ACTIVE)
 
 
 @dataclass

@@ -7,14 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, session_scope, step_clock
 from mailer.delivery.batch import Post
 from mailer.delivery.journal import Journal
 from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
 from mailer.links import Signer
-from mailer.models import Instance
 from tests.support.cast import publish_folder, write_course
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
@@ -32,7 +30,7 @@ def house(
 ) -> Iterator[House]:
     """A house with the course "calm" published, its clock standing at `now`."""
     with session_scope(sessions) as session:
-        session.execute(update(Instance).values(stepped_at=now))
+        step_clock(session, now)
         publish_folder(session, write_course(tmp_path / "calm"), now)
     transport = SmtpTransport(SmtpServer.from_url(server.url))
     journal = Journal(tmp_path / "journal")

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, session_scope, step_clock
 from mailer.delivery.batch import Post
 from mailer.delivery.journal import Journal
 from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.publish import Plan, plan_publication, publish
 from mailer.links import Signer
-from mailer.models import Delivery, Enrollment, Instance, Step, Subscriber
+from mailer.models import Delivery, Enrollment, Step, Subscriber
 from mailer.reports.flow import next_moment
 from mailer.reports.statement import Statement, course_statement
 from mailer.schedule.courses import get_course
@@ -123,7 +123,7 @@ def author_at_work(sessions: Sessions, signer: Signer, start: datetime, folder: 
     with scripted_smtp() as server:
         transport = SmtpTransport(SmtpServer.from_url(server.url))
         with session_scope(sessions) as session:
-            session.execute(update(Instance).values(stepped_at=start))
+            step_clock(session, start)
         journals = folder.parent / "journal"
         post = Post(sessions, transport, Journal(journals), signer, "http://mail.test")
         house = House(sessions, post, start, journals)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import func, select, update
 
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, session_scope, step_clock
 from mailer.delivery import dispatch
 from mailer.delivery.batch import Post, deliver_batch
 from mailer.delivery.recover import recover
-from mailer.models import Delivery, DeliveryState, Instance, Lane
+from mailer.models import Delivery, DeliveryState, Lane
 from mailer.schedule.courses import get_course
 from mailer.schedule.plan import plan_due
 from tests.support.cast import join_course
@@ -36,7 +36,7 @@ class House:
         """Move the clock."""
         self.at = moment
         with session_scope(self.sessions) as session:
-            session.execute(update(Instance).values(stepped_at=moment))
+            step_clock(session, moment)
 
     def plan(self) -> None:
         """What the tick does before it dispatches."""

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 
 from mailer.cli.connect import prepare_database
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis
-
-
-@contextmanager
-def short_folder() -> Iterator[Path]:
-    """A folder with a short path that other users may enter: root's PostgreSQL runs as one of them."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sp-"))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+from mailer.embedded.runtime import short_folder as short_folder
 
 
 class Databases:

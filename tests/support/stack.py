@@ -13,11 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 import psutil
-from sqlalchemy import update
 
-from mailer.db import make_engine, make_sessions, session_scope
+from mailer.db import make_engine, make_sessions, session_scope, step_clock
 from mailer.embedded.postgres import EmbeddedPostgres
-from mailer.models import Instance
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from mailer.cli.main import main; main()"]
@@ -109,5 +107,5 @@ def set_clock(data_dir: Path, moment: datetime | None) -> None:
     """Let the stack's business time stand at `moment`, or run again."""
     engine = make_engine(EmbeddedPostgres(data_dir).url())
     with session_scope(make_sessions(engine)) as session:
-        session.execute(update(Instance).values(stepped_at=moment))
+        step_clock(session, moment)
     engine.dispose()

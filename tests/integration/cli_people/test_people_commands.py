@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from mailer.audience.lists import get_list
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import suppress
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, session_scope, step_clock
 from mailer.feedback.record import confirm_subscription, leave
-from mailer.models import Delivery, Instance, Subscriber, SuppressionReason
+from mailer.models import Delivery, Subscriber, SuppressionReason
 from mailer.schedule.courses import get_course
 from tests.support.cast import (
     ADA,
@@ -68,7 +68,7 @@ def steadypost(database_url: str, tmp_path: Path) -> Run:
 def house(sessions: Sessions, tmp_path: Path, now: datetime) -> None:
     """The course "calm", whose readers confirm, on 2 March 2026."""
     with session_scope(sessions) as session:
-        session.execute(update(Instance).values(stepped_at=now))
+        step_clock(session, now)
         publish_folder(session, write_course(tmp_path / "calm", opt_in="double"), now)
 
 
