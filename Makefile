@@ -51,7 +51,7 @@ check: $(VENV)/.dev ## lint, types, import contracts, models = migrations
 	@PATH="$(BIN):$$PATH" $(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/architecture
 
-bench: $(VENV)/.dev ## measure sending and planning as ratios taken in one run (about ten minutes)
+bench: $(VENV)/.dev ## measure sending and planning as ratios taken in one run (about four minutes)
 	@$(BIN)/python -m benchmarks
 
 format: $(VENV)/.dev ## format the code and sort the imports
