@@ -14,19 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from mailer.encodings import marked_encoding
 from mailer.errors import Refused
 
 MAX_BYTES = 500 * 1024 * 1024
 CHUNK = 1024 * 1024
 
-# UTF-32 before UTF-16: the mark of UTF-16-LE is how that of UTF-32-LE begins.
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 NOT_TEXT = {
     b"PK\x03\x04": "a workbook (.xlsx, .ods or .numbers) or a zip file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
@@ -109,9 +102,8 @@ def _encoding(data: BinaryIO, name: str, named: str | None) -> Encoding:
 
 def _told(head: bytes) -> str | None:
     """What the first bytes say: a mark, or the empty half of UTF-16 without one."""
-    for mark, encoding in MARKS:
-        if head.startswith(mark):
-            return encoding
+    if marked := marked_encoding(head):
+        return marked
     half = len(head) // 2
     for encoding, empty, full in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
         # Of Latin letters every second byte is empty; of others their commas and line ends still are.

@@ -1,25 +1,17 @@
-"""Merging many people at once: a copy into a staging table, then a few set-based statements."""
+"""Merging one part of an import: a few set-based statements over people who are in a table already."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mailer.audience.addresses import normalise
 from mailer.audience.lists import Evidence
-from mailer.audience.subscribers import Person
-from mailer.db import DatabaseDown
-from mailer.models import ConsentKind, MailingList, SubscriptionState, SuppressionReason
-
-ONE_AT_A_TIME = 7_301_994
-"""Our key among PostgreSQL's advisory locks: of two merges at the same time one waits for the other."""
+from mailer.models import ConsentKind, SubscriptionState, SuppressionReason
 
 
 @dataclass(frozen=True)
@@ -44,86 +36,85 @@ class Merged:
 
     people: int
     new_people: int
-    joined: Sequence[int]
     unconfirmed: int
+    joined: Sequence[int]
     kept_away: Sequence[KeptAway]
 
 
+@dataclass(frozen=True)
+class Joining:
+    """What everybody in an import is put on, and with which consent; not active means: has to confirm."""
+
+    list_id: int
+    evidence: Evidence
+    is_active: bool
+
+
 def merge_people(
-    session: Session,
-    people: Iterable[tuple[int, Person]],
-    list_: MailingList,
-    evidence: Evidence,
-    now: datetime,
-    *,
-    is_active: bool,
+    session: Session, people: str, after: str, upto: str | None, joining: Joining, now: datetime
 ) -> Merged:
-    """Add people (each with a line number) or complete what is known of them, and put them on a list.
+    """Add people or complete what is known of them, and put them on a list.
 
-    Of somebody who comes twice all is taken that is said, and the later word where two differ. Nobody is
-    put on the list who was ever on it, who left everything, or whose address is not mailed.
+    `people` is the table they are in (see `staging`), of which those count whose key is above `after`
+    and, if it is given, at most `upto`. Of somebody who comes twice all is taken that is said, and the
+    later word where two differ. Nobody is put on the list who was ever on it, who left everything, or
+    whose address is not mailed.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-    _stage(session, people)
-    session.execute(text(_GATHER))
-    session.execute(text("ANALYZE gathered"))
-    count, new = session.execute(text(_MERGE)).one()
-    kept_away = [KeptAway(*row) for row in session.execute(text(_KEPT_AWAY), {"list_id": list_.id})]
-    unconfirmed = session.execute(text(_UNCONFIRMED), {"list_id": list_.id}).scalar_one()
-    joined = _join(session, list_, evidence, now, is_active=is_active)
-    session.execute(text("DROP TABLE incoming, gathered"))
-    return Merged(count, new, joined, unconfirmed, kept_away)
+    keys = {"after": after, "upto": upto}
+    session.execute(text(_GATHER.format(people=people, end="" if upto is None else _END)), keys)
+    session.execute(text(_MERGED))
+    session.execute(text(_MERGE))
+    session.execute(text(_UNCHANGED))
+    session.execute(text(_STANDING), {"list_id": joining.list_id})
+    count, new, unconfirmed = session.execute(text(_COUNT)).one()
+    kept_away = [KeptAway(*row) for row in session.execute(text(_KEPT_AWAY))]
+    joined = _join(session, joining, now)
+    session.execute(text("DROP TABLE gathered, merged, standing"))
+    return Merged(count, new, unconfirmed, joined, kept_away)
 
 
-def _stage(session: Session, people: Iterable[tuple[int, Person]]) -> None:
-    """Copy the people into a table of this transaction alone, as they come."""
-    session.execute(
-        text(
-            "CREATE TEMPORARY TABLE incoming (line bigint, email text, email_key text, name text, "
-            "language text, zone text, tags text[], fields jsonb) ON COMMIT DROP"
-        )
-    )
-    raw: Any = session.connection().connection.driver_connection
-    try:
-        with raw.cursor() as cursor, cursor.copy("COPY incoming FROM STDIN") as copy:
-            # The fields as text: with jsonb, psycopg would write our JSON as one JSON string.
-            copy.set_types(["int8", "text", "text", "text", "text", "text", "text[]", "text"])
-            for line, person in people:
-                _, key = normalise(person.email)
-                fields, tags = json.dumps(person.fields), list(person.tags)
-                copy.write_row(
-                    (line, person.email, key, person.name, person.language, person.zone, tags, fields)
-                )
-    except psycopg.OperationalError as error:
-        raise DatabaseDown from error
+_END = "AND email_key <= :upto"
 
-
-# Sorted, so that rows are locked in the same order whoever locks them.
+# Nearly everybody is named once; only the others have anything to be gathered.
 _GATHER = """
     CREATE TEMPORARY TABLE gathered ON COMMIT DROP AS
-    WITH said AS (
+    WITH named AS (
+        SELECT *, count(*) OVER (PARTITION BY email_key) AS times FROM {people}
+        WHERE email_key > :after {end}
+    ), again AS (
+        SELECT * FROM named WHERE times > 1
+    ), said AS (
         SELECT email_key,
                max(line) AS line,
                (array_agg(email ORDER BY line DESC))[1] AS email,
                (array_agg(name ORDER BY line DESC) FILTER (WHERE name <> ''))[1] AS name,
                (array_agg(language ORDER BY line DESC) FILTER (WHERE language IS NOT NULL))[1] AS language,
                (array_agg(zone ORDER BY line DESC) FILTER (WHERE zone IS NOT NULL))[1] AS zone
-        FROM incoming GROUP BY email_key
+        FROM again GROUP BY email_key
     ), all_tags AS (
         SELECT email_key, array_agg(DISTINCT tag ORDER BY tag) AS tags
-        FROM incoming, unnest(tags) AS tag GROUP BY email_key
+        FROM again, unnest(tags) AS tag GROUP BY email_key
     ), all_fields AS (
         SELECT email_key, jsonb_object_agg(key, value ORDER BY line) AS fields
-        FROM incoming, jsonb_each(fields) GROUP BY email_key
+        FROM again, jsonb_each(fields) GROUP BY email_key
     )
-    SELECT email_key, line, email, coalesce(name, '') AS name, language, zone,
-           coalesce(tags, '{}') AS tags, coalesce(fields, '{}') AS fields
+    SELECT email_key COLLATE "default" AS email_key, line, email, name, language, zone, tags, fields
+    FROM named WHERE times = 1
+    UNION ALL
+    SELECT email_key COLLATE "default", line, email, coalesce(name, ''), language, zone,
+           coalesce(tags, '{{}}'), coalesce(fields, '{{}}')
     FROM said LEFT JOIN all_tags USING (email_key) LEFT JOIN all_fields USING (email_key)
-    ORDER BY email_key
 """
 
+_MERGED = """
+    CREATE TEMPORARY TABLE merged (
+        id bigint, line bigint, email text, email_key text, is_new bool
+    ) ON COMMIT DROP
+"""
+
+# Sorted, so that rows are locked in the same order whoever locks them.
 _MERGE = """
-    WITH merged AS (
+    WITH upserted AS (
         INSERT INTO subscribers AS s (email, email_key, name, language, zone, tags, fields)
         SELECT email, email_key, name, language, zone, tags, fields FROM gathered ORDER BY email_key
         ON CONFLICT (email_key) DO UPDATE SET
@@ -134,42 +125,60 @@ _MERGE = """
             tags = (SELECT coalesce(array_agg(DISTINCT tag ORDER BY tag), '{}')
                     FROM unnest(s.tags || excluded.tags) AS tag),
             fields = excluded.fields || s.fields
-        RETURNING xmax = 0 AS is_new
+        WHERE (s.name = '' AND excluded.name <> '')
+           OR (s.language IS NULL AND excluded.language IS NOT NULL)
+           OR (s.zone IS NULL AND excluded.zone IS NOT NULL)
+           OR NOT s.tags @> excluded.tags
+           OR excluded.fields || s.fields <> s.fields
+        RETURNING id, email_key, xmax = 0 AS is_new
     )
-    SELECT count(*), count(*) FILTER (WHERE is_new) FROM merged
+    INSERT INTO merged
+    SELECT u.id, g.line, g.email, email_key, u.is_new
+    FROM upserted u JOIN gathered g USING (email_key)
 """
 
+# Those of whom nothing more is said are locked, but neither written nor returned.
+_UNCHANGED = """
+    INSERT INTO merged
+    SELECT s.id, g.line, g.email, g.email_key, false
+    FROM gathered g
+    CROSS JOIN LATERAL (SELECT id FROM subscribers WHERE email_key = g.email_key LIMIT 1) s
+    WHERE g.email_key NOT IN (SELECT email_key FROM merged)
+"""
+
+# A statement of its own: only now are all these people locked, and what others wrote before is seen.
 # Looked up person by person (LIMIT keeps it so): just after a big import PostgreSQL has no statistics of
 # these tables, and a join that is planned without them may compare everybody with everybody.
 # The hash is that of `addresses.address_hash`.
 _STANDING = """
-    FROM gathered g
-    JOIN subscribers s USING (email_key)
+    CREATE TEMPORARY TABLE standing ON COMMIT DROP AS
+    SELECT m.id, m.line, m.email, m.is_new, p.state, p.changed_at, x.reason, x.at
+    FROM merged m
     LEFT JOIN LATERAL (
-        SELECT id, state, changed_at FROM subscriptions
-        WHERE subscriber_id = s.id AND list_id = :list_id LIMIT 1
+        SELECT state, changed_at FROM subscriptions
+        WHERE NOT m.is_new AND subscriber_id = m.id AND list_id = :list_id LIMIT 1
     ) p ON true
     LEFT JOIN LATERAL (
-        SELECT id, reason, at FROM suppressions
-        WHERE email_hash = sha256(convert_to(email_key, 'UTF8')) LIMIT 1
+        SELECT reason, at FROM suppressions
+        WHERE email_hash = sha256(convert_to(m.email_key, 'UTF8')) LIMIT 1
     ) x ON true
 """
 
-_KEPT_AWAY = f"""
-    SELECT g.line, g.email, CASE WHEN p.state = 'ended' THEN p.changed_at END, x.reason, x.at
-    {_STANDING}
-    WHERE p.state = 'ended' OR x.id IS NOT NULL
-    ORDER BY g.line
+_COUNT = """
+    SELECT count(*), count(*) FILTER (WHERE is_new),
+           count(*) FILTER (WHERE state = 'pending' AND reason IS NULL)
+    FROM standing
 """
 
-_UNCONFIRMED = f"SELECT count(*) {_STANDING} WHERE p.state = 'pending' AND x.id IS NULL"
+_KEPT_AWAY = """
+    SELECT line, email, CASE WHEN state = 'ended' THEN changed_at END, reason, at
+    FROM standing WHERE state = 'ended' OR reason IS NOT NULL
+"""
 
-_JOIN = f"""
+_JOIN = """
     WITH joined AS (
         INSERT INTO subscriptions (subscriber_id, list_id, state, changed_at)
-        SELECT s.id, :list_id, :state, :now
-        {_STANDING}
-        WHERE p.id IS NULL AND x.id IS NULL
+        SELECT id, :list_id, :state, :now FROM standing WHERE state IS NULL AND reason IS NULL ORDER BY id
         ON CONFLICT (subscriber_id, list_id) DO NOTHING
         RETURNING id
     ), evidence AS (
@@ -177,19 +186,17 @@ _JOIN = f"""
         SELECT id, :kind, :now, :wording, :source FROM joined
     )
     SELECT id FROM joined ORDER BY id
-"""  # noqa: S608
+"""
 
 
-def _join(
-    session: Session, list_: MailingList, evidence: Evidence, now: datetime, *, is_active: bool
-) -> Sequence[int]:
+def _join(session: Session, joining: Joining, now: datetime) -> Sequence[int]:
     """Put on the list who is free to come, with evidence; returns the new subscriptions."""
-    values = {
-        "list_id": list_.id,
-        "state": SubscriptionState.ACTIVE if is_active else SubscriptionState.PENDING,
+    values: dict[str, Any] = {
+        "list_id": joining.list_id,
+        "state": SubscriptionState.ACTIVE if joining.is_active else SubscriptionState.PENDING,
         "now": now,
-        "kind": ConsentKind.GIVEN if is_active else ConsentKind.ASKED,
-        "wording": evidence.wording,
-        "source": evidence.source,
+        "kind": ConsentKind.GIVEN if joining.is_active else ConsentKind.ASKED,
+        "wording": joining.evidence.wording,
+        "source": joining.evidence.source,
     }
     return session.execute(text(_JOIN), values).scalars().all()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from io import TextIOBase
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple, cast
 
 from mailer.audience.addresses import INVISIBLE
 from mailer.audience.columns import address_places, looks_like_address, meaning_of, named
@@ -24,12 +27,11 @@ SAMPLE_ROWS = 20
 SHOWN_COLUMNS = 8
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """`line` is where it begins in the file; `problem` says why it cannot be used, empty when it can."""
 
     line: int
-    cells: Sequence[str]
+    cells: list[str]
     problem: str = ""
 
 
@@ -37,13 +39,15 @@ class Row:
 class Sheet:
     """A file's columns (named as we name them where we know them), its rows and how it was read.
 
-    Going through `rows` raises Refused where a quotation mark runs over the rows after it.
+    `digest` is the SHA-256 of its bytes. Going through `rows` raises Refused where a quotation mark runs
+    over the rows after it.
     """
 
     columns: tuple[str, ...]
     encoding: Encoding
     delimiter: str
     has_header: bool
+    digest: bytes
     rows: Iterator[Row]
 
 
@@ -51,16 +55,20 @@ class Sheet:
 def open_sheet(path: Path, encoding: str | None = None) -> Iterator[Sheet]:
     """The rows of a CSV file, read as they are asked for; raises Refused with one sentence."""
     with open_text(path, encoding) as (text, told):
+        digest = hashlib.file_digest(cast(io.BufferedReader, text.buffer), "sha256").digest()
+        text.seek(0)
         opening = text.read(SAMPLE)
         text.seek(0)
         delimiter, has_sep_line = _delimiter(opening)
-        records = _records(text, delimiter, path.name, has_sep_line=has_sep_line)
+        reading = _Reading(text, delimiter, path.name, has_sep_line=has_sep_line)
+        records = reading.records()
         first = next(records, None)
         if first is None:
             raise Refused(f"{path.name} is empty; it needs a column with email addresses.")
         columns, has_header = _columns(first, path.name)
-        rows = records if has_header else chain([first], records)
-        yield Sheet(columns, told, delimiter, has_header, _checked(rows, columns, delimiter, path.name))
+        reading.columns = columns
+        rows = records if has_header else chain([reading.checked(first)], records)
+        yield Sheet(columns, told, delimiter, has_header, digest, rows)
 
 
 def _delimiter(opening: str) -> tuple[str, bool]:
@@ -85,7 +93,7 @@ def _sample(opening: str, delimiter: str) -> list[list[str]]:
     rows: list[list[str]] = []
     try:
         for cells in csv.reader(_lines(opening), delimiter=delimiter):
-            rows += [[_tidy(cell) for cell in cells]] if cells else []
+            rows += [_tidy(cells)] if cells else []
             if len(rows) == SAMPLE_ROWS:
                 break
     except csv.Error:
@@ -93,47 +101,59 @@ def _sample(opening: str, delimiter: str) -> list[list[str]]:
     return rows
 
 
-def _records(text: TextIOBase, delimiter: str, name: str, *, has_sep_line: bool) -> Iterator[Row]:
-    """The rows that hold something. A broken one is told by its `problem`, if it is broken by itself."""
-    if has_sep_line:
-        text.readline()
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            if reader.line_num > line:
-                raise Refused(_runs_over(name, line + has_sep_line)) from None
-            yield Row(line + has_sep_line, (), "a quotation mark is not closed, or not doubled inside text")
-            continue
-        tidy = [_tidy(cell) for cell in cells]
-        if any(tidy):
-            yield Row(line + has_sep_line, tidy)
+class _Reading:
+    """Going through a file once. Until the first row has told the columns, they are empty."""
 
+    def __init__(self, text: TextIOBase, delimiter: str, name: str, *, has_sep_line: bool) -> None:
+        if has_sep_line:
+            text.readline()
+        self.columns: tuple[str, ...] = ()
+        self._reader = csv.reader(text, delimiter=delimiter, strict=True)
+        self._delimiter = delimiter
+        self._name = name
+        self._lines_before = int(has_sep_line)
 
-def _checked(rows: Iterator[Row], columns: Sequence[str], delimiter: str, name: str) -> Iterator[Row]:
-    """The rows, with a problem on those that do not fit the columns."""
-    for row in rows:
+    def records(self) -> Iterator[Row]:
+        """The rows that hold something. A broken one is told by its `problem`, if it is broken by itself."""
+        reader = self._reader
+        while True:
+            before = reader.line_num
+            line = before + 1 + self._lines_before
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                if reader.line_num > before + 1:
+                    raise Refused(_runs_over(self._name, line)) from None
+                yield Row(line, [], "a quotation mark is not closed, or not doubled inside text")
+                continue
+            tidy = _tidy(cells)
+            if any(tidy):
+                row = Row(line, tidy)
+                is_plain = reader.line_num == before + 1 and len(cells) <= len(self.columns)
+                yield row if is_plain or not self.columns else self.checked(row)
+
+    def checked(self, row: Row) -> Row:
+        """The row, with what keeps it from fitting the columns; raises Refused when it is several rows."""
+        line, cells, _ = row
         # By chance a second stray quotation mark can close the first one, rows later: no error is seen.
-        if any("\n" in cell or "\r" in cell for cell in row.cells) and _holds_rows(row, columns, delimiter):
-            raise Refused(_runs_over(name, row.line))
-        if any(row.cells[len(columns) :]):
-            sign = {"\t": "tab"}.get(delimiter, delimiter)
-            problem = (
-                f"it has {len(row.cells)} cells for {len(columns)} columns; quote a value with {sign} in it"
-            )
-            yield Row(row.line, row.cells, problem)
-        else:
-            yield row
+        has_line_ends = any("\n" in cell or "\r" in cell for cell in cells)
+        if has_line_ends and _holds_rows(cells, self.columns, self._delimiter):
+            raise Refused(_runs_over(self._name, line))
+        width = len(self.columns)
+        if not any(cells[width:]):
+            return row
+        sign = {"\t": "tab"}.get(self._delimiter, self._delimiter)
+        return Row(
+            line, cells, f"it has {len(cells)} cells for {width} columns; quote a value with {sign} in it"
+        )
 
 
-def _holds_rows(row: Row, columns: Sequence[str], delimiter: str) -> bool:
+def _holds_rows(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> bool:
     """Whether two or more lines of this row are each a row of their own, address and all."""
     place = columns.index("email")
-    lines = csv.reader(_lines(delimiter.join(row.cells)), delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    lines = csv.reader(_lines(delimiter.join(cells)), delimiter=delimiter, quoting=csv.QUOTE_NONE)
     alone = (
         cells for cells in lines if len(cells) == len(columns) and looks_like_address(cells[place].strip())
     )
@@ -152,11 +172,11 @@ def _runs_over(name: str, line: int) -> str:
     )
 
 
-def _tidy(cell: str) -> str:
+def _tidy(cells: list[str]) -> list[str]:
     """Without what cannot be seen: spaces around, no-break spaces, zero-width signs."""
-    if cell.isascii():
-        return cell.strip()
-    return INVISIBLE.sub("", cell).replace("\u00a0", " ").replace("\u202f", " ").strip()
+    if "".join(cells).isascii():
+        return [cell.strip() for cell in cells]
+    return [INVISIBLE.sub("", cell).replace("\u00a0", " ").replace("\u202f", " ").strip() for cell in cells]
 
 
 def _columns(first: Row, name: str) -> tuple[tuple[str, ...], bool]:

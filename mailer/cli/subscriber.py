@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,22 +9,23 @@ import typer
 from sqlalchemy.orm import Session
 
 from mailer.audience.fields import declare_field, declared_fields, typed_fields
-from mailer.audience.importing import ImportReport, RefusedRow
+from mailer.audience.importing import ImportOrder
 from mailer.audience.lists import Evidence, get_list
 from mailer.audience.subscribers import Person, add_subscriber
 from mailer.audience.suppression import find_suppression
 from mailer.cli.connect import connect
-from mailer.cli.show import as_json, as_table, console, count, say
+from mailer.cli.importing import NotTakenFile, as_values, print_report, watched
+from mailer.cli.show import as_json, as_table, say
 from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.models import FieldType, SubscriptionState, SuppressionReason
 from mailer.reports.person import describe_person
-from mailer.schedule.signup import import_to_list, sign_up
+from mailer.schedule.importing import import_to_list
+from mailer.schedule.signup import sign_up
 
 app = typer.Typer(help="People: add, import, look up.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-SHOWN_ROWS = 20
 
 
 @app.command("add")
@@ -75,30 +72,31 @@ def import_(
     refused_to: Annotated[
         Path | None, typer.Option("--refused-to", help="Write the rows that were not taken to this CSV file.")
     ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget what a run that was stopped has read.")
+    ] = False,
     as_json_: AsJson = False,
 ) -> None:
-    """Add everybody in a CSV file to a list. Importing the same file again changes nothing."""
+    """Add everybody in a CSV file to a list. Importing the same file again changes nothing.
+
+    It may be stopped at any moment, also by a power cut: the same command goes on where it was.
+    """
     _refuse_empty(consent)
-    if refused_to is not None and refused_to.resolve() == file.resolve():
-        raise Refused("--refused-to names the file that is imported; name another one.")
-    with connect() as connected, _status(as_json_), connected.session() as session:
+    not_taken = NotTakenFile(refused_to, file)
+    with connect() as connected, watched(is_quiet=as_json_) as tell:
         evidence = Evidence(_storable(consent), source=f"import of {_storable(file.name)}")
+        with connected.session() as session:
+            now = business_now(session)
+            order = ImportOrder.to(
+                get_list(session, list_), file, evidence, is_confirmed=confirmed, encoding=encoding
+            )
         report = import_to_list(
-            session,
-            file,
-            get_list(session, list_),
-            evidence,
-            business_now(session),
-            is_confirmed=confirmed,
-            encoding=encoding,
+            connected.session, order, now, restart=restart, tell=tell, keep=not_taken.keep
         )
-        # Before the commit: without this file, half of what was asked would be done.
-        if refused_to is not None:
-            _write_not_taken(refused_to, report)
     if as_json_:
-        as_json({**asdict(report), "pending": len(report.pending)})
+        as_json(as_values(report))
     else:
-        _print_report(file, report, refused_to)
+        print_report(_storable(file.name), report, _storable(str(refused_to)) if refused_to else None)
 
 
 @app.command("field")
@@ -168,68 +166,3 @@ def _storable(text: str) -> str:
 def _refuse_empty(consent: str) -> None:
     if not consent.strip():
         raise Refused("Say with --consent which words these people agreed to; they are kept as evidence.")
-
-
-def _status(as_json_: bool) -> AbstractContextManager[object]:
-    return nullcontext() if as_json_ else console.status("Reading and adding…")
-
-
-def _write_not_taken(path: Path, report: ImportReport) -> None:
-    """The rows that were refused, and people who stay away, in the order of the file."""
-    not_taken = sorted((*report.refused, *report.kept_away), key=lambda row: row.line)
-    try:
-        with path.open("w", newline="", encoding="utf-8-sig") as file:
-            writer = csv.writer(file)
-            writer.writerow(["line", "email", "reason"])
-            writer.writerows([row.line, _no_formula(row.value), _no_formula(row.reason)] for row in not_taken)
-    except OSError as error:
-        raise Refused(f"{path} cannot be written ({error.strerror}); nothing was imported.") from None
-
-
-def _no_formula(cell: str) -> str:
-    """A cell that a spreadsheet shows and does not run (OWASP: CSV injection)."""
-    return (
-        f"'{cell}"
-        if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
-        else cell
-    )
-
-
-def _print_report(file: Path, report: ImportReport, refused_to: Path | None) -> None:
-    delimiter = "tabs" if report.delimiter == "\t" else report.delimiter
-    say(f"{_storable(file.name)}: {count(report.rows, 'row')}, read as {report.encoding} with {delimiter}")
-    if report.guess is not None:
-        line, text = report.guess
-        say(f"  the encoding is a guess: see whether line {line} is right: {text}  (else give --encoding)")
-    if not report.has_header:
-        say("  no header: only the column of addresses was used")
-    say(f"  {report.new_people:,} new people, {report.known_people:,} known ones")
-    say(f"  {report.joined:,} joined the list, {report.already_on_list:,} were on it")
-    for number, what in (
-        (len(report.pending), "of the new ones get a mail to confirm"),
-        (report.unconfirmed, "have been asked before and have not confirmed"),
-        (report.repeated, "rows were about somebody named in another row"),
-        (report.left_before, "left before and stay away"),
-        (report.suppressed, "have an address that is not mailed, and were not put on the list"),
-    ):
-        if number:
-            say(f"  {number:,} {what}")
-    if report.ignored_columns:
-        say(f"  columns not used: {', '.join(report.ignored_columns)} (declare them with `subscriber field`)")
-    _print_rows("refused", report.refused)
-    _print_rows("kept away", report.kept_away)
-    if refused_to is not None:
-        say(f"  {_storable(str(refused_to))} lists every row that was not taken")
-    elif max(len(report.refused), len(report.kept_away)) > SHOWN_ROWS:
-        say("  --refused-to FILE.csv writes them all")
-
-
-def _print_rows(what: str, rows: Sequence[RefusedRow]) -> None:
-    if rows:
-        say(f"  {count(len(rows), 'row')} {what}:")
-    for row in rows[:SHOWN_ROWS]:
-        # A refused address is in its reason already.
-        address = "" if row.value in row.reason else f"{row.value}: "
-        say(f"    line {row.line}: {address}{row.reason}")
-    if len(rows) > SHOWN_ROWS:
-        say(f"    … and {len(rows) - SHOWN_ROWS:,} more")

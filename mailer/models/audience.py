@@ -48,6 +48,14 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
+class ImportState(StrEnum):
+    """Reading: rows go into a table of their own. Adding: its people join the list."""
+
+    READING = "reading"
+    ADDING = "adding"
+    FINISHED = "finished"
+
+
 class Subscriber(Base):
     """A person. `email_key` is the normalised address that makes them one; `zone` is an IANA name."""
 
@@ -144,3 +152,29 @@ class Suppression(Base):
     at: Mapped[datetime]
 
     __table_args__ = (one_of("reason", SuppressionReason),)
+
+
+class Import(Base):
+    """How far a CSV import is; `parts` are those of its people that have been added, with their counts.
+
+    The people of an unfinished one wait in tables of its own (audience/staging.py).
+    """
+
+    __tablename__ = "imports"
+
+    id: Mapped[Key]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    list_id: Mapped[int] = mapped_column(ForeignKey("lists.id"))
+    source: Mapped[str]
+    state: Mapped[str]
+    rows_read: Mapped[int] = mapped_column(server_default="0")
+    rows_refused: Mapped[int] = mapped_column(server_default="0")
+    guess: Mapped[dict[str, Any] | None]
+    parts: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("uq_imports_unfinished", "digest", unique=True, postgresql_where=text("finished_at IS NULL")),
+        one_of("state", ImportState),
+    )

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 
 from mailer.content.guide.model import LineNote
+from mailer.encodings import marked_encoding
 from mailer.errors import Refused
 
-# UTF-32 before UTF-16: the mark of UTF-16-LE is how that of UTF-32-LE begins.
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 MAGIC = {
     b"%PDF": "a PDF",
     b"PK\x03\x04": "a zip or Word file",
@@ -48,12 +40,11 @@ def decode(data: bytes, path: Path, *, declared: str | None = None) -> tuple[str
 
 
 def _decoded(data: bytes, path: Path, declared: str | None) -> tuple[str, list[LineNote]]:
-    for mark, encoding in MARKS:
-        if data.startswith(mark):
-            try:
-                return data.removeprefix(mark).decode(encoding), []
-            except UnicodeDecodeError as error:
-                raise Refused(_not_text(path)) from error
+    if marked := marked_encoding(data):
+        try:
+            return data.decode(marked), []
+        except UnicodeDecodeError as error:
+            raise Refused(_not_text(path)) from error
     if b"\0" in data:
         raise Refused(_not_text(path))
     # A page that names its encoding is believed after UTF-8: many say Latin-1 and are UTF-8.

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from mailer.audience.importing import ImportReport
+from mailer.audience.importing import ImportOrder, ImportReport
 from mailer.audience.lists import Evidence, get_list
 from mailer.audience.subscribers import Person
 from mailer.db import Sessions, session_scope
 from mailer.feedback.record import leave
 from mailer.models import Consent, Delivery, Subscriber, Subscription
-from mailer.schedule.signup import import_to_list, sign_up
+from mailer.schedule.importing import import_to_list
+from mailer.schedule.signup import sign_up
 from tests.support.cast import publish_folder, write_course
 
 EVIDENCE = Evidence("They ticked the box.", "import")
@@ -30,8 +31,8 @@ def course(sessions: Sessions, tmp_path: Path, now: datetime) -> None:
 
 def bring_in(sessions: Sessions, file: Path, now: datetime) -> ImportReport:
     with session_scope(sessions) as session:
-        list_ = get_list(session, "calm")
-        return import_to_list(session, file, list_, EVIDENCE, now, is_confirmed=False)
+        order = ImportOrder.to(get_list(session, "calm"), file, EVIDENCE)
+    return import_to_list(lambda: session_scope(sessions), order, now, at_once=100)
 
 
 def everybody_is_there_once(sessions: Sessions) -> None:
@@ -55,8 +56,9 @@ def test_the_same_people_in_another_order_at_the_same_time(
 def test_people_sign_up_and_leave_while_they_are_imported(
     sessions: Sessions, tmp_path: Path, now: datetime
 ) -> None:
-    file = tmp_path / "people.csv"
-    file.write_text("email\n" + "\n".join(PEOPLE))
+    files = [tmp_path / "people.csv", tmp_path / "the same people.csv"]
+    for file in files:
+        file.write_text("email\n" + "\n".join(PEOPLE))
 
     def sign_up_and_leave(email: str) -> None:
         with session_scope(sessions) as session:
@@ -65,7 +67,7 @@ def test_people_sign_up_and_leave_while_they_are_imported(
             leave(session, who.subscriber_id, None, source="page", now=now)
 
     with ThreadPoolExecutor(6) as pool:
-        imports = [pool.submit(bring_in, sessions, file, now) for _ in range(2)]
+        imports = [pool.submit(bring_in, sessions, file, now) for file in files]
         list(pool.map(sign_up_and_leave, PEOPLE[::-30]))
         reports = [one.result() for one in imports]
     assert not any(report.refused for report in reports)

@@ -47,14 +47,51 @@ def test_a_page_of_text_is_not_repeated_as_a_whole() -> None:
 
 
 @given(
-    st.text("abzAZ09.!#$%&'*+/=?^_`{|}~-\"(),:;<>@[\\] é", max_size=70),
-    st.sampled_from(["reader.example", "Reader.EXAMPLE", "x--y.example", "a.b-.example", "xn--p1ai.example"]),
+    st.text("abzAZ09.!#$%&'*+/=?^_`{|}~-\"(),:;<>@[\\] éü", max_size=70)
+    | st.sampled_from(["Info", "a" * 64]),
+    st.sampled_from(
+        [
+            *(
+                "reader.example",
+                "Reader.EXAMPLE",
+                "x--y.example",
+                "a.b-.example",
+                "-a.example",
+                "a.b.c.example",
+            ),
+            *(
+                "xn--p1ai.example",
+                "xn--mller-kva.de",
+                "MÜLLER.de",
+                "bücher.example",
+                "пример.рф",
+                "a。example",
+            ),
+            *("a.b.c.example", "пример.рф", "reader", "reader.local"),
+            *("a.LOCALHOST", "reader.test", "arpa.example", "reader.c0m", "r.e1"),
+            *(f"{'a' * 63}.example", f"{'a' * 64}.example", "a." * 90 + "example", "ü." * 30 + "example", ""),
+        ]
+    )
+    | st.text("abZ09.-é@", max_size=12),
 )
-def test_the_short_way_for_plain_addresses_agrees_with_the_validator(local_part: str, domain: str) -> None:
-    address = f"{local_part}@{domain}"
+def test_the_short_ways_agree_with_the_validator(local_part: str, domain: str) -> None:
+    address = f"{local_part}@{domain}".strip()
     try:
         expected = validate_email(
-            address.strip(), check_deliverability=False, test_environment=True, strict=True
+            address, check_deliverability=False, test_environment=True, strict=True
+        ).normalized
+    except EmailNotValidError:
+        with pytest.raises(BadAddress):
+            normalise(address)
+    else:
+        assert normalise(address) == (expected, expected.lower())
+
+
+@given(st.from_regex(r"[a-zA-Z0-9._+-]{1,20}@([a-zA-Z0-9-]{1,12}\.){1,3}[a-zA-Z]{2,6}", fullmatch=True))
+def test_a_plain_address_is_what_the_validator_makes_of_it(address: str) -> None:
+    try:
+        expected = validate_email(
+            address, check_deliverability=False, test_environment=True, strict=True
         ).normalized
     except EmailNotValidError:
         with pytest.raises(BadAddress):

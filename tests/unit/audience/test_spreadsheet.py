@@ -155,6 +155,7 @@ def test_a_quotation_mark_that_spoils_its_own_row_only_costs_that_row(file: Path
         'name,email\n"Ada,ada@reader.example\nBen 5",ben@reader.example\n',
         'email,name,note\nada@reader.example,Ada,"likes tea\nben@reader.example,Ben,5"\n',
         'email\n"ada@reader.example\nben@reader.example"\n',
+        '\nada@reader.example,"likes tea\nben@reader.example,likes coffee"\n',
         'name,email\n"Ada,ada@reader.example\n' + "Ben,ben@reader.example\n" * 10_000,
     ],
 )
@@ -193,6 +194,16 @@ def test_a_file_that_cannot_be_opened_gets_one_sentence(tmp_path: Path) -> None:
             pass
     with pytest.raises(Refused, match="There is no encoding 'klingon'"):
         read(tmp_path / "people.csv", "email\n", "klingon")
+
+
+def test_the_same_bytes_have_the_same_digest(file: Path) -> None:
+    digests = []
+    for text in ("email\nada@reader.example\n", "email\nben@reader.example\n", "email\nada@reader.example\n"):
+        file.write_text(text, encoding="utf-8")
+        with open_sheet(file) as sheet:
+            assert len(list(sheet.rows)) == 1
+            digests.append(sheet.digest)
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_a_pipe_can_be_read(tmp_path: Path) -> None:
