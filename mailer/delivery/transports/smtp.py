@@ -8,10 +8,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from dataclasses import replace
 
 from mailer.delivery.retry import SmtpReply
 from mailer.delivery.transports.base import (
@@ -23,7 +20,7 @@ from mailer.delivery.transports.base import (
     SendResult,
     Unreachable,
 )
-from mailer.errors import BadSetting
+from mailer.delivery.transports.server import LOCAL_HOSTS, SmtpServer, StartTls
 
 TIMEOUT_SECONDS = 60.0
 GREETING_TIMEOUT_SECONDS = 20.0
@@ -33,51 +30,7 @@ DOT_TIMEOUT_SECONDS = 600.0
 STALE_AFTER_SECONDS = 20.0
 """A connection idle for longer is asked whether it still lives before a mail is trusted to it."""
 MAX_MAILS_A_CONNECTION = 200
-LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class StartTls(StrEnum):
-    """Whether to ask for TLS: when offered, always, or never."""
-
-    OFFERED = "offered"
-    REQUIRED = "required"
-    NEVER = "never"
-
-
-@dataclass(frozen=True)
-class SmtpServer:
-    """A relay, as STEADYPOST_SMTP_URL describes it."""
-
-    host: str
-    port: int
-    user: str = ""
-    password: str = ""
-    is_tls: bool = False
-    starttls: StartTls = StartTls.OFFERED
-
-    @classmethod
-    def from_url(cls, url: str) -> Self:
-        """`smtp://user:pass@host:port?starttls=required` or `smtps://…`; raises BadSetting."""
-        parts = urlsplit(url)
-        wish = parse_qs(parts.query).get("starttls", [StartTls.OFFERED])[-1]
-        if wish not in set(StartTls):
-            raise BadSetting(f"starttls={wish} is not one of {', '.join(StartTls)}")
-        is_tls = parts.scheme == "smtps"
-        return cls(
-            host=parts.hostname or "localhost",
-            port=parts.port or (465 if is_tls else 587 if parts.username else 25),
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            is_tls=is_tls,
-            starttls=StartTls(wish),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-    def __repr__(self) -> str:
-        # Without the password: this may end in a log.
-        return f"SmtpServer({self})"
+__all__ = ["SmtpServer", "SmtpTransport", "StartTls"]
 
 
 class SmtpTransport:
