@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from mailer.i18n import format_date, translator
@@ -57,7 +58,7 @@ def build_context(
 ) -> dict[str, Any]:
     """Everything a template can name; `language` is that of the mail, which may not be the reader's."""
     first_name = reader.name.split(" ")[0] if reader.name else ""
-    first_on = format_date(about.first_lesson_on, language) if about.first_lesson_on else ""
+    first_on = _written_out(about.first_lesson_on, language) if about.first_lesson_on else ""
     return {
         "greeting": greeting(first_name, language),
         "name": reader.name,
@@ -85,8 +86,20 @@ def build_context(
 
 def greeting(first_name: str, language: str) -> str:
     """A line to begin with that also reads well for somebody without a name."""
-    _ = translator(language).gettext
+    with_name, without = _greetings(language)
     # Mail programs make a link of what looks like one, and a forwarded link lets others set a name.
-    if any(sign in first_name for sign in "/@:"):
-        first_name = ""
-    return _("Hello %(name)s,") % {"name": first_name} if first_name else _("Hello,")
+    if not first_name or "/" in first_name or "@" in first_name or ":" in first_name:
+        return without
+    return with_name % {"name": first_name}
+
+
+@lru_cache(maxsize=64)
+def _greetings(language: str) -> tuple[str, str]:
+    _ = translator(language).gettext
+    return _("Hello %(name)s,"), _("Hello,")
+
+
+@lru_cache(maxsize=512)
+def _written_out(day: date, language: str) -> str:
+    # A batch has few days in it, and finding the words for one takes longer than the rest of a mail.
+    return format_date(day, language)
