@@ -1,8 +1,9 @@
-"""The Celery client: names of queues and tasks, waking the workers, and how deep the queues are."""
+"""The Celery client: queues and tasks by name, waking the workers, heartbeats, and depths of the queues."""
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -10,8 +11,11 @@ import redis
 from celery import Celery
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError as BrokerDown
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
-from mailer.models import Lane
+from mailer.models import Heartbeat, Lane
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +27,15 @@ class TaskName(StrEnum):
     TICK = "steadypost.tick"
     DISPATCH = "steadypost.dispatch"
     DELIVER_BATCH = "steadypost.deliver_batch"
+    ASK_HEARTBEATS = "steadypost.ask_heartbeats"
+    HEARTBEAT = "steadypost.heartbeat"
+
+
+HEARTBEAT_LIFE = 60.0
+"""Seconds after which a heartbeat that nobody took says nothing any more and is dropped unread."""
+
+MOST_TASKS = 1000
+"""A queue this deep gets no heartbeats: what has expired stays in Redis until somebody takes it out."""
 
 
 def make_celery(redis_url: str) -> Celery:
@@ -98,6 +111,15 @@ class Broker:
         for lane in sorted(lanes):
             self.send(TaskName.DISPATCH, lane, expires=60)
 
+    def ask_heartbeats(self, sent_at: datetime) -> int:
+        """Send a heartbeat through every queue; how many were sent. `sent_at` is the database's clock."""
+        depths = self.depths()
+        return sum(
+            self.send(TaskName.HEARTBEAT, queue, sent_at.isoformat(), queue=queue, expires=HEARTBEAT_LIFE)
+            for queue, depth in depths.items()
+            if depth < MOST_TASKS
+        )
+
     def depths(self) -> dict[str, int]:
         """How many tasks wait in each queue; empty when the broker is away."""
         try:
@@ -115,3 +137,17 @@ class Broker:
     def empty(self) -> None:
         """Forget every task; nothing is lost by it, since rows say what is to be done."""
         self._redis.flushdb()
+
+
+def note_heartbeat(session: Session, queue: str, worker: str, sent_at: datetime) -> None:
+    """Write that `worker` has taken from `queue` the task sent at `sent_at`; an older one changes nothing."""
+    new = insert(Heartbeat).values(
+        queue=queue, worker=worker, sent_at=sent_at, seen_at=func.clock_timestamp()
+    )
+    session.execute(
+        new.on_conflict_do_update(
+            index_elements=[Heartbeat.queue, Heartbeat.worker],
+            set_={"sent_at": new.excluded.sent_at, "seen_at": new.excluded.seen_at},
+            where=Heartbeat.sent_at < new.excluded.sent_at,
+        )
+    )

@@ -15,6 +15,7 @@ from mailer.queue import CONTROL, TaskName, make_celery
 from mailer.settings import Settings, load_settings
 
 TICK_SECONDS = 2.0
+HEARTBEAT_SECONDS = 10.0
 
 
 def make_app(settings: Settings) -> Celery:
@@ -31,6 +32,11 @@ def make_app(settings: Settings) -> Celery:
                 "schedule": TICK_SECONDS,
                 # A tick that waited this long has been followed by others; less would ask the clocks of
                 # two machines to agree more closely than they may.
+                "options": {"queue": CONTROL, "expires": 60},
+            },
+            "heartbeats": {
+                "task": TaskName.ASK_HEARTBEATS,
+                "schedule": HEARTBEAT_SECONDS,
                 "options": {"queue": CONTROL, "expires": 60},
             },
         },

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+
+from celery import Task
+from sqlalchemy import func, select
 
 from mailer.db import DatabaseDown, business_now, session_scope
 from mailer.delivery import batch, dispatch
 from mailer.delivery.recover import recover
 from mailer.models import Lane
-from mailer.queue import TaskName
+from mailer.queue import TaskName, note_heartbeat
 from mailer.schedule.plan import plan_due
 from worker.app import app
 from worker.parts import parts
@@ -44,6 +48,21 @@ def deliver_batch(delivery_ids: list[int]) -> dict[str, int]:
         # The next chunks are on their way before this worker asks, and need not wait for the tick.
         _alone(_offer, outcome.lane)
     return outcome.counts()
+
+
+@app.task(name=TaskName.ASK_HEARTBEATS)
+def ask_heartbeats() -> dict[str, int]:
+    """Send a heartbeat through every queue, with the moment on the database's clock."""
+    with session_scope(parts().sessions) as session:
+        sent_at = session.execute(select(func.clock_timestamp())).scalar_one()
+    return {"asked": parts().broker.ask_heartbeats(sent_at)}
+
+
+@app.task(name=TaskName.HEARTBEAT, bind=True)
+def heartbeat(self: Task, queue: str, sent_at: str) -> None:
+    """Came out of `queue` at this worker: it consumes, which answering a ping would not prove."""
+    with session_scope(parts().sessions) as session:
+        note_heartbeat(session, queue, str(self.request.hostname), datetime.fromisoformat(sent_at))
 
 
 def _alone(stage: Callable[..., int], *arguments: Any) -> int:

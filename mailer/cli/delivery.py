@@ -1,33 +1,62 @@
-"""`steadypost delivery`: what became of every mail."""
+"""`steadypost delivery`: what became of every mail, and doing something about it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import csv
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
+from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import connect
-from mailer.cli.show import as_json, as_table, count, say
+from mailer.cli.importing import STARTS_A_FORMULA
+from mailer.cli.show import as_json, as_table, count, printable, say
 from mailer.db import business_now
-from mailer.delivery.again import count_in, try_again
+from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Chosen, Filter, Verb, act, choose
 from mailer.errors import Refused
 from mailer.models import DeliveryState
+from mailer.reports.ledger import action_log, ledger_rows
 from mailer.reports.statement import Statement, course_statement
 from mailer.schedule.courses import get_course
 
-app = typer.Typer(help="What became of every mail.", no_args_is_help=True)
+app = typer.Typer(help="What became of every mail, and what to do about it.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+CourseName = Annotated[str | None, typer.Option(help="The course's slug.")]
+StepName = Annotated[str | None, typer.Option(help="A step's key, or confirm or welcome.")]
+States = Annotated[list[DeliveryState] | None, typer.Option("--state", help="May be given more than once.")]
+Domain = Annotated[str | None, typer.Option(help="The addresses' domain, such as example.org.")]
+Reason = Annotated[str | None, typer.Option(help="A part of the reason.")]
+Email = Annotated[str | None, typer.Option(help="One reader's address.")]
+Ids = Annotated[list[int] | None, typer.Option("--id", help="A mail's id; may be given more than once.")]
+Because = Annotated[str, typer.Option(help="Why; kept with each mail and in the action log.")]
+
+
+class Resolved(StrEnum):
+    """What a person may say of uncertain mails."""
+
+    ACCEPTED = DeliveryState.ACCEPTED
+    CANCELLED = DeliveryState.CANCELLED
 
 
 @app.command("statement")
 def statement(
     course: Annotated[str, typer.Option(help="The course's slug.")],
-    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    step: StepName = None,
+    as_json_: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: state, reason, mails.")] = False,
 ) -> None:
-    """Show the balanced statement of a course; exit 1 when it does not balance."""
+    """Show the balanced statement of a course, or of one step; exit 1 when it does not balance."""
+    if as_json_ and as_csv:
+        raise Refused("Choose one of --json and --csv.")
     with connect() as connected, connected.session() as session:
-        result = course_statement(session, get_course(session, course), business_now(session))
+        result = course_statement(session, get_course(session, course), business_now(session), step)
     if as_json_:
         as_json({**statement_values(result), "reasons": result.reasons})
+    elif as_csv:
+        print_csv(result)
     else:
         print_statement(result)
     if not result.is_balanced:
@@ -37,20 +66,198 @@ def statement(
         )
 
 
+@app.command("list")
+def list_(
+    course: CourseName = None,
+    step: StepName = None,
+    state: States = None,
+    domain: Domain = None,
+    reason: Reason = None,
+    email: Email = None,
+    id_: Ids = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many mails at most.")] = 100,
+    as_json_: AsJson = False,
+) -> None:
+    """Show mails one by one: to whom, their state and why, and what a server said last."""
+    chosen = _filter(course, step, state, domain, reason, email, id_)
+    with connect() as connected, connected.session() as session:
+        rows = ledger_rows(session, chosen, limit + 1)
+    if as_json_:
+        as_json([row.as_values() for row in rows[:limit]])
+        return
+    as_table(
+        ("id", "address", "course", "mail", "state", "reason", "due (UTC)", "last reply"),
+        [
+            (
+                *(row.id, row.email, row.course or "-", row.mail, row.state, row.reason or "-"),
+                *(f"{row.due_at:%Y-%m-%d %H:%M}", row.reply or "-"),
+            )
+            for row in rows[:limit]
+        ],
+        "There are no such mails.",
+    )
+    if len(rows) > limit:
+        say(f"There are more than {limit:,}; --limit shows more.")
+
+
 @app.command("retry")
 def retry(
-    course: Annotated[str, typer.Option(help="The course's slug.")],
-    state: Annotated[DeliveryState, typer.Option(help="quarantined, failed or uncertain.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    course: CourseName = None,
+    step: StepName = None,
+    state: States = None,
+    domain: Domain = None,
+    reason: Reason = None,
+    email: Email = None,
+    id_: Ids = None,
+    yes: Yes = False,
 ) -> None:
-    """Plan a course's mails of one state once more. Uncertain ones may arrive a second time."""
+    """Plan failed and quarantined mails once more.
+
+    Uncertain ones only with --state uncertain: they may arrive a second time.
+    """
+    _act(RETRY, _filter(course, step, state, domain, reason, email, id_), yes=yes)
+
+
+@app.command("hold")
+def hold(
+    course: CourseName = None,
+    step: StepName = None,
+    state: States = None,
+    domain: Domain = None,
+    reason: Reason = None,
+    email: Email = None,
+    id_: Ids = None,
+    because: Because = "",
+    yes: Yes = False,
+) -> None:
+    """Set planned mails aside until `release`."""
+    _act(HOLD, _filter(course, step, state, domain, reason, email, id_), yes=yes, because=because)
+
+
+@app.command("release")
+def release(
+    course: CourseName = None,
+    step: StepName = None,
+    state: States = None,
+    domain: Domain = None,
+    reason: Reason = None,
+    email: Email = None,
+    id_: Ids = None,
+    yes: Yes = False,
+) -> None:
+    """Let held mails go on."""
+    _act(RELEASE, _filter(course, step, state, domain, reason, email, id_), yes=yes)
+
+
+@app.command("cancel")
+def cancel(
+    course: CourseName = None,
+    step: StepName = None,
+    state: States = None,
+    domain: Domain = None,
+    reason: Reason = None,
+    email: Email = None,
+    id_: Ids = None,
+    because: Because = "",
+    yes: Yes = False,
+) -> None:
+    """Take back planned, held and quarantined mails for good; readers go on with the next step.
+
+    Uncertain ones only with --state uncertain: they may have arrived.
+    """
+    _act(CANCEL, _filter(course, step, state, domain, reason, email, id_), yes=yes, because=because)
+
+
+@app.command("settle")
+def settle(
+    as_: Annotated[Resolved, typer.Option("--as", help="What the evidence says became of them.")],
+    course: CourseName = None,
+    step: StepName = None,
+    state: States = None,
+    domain: Domain = None,
+    reason: Reason = None,
+    email: Email = None,
+    id_: Ids = None,
+    because: Because = "",
+    yes: Yes = False,
+) -> None:
+    """Resolve uncertain mails by what you know, such as the relay's log: accepted or cancelled."""
+    verb = SETTLE[DeliveryState(as_)]
+    _act(verb, _filter(course, step, state, domain, reason, email, id_), yes=yes, because=because)
+
+
+@app.command("actions")
+def actions(
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50, as_json_: AsJson = False
+) -> None:
+    """Show what people did to mails and suppressions, newest first."""
     with connect() as connected, connected.session() as session:
-        chosen = get_course(session, course)
-        found = count_in(session, chosen, state)
-        if found and not yes:
-            typer.confirm(f"Try {count(found, 'mail')} of {course} again?", abort=True)
-        planned = try_again(session, chosen, state, business_now(session))
-    say(f"{count(planned, 'mail')} planned again.")
+        log = action_log(session, limit)
+    if as_json_:
+        names = ("id", "who", "what", "rows", "detail")
+        as_json([{"at": each.at.isoformat()} | {name: getattr(each, name) for name in names} for each in log])
+        return
+    as_table(
+        ("when (UTC)", "who", "what", "rows", "detail"),
+        [(f"{each.at:%Y-%m-%d %H:%M}", each.who, each.what, each.rows, _words(each.detail)) for each in log],
+        "Nobody has done anything yet.",
+    )
+
+
+def _filter(
+    course: str | None,
+    step: str | None,
+    states: list[DeliveryState] | None,
+    domain: str | None,
+    reason: str | None,
+    email: str | None,
+    ids: list[int] | None,
+) -> Filter:
+    return Filter(course, step, tuple(states or ()), domain, reason, email, tuple(ids or ()))
+
+
+def _act(verb: Verb, filter_: Filter, *, yes: bool, because: str = "") -> None:
+    """Count, ask, and change what was counted: no lock is held while somebody thinks."""
+    with connect() as connected:
+        with connected.session() as session:
+            chosen = choose(session, verb, filter_)
+        if not chosen.total:
+            say(f"No mail here can be {verb.done}{_rest(chosen)}.")
+            return
+        ask_first(_question(chosen), yes=yes)
+        with connected.session() as session:
+            words = because.encode(errors="replace").decode().strip()
+            done = act(session, chosen, business_now(session), who=operator(), because=words)
+    say(f"{count(done, 'mail')} {verb.done}; now {verb.to}.")
+    if done < chosen.total:
+        say(f"{count(chosen.total - done, 'mail')} had moved on meanwhile and stayed as they were.")
+
+
+def _question(chosen: Chosen) -> str:
+    states = ", ".join(f"{number:,} {state}" for state, number in sorted(chosen.counts().items()))
+    risk = ""
+    if DeliveryState.UNCERTAIN in chosen.ids and chosen.verb is RETRY:
+        risk = " Uncertain ones may arrive a second time."
+    name = chosen.verb.name.capitalize()
+    return f"{name} {count(chosen.total, 'mail')} ({states}){_rest(chosen)}?{risk}"
+
+
+def _rest(chosen: Chosen) -> str:
+    """What the filter names besides, and which stays as it is."""
+    others = ", ".join(f"{number:,} {state}" for state, number in sorted(chosen.others.items()))
+    return f"; as they are stay {others}" if others else ""
+
+
+def _words(detail: dict[str, Any]) -> str:
+    """The detail of an action on one line: `course=calm from=failed:2`."""
+    flat = {**detail.get("filter", {}), **{name: value for name, value in detail.items() if name != "filter"}}
+    return " ".join(f"{name}={_word(value)}" for name, value in flat.items()) or "-"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{number}" for name, number in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def statement_values(result: Statement) -> dict[str, object]:
@@ -63,6 +270,17 @@ def statement_values(result: Statement) -> dict[str, object]:
         "duplicates": result.duplicates,
         "balanced": result.is_balanced,
     }
+
+
+def print_csv(result: Statement) -> None:
+    """The statement's lines as CSV; a cell that a spreadsheet would run is shown with a ' before it."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["state", "reason", "mails"])
+    for line in result.lines:
+        reason = printable(line.reason)
+        writer.writerow(
+            [line.state, f"'{reason}" if reason.startswith(STARTS_A_FORMULA) else reason, line.mails]
+        )
 
 
 def print_statement(result: Statement) -> None:

@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from mailer.cli import course, database, delivery, demo, doctor, lists, subscriber, up, why
+from mailer.cli import (
+    course,
+    database,
+    delivery,
+    demo,
+    doctor,
+    lists,
+    queue,
+    subscriber,
+    suppression,
+    up,
+    why,
+)
 from mailer.cli.show import warn
 from mailer.errors import MailerError
 
@@ -24,6 +36,8 @@ app.add_typer(course.app, name="course")
 app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(lists.app, name="list")
 app.add_typer(delivery.app, name="delivery")
+app.add_typer(queue.app, name="queue")
+app.add_typer(suppression.app, name="suppression")
 app.add_typer(database.app, name="db")
 app.add_typer(doctor.app, name="doctor")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from mailer.clock import instant_of, local_date
+from mailer.delivery.ledger import of_course, of_step
 from mailer.delivery.states import ENDS
 from mailer.models import (
     Attempt,
@@ -28,6 +29,15 @@ from mailer.schedule.plan import OPEN
 
 
 @dataclass(frozen=True)
+class Line:
+    """How many mails are in one state for one reason (empty: the state says all)."""
+
+    state: DeliveryState
+    reason: str
+    mails: int
+
+
+@dataclass(frozen=True)
 class Statement:
     """How many delivery rows are in each state, and what does not add up.
 
@@ -39,6 +49,7 @@ class Statement:
     reasons: dict[str, int]
     missing: int
     duplicates: int
+    lines: tuple[Line, ...] = ()
 
     @property
     def audience(self) -> int:
@@ -61,22 +72,26 @@ class Statement:
         return replace(self, missing=self.missing + lost, duplicates=self.duplicates + arrived - different)
 
 
-def course_statement(session: Session, course: Course, now: datetime) -> Statement:
-    """The statement of one course at `now`, the confirmation mails of its list included."""
-    is_confirmation = and_(Delivery.course_id.is_(None), Delivery.list_id == course.list_id)
+def course_statement(session: Session, course: Course, now: datetime, step: str | None = None) -> Statement:
+    """The statement of one course at `now`, the confirmation mails of its list included.
+
+    With `step` (a key, or confirm or welcome) that of this mail alone; raises NotFound when there is none.
+    """
+    chosen = [of_course(course)] if step is None else [of_course(course), of_step(session, step, course)]
     rows = session.execute(
         select(Delivery.state, Delivery.reason, func.count())
-        .where(or_(Delivery.course_id == course.id, is_confirmation))
+        .where(*chosen)
         .group_by(Delivery.state, Delivery.reason)
+        .order_by(Delivery.state, Delivery.reason)
     )
+    lines = tuple(Line(DeliveryState(state), reason, count) for state, reason, count in rows)
     states = dict.fromkeys(DeliveryState, 0)
-    reasons: dict[str, int] = {}
-    for state, reason, count in rows:
-        states[DeliveryState(state)] += count
-        if reason:
-            reasons[f"{state}: {reason}"] = count
-    missing = sum(1 for _ in _missing(session, course, now))
-    return Statement(states, reasons, missing, _duplicates(session, course))
+    for line in lines:
+        states[line.state] += line.mails
+    reasons = {f"{line.state}: {line.reason}": line.mails for line in lines if line.reason}
+    # What has no step is not worked out from the steps, and is not sent twice for one.
+    missing = sum(1 for _, key in _missing(session, course, now) if step in (None, key))
+    return Statement(states, reasons, missing, _duplicates(session, chosen), lines)
 
 
 def _missing(session: Session, course: Course, now: datetime) -> Iterator[tuple[int, str]]:
@@ -175,14 +190,14 @@ def _placed_at(session: Session, course: Course) -> dict[str, datetime]:
     return placed_at
 
 
-def _duplicates(session: Session, course: Course) -> int:
+def _duplicates(session: Session, chosen: Sequence[ColumnElement[bool]]) -> int:
     """Mails that a server took beyond the first for one person, step and round."""
     again = (
         select((func.count() - 1).label("extra"))
         .select_from(Delivery)
         .join(Attempt, Attempt.delivery_id == Delivery.id)
         .where(
-            Delivery.course_id == course.id,
+            *chosen,
             Delivery.kind == DeliveryKind.STEP,
             Attempt.outcome == DeliveryState.ACCEPTED,
         )

@@ -12,14 +12,12 @@ from sqlalchemy import select, update
 
 from mailer.audience.suppression import find_suppression
 from mailer.db import session_scope
-from mailer.delivery.again import count_in, try_again
 from mailer.delivery.batch import Post, deliver_batch
 from mailer.delivery.claim import claim_batch
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.settle import record
 from mailer.delivery.transports.base import Email, SendResult
 from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
-from mailer.errors import Refused
 from mailer.feedback.record import confirm_subscription, leave, unsubscribe
 from mailer.models import (
     Attempt,
@@ -429,19 +427,6 @@ def test_rows_that_were_given_away_are_not_sent(house: House, server: ScriptedSm
     house.send()
     assert house.states() == {"accepted": 40}
     assert max(Counter(server.recipients).values()) == 1
-
-
-def test_what_failed_is_tried_again_when_a_person_says_so(house: House, server: ScriptedSmtp) -> None:
-    house.enroll(ADA)
-    server.replies["DOT"] = ["554 5.7.1 not today"]
-    assert house.send() == {"failed": 1}
-    with session_scope(house.sessions) as session:
-        course = get_course(session, "calm")
-        with pytest.raises(Refused, match="accepted cannot be tried again"):
-            try_again(session, course, DeliveryState.ACCEPTED, house.at)
-        assert count_in(session, course, DeliveryState.FAILED) == 1
-        assert try_again(session, course, DeliveryState.FAILED, house.at) == 1
-    assert house.send() == {"accepted": 1}
 
 
 def test_a_lesson_left_over_from_an_outage_leaves_at_its_hour_not_in_the_night(

@@ -1,0 +1,153 @@
+"""Sending stopped by a person: everything, a lane, a course, a sender or a domain, until it is resumed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from mailer.audience.addresses import BadAddress, normalise
+from mailer.db import ask_to_wake
+from mailer.errors import NotFound, Refused
+from mailer.models import Action, Course, Hold, HoldScope, Lane, Sender
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What must not leave now. `domains` are in small letters, as in `subscribers.email_key`."""
+
+    everything: bool = False
+    lanes: frozenset[str] = frozenset()
+    course_ids: frozenset[int] = frozenset()
+    sender_ids: frozenset[int] = frozenset()
+    domains: frozenset[str] = frozenset()
+
+
+def in_force(session: Session) -> Holds:
+    """The holds of this moment, courses and senders by their ids; one read of a small index."""
+    rows = session.execute(
+        select(Hold.scope, Hold.target, Course.id.label("course_id"), Sender.id.label("sender_id"))
+        .outerjoin(Course, and_(Hold.scope == HoldScope.COURSE, Course.slug == Hold.target))
+        .outerjoin(Sender, and_(Hold.scope == HoldScope.SENDER, Sender.slug == Hold.target))
+        .where(Hold.released_at.is_(None))
+    ).all()
+    return Holds(
+        everything=any(row.scope == HoldScope.EVERYTHING for row in rows),
+        lanes=frozenset(row.target for row in rows if row.scope == HoldScope.LANE),
+        course_ids=frozenset(row.course_id for row in rows if row.course_id is not None),
+        sender_ids=frozenset(row.sender_id for row in rows if row.sender_id is not None),
+        domains=frozenset(row.target for row in rows if row.scope == HoldScope.DOMAIN),
+    )
+
+
+def list_holds(session: Session) -> Sequence[Hold]:
+    """The holds in force, oldest first."""
+    rows = select(Hold).where(Hold.released_at.is_(None)).order_by(Hold.since, Hold.id)
+    return session.execute(rows).scalars().all()
+
+
+def pause(
+    session: Session, scope: HoldScope, target: str, now: datetime, *, who: str, reason: str = ""
+) -> Hold | None:
+    """Stop sending for `target`; None when it is stopped already, which stays as it is.
+
+    No row is touched: what is due waits. Writes one Action. Raises NotFound or Refused.
+    """
+    target = checked(session, scope, target)
+    new = (
+        insert(Hold)
+        .values(scope=scope, target=target, reason=reason, since=now)
+        .on_conflict_do_nothing(
+            index_elements=[Hold.scope, Hold.target], index_where=Hold.released_at.is_(None)
+        )
+        .returning(Hold)
+    )
+    hold = session.execute(new).scalar_one_or_none()
+    if hold is not None:
+        _note(session, "queue pause", hold, now, who, reason)
+    return hold
+
+
+def resume(
+    session: Session, scope: HoldScope, target: str, now: datetime, *, who: str, reason: str = ""
+) -> Hold | None:
+    """Send again for `target`, and have its lanes dispatched after the commit; None when it was not stopped.
+
+    Other holds stay in force. Writes one Action. Raises NotFound or Refused.
+    """
+    # What is on hold may be resumed by that name, also when there is no longer anything of it.
+    hold = _release(session, scope, target, now) or _release(
+        session, scope, checked(session, scope, target), now
+    )
+    if hold is None:
+        return None
+    _note(session, "queue resume", hold, now, who, reason)
+    for lane in [hold.target] if scope == HoldScope.LANE else Lane:
+        ask_to_wake(session, lane)
+    return hold
+
+
+def checked(session: Session, scope: HoldScope, target: str) -> str:
+    """`target` as it is stored; raises NotFound, with the nearest name, or Refused."""
+    match scope:
+        case HoldScope.EVERYTHING:
+            if target:
+                raise Refused(f"Everything is everything; leave {target!r} out, or say what it is.")
+            return ""
+        case HoldScope.LANE:
+            return _known("lane", target, list(map(str, Lane)))
+        case HoldScope.COURSE:
+            return _known("course", target, _slugs(session, Course))
+        case HoldScope.SENDER:
+            return _known("sender", target, _slugs(session, Sender))
+        case HoldScope.DOMAIN:
+            return _domain(target)
+
+
+def _release(session: Session, scope: HoldScope, target: str, now: datetime) -> Hold | None:
+    ended = (
+        update(Hold)
+        .where(Hold.scope == scope, Hold.target == target, Hold.released_at.is_(None))
+        # A stepped clock may stand before the pause; a hold never ends before it began.
+        .values(released_at=func.greatest(Hold.since, now))
+        .returning(Hold)
+    )
+    return session.execute(ended).scalar_one_or_none()
+
+
+def _note(session: Session, what: str, hold: Hold, now: datetime, who: str, reason: str) -> None:
+    detail = {"scope": hold.scope, "target": hold.target, "reason": reason}
+    named = {name: value for name, value in detail.items() if value}
+    session.add(Action(at=now, who=who, what=what, detail=named, rows=0))
+
+
+def _slugs(session: Session, model: type[Course] | type[Sender]) -> Sequence[str]:
+    return session.execute(select(model.slug).order_by(model.slug)).scalars().all()
+
+
+def _known(noun: str, target: str, names: Sequence[str]) -> str:
+    if target in names:
+        return target
+    if not target:
+        raise Refused(f"Say which {noun}: {_few(names) or 'there is none yet'}.")
+    near = difflib.get_close_matches(target.lower(), names, n=1)
+    offered = f"did you mean {near[0]}?" if near else f"there is {_few(names) or 'none yet'}."
+    raise NotFound(f"There is no {noun} {target!r}; {offered}")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
+def _domain(target: str) -> str:
+    """A domain in the form of the addresses kept here: small letters, and no Punycode."""
+    try:
+        _, key = normalise(f"a@{target.strip().removeprefix('@')}")
+    except BadAddress:
+        raise Refused(f"{target!r} is not a domain; write it as example.org.") from None
+    return key.removeprefix("a@")

@@ -1,0 +1,245 @@
+"""What a person may do to mails that are named by a filter: exactly those rows, and an entry in the log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from mailer.audience.addresses import BadAddress, normalise
+from mailer.audience.subscribers import get_subscriber
+from mailer.audience.suppression import short_hash
+from mailer.db import as_array, ask_to_wake
+from mailer.delivery.states import ENDS, NEXT
+from mailer.errors import NotFound, Refused
+from mailer.models import Action, Course, Delivery, DeliveryKind, DeliveryState, Step, Subscriber
+from mailer.schedule.courses import get_course
+
+_S = DeliveryState
+
+WITHOUT_STEP = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which mails are meant: those for which all that is named holds.
+
+    `step` is a step's key, or confirm or welcome; `reason` a part of the reason, in small or capital
+    letters. The confirmations of a course's list belong to the course.
+    """
+
+    course: str | None = None
+    step: str | None = None
+    states: tuple[DeliveryState, ...] = ()
+    domain: str | None = None
+    reason: str | None = None
+    email: str | None = None
+    ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        # As from a shell's variable that was not set: it would mean far more than was meant.
+        if "" in (self.course, self.step, self.domain, self.reason, self.email):
+            raise Refused("A filter is empty; leave it out, or say what it looks for.")
+        if not (self.course or self.email or self.ids):
+            raise Refused("Name at least a course, an address or an id, so that not every mail is meant.")
+
+    def conditions(self, session: Session) -> list[ColumnElement[bool]]:
+        """The filter for a query of deliveries; raises NotFound or BadAddress."""
+        course = get_course(session, self.course) if self.course else None
+        chosen = [of_course(course)] if course else []
+        if self.step:
+            chosen.append(of_step(session, self.step, course))
+        if self.states:
+            chosen.append(Delivery.state.in_(self.states))
+        if self.reason:
+            chosen.append(Delivery.reason.icontains(self.reason, autoescape=True))
+        if self.email:
+            chosen.append(Delivery.subscriber_id == get_subscriber(session, self.email).id)
+        if self.domain:
+            chosen.append(Delivery.subscriber_id.in_(_people_at(self.domain)))
+        if self.ids:
+            chosen.append(Delivery.id.in_(self.ids))
+        return chosen
+
+    def as_detail(self) -> dict[str, Any]:
+        """What is named, for the action log: an address only as its hash."""
+        named: dict[str, Any] = {
+            "course": self.course,
+            "step": self.step,
+            "states": [str(state) for state in self.states],
+            "domain": self.domain,
+            "reason": self.reason,
+            "address": short_hash(self.email) if self.email else None,
+            "ids": list(self.ids),
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+def of_course(course: Course) -> ColumnElement[bool]:
+    """The mails of a course, with the confirmations of its list, which belong to no course of their own."""
+    is_confirmation = and_(Delivery.course_id.is_(None), Delivery.list_id == course.list_id)
+    return or_(Delivery.course_id == course.id, is_confirmation)
+
+
+def of_step(session: Session, name: str, course: Course | None = None) -> ColumnElement[bool]:
+    """The mails of a step's key, or of a kind that has no step; raises NotFound."""
+    keys = select(Step.id).where(Step.key == name)
+    if course is not None:
+        keys = keys.where(Step.course_id == course.id)
+    ids = list(session.execute(keys).scalars())
+    is_kind = name in WITHOUT_STEP
+    if not ids and not is_kind:
+        where = f"The course {course.slug} has no" if course else "No course has a"
+        raise NotFound(f"{where} step {name!r}; `steadypost course show` shows them all.")
+    of_kind = and_(Delivery.step_id.is_(None), Delivery.kind == name)
+    return or_(Delivery.step_id.in_(ids), of_kind) if is_kind else Delivery.step_id.in_(ids)
+
+
+def _people_at(domain: str) -> Any:
+    try:
+        # As addresses are written here: small letters, and no Punycode.
+        _, key = normalise(f"a@{domain.removeprefix('@')}")
+    except BadAddress:
+        raise Refused(f"{domain!r} is not a domain; write it as example.org.") from None
+    return select(Subscriber.id).where(Subscriber.email_key.endswith(key[1:], autoescape=True))
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing to do: the state it leads to, those it starts from, and those of them that must be named.
+
+    A step that the table of states does not have cannot be made: ValueError.
+    """
+
+    name: str
+    done: str
+    to: DeliveryState
+    from_: tuple[DeliveryState, ...]
+    reason: str
+    only_named: tuple[DeliveryState, ...] = ()
+
+    def __post_init__(self) -> None:
+        for state in self.from_:
+            if self.to not in NEXT[state]:
+                raise ValueError(f"{state} is never followed by {self.to}")
+
+    def starts_from(self, named: tuple[DeliveryState, ...]) -> tuple[DeliveryState, ...]:
+        """The states it acts on when the filter names these, or none; raises Refused for any other."""
+        wrong = [state for state in named if state not in self.from_]
+        if wrong:
+            raise Refused(f"What is {wrong[0]} cannot be {self.done}; {', '.join(self.from_)} can.")
+        return named or tuple(state for state in self.from_ if state not in self.only_named)
+
+
+# What is uncertain may have arrived: nobody sends it again, or calls it not sent, by the way.
+RETRY = Verb(
+    *("retry", "tried again", _S.PLANNED, (_S.QUARANTINED, _S.FAILED, _S.UNCERTAIN), "tried again by hand"),
+    only_named=(_S.UNCERTAIN,),
+)
+HOLD = Verb("hold", "held", _S.HELD, (_S.PLANNED,), "held by hand")
+RELEASE = Verb("release", "released", _S.PLANNED, (_S.HELD,), "released by hand")
+CANCEL = Verb(
+    *("cancel", "cancelled", _S.CANCELLED, (_S.PLANNED, _S.HELD, _S.QUARANTINED, _S.UNCERTAIN)),
+    reason="cancelled by hand",
+    only_named=(_S.UNCERTAIN,),
+)
+SETTLE = {
+    _S.ACCEPTED: Verb("settle", "settled", _S.ACCEPTED, (_S.UNCERTAIN,), "settled by hand as accepted"),
+    _S.CANCELLED: Verb("settle", "settled", _S.CANCELLED, (_S.UNCERTAIN,), "settled by hand as cancelled"),
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows that a verb would change, by state, and how many others the filter names."""
+
+    verb: Verb
+    filter: Filter
+    ids: Mapping[DeliveryState, tuple[int, ...]]
+    others: Mapping[DeliveryState, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(len(ids) for ids in self.ids.values())
+
+    def counts(self) -> dict[str, int]:
+        """How many rows would change, by the state they are in."""
+        return {str(state): len(ids) for state, ids in self.ids.items()}
+
+
+def choose(session: Session, verb: Verb, filter_: Filter) -> Chosen:
+    """The rows that `verb` would change, changing nothing; raises Refused, NotFound or BadAddress."""
+    states = verb.starts_from(filter_.states)
+    conditions = filter_.conditions(session)
+    rows = session.execute(
+        select(Delivery.state, func.array_agg(Delivery.id))
+        .where(*conditions, Delivery.state.in_(states))
+        .group_by(Delivery.state)
+    )
+    ids = {_S(state): tuple(sorted(found)) for state, found in rows}
+    others = session.execute(
+        select(Delivery.state, func.count())
+        .where(*conditions, Delivery.state.not_in(states))
+        .group_by(Delivery.state)
+    )
+    return Chosen(verb, filter_, ids, {_S(state): number for state, number in others})
+
+
+# In the order of their ids, as everybody who writes many of them does. `sending` is in no verb's states,
+# and a row that has left the state it was counted in is not what the person has seen.
+LOCK = text("""
+    SELECT d.id FROM deliveries AS d
+    WHERE d.id = ANY(CAST(:ids AS bigint[])) AND d.state = :state
+    ORDER BY d.id FOR UPDATE OF d
+    """)
+# An end that is resolved keeps its moment: when the mail left is when the course goes on from.
+CHANGE = text("""
+    UPDATE deliveries AS d
+    SET state = :to, reason = :reason, offered_until = NULL, token = NULL, lease_until = NULL,
+        settled_at = CASE WHEN :is_end THEN coalesce(d.settled_at, :now) END,
+        next_attempt_at = CASE WHEN :is_anew THEN :now ELSE d.next_attempt_at END,
+        deferrals = CASE WHEN :is_anew THEN 0 ELSE d.deferrals END,
+        cuts = CASE WHEN :is_anew THEN 0 ELSE d.cuts END,
+        crashes = CASE WHEN :is_anew THEN 0 ELSE d.crashes END
+    WHERE d.id = ANY(CAST(:ids AS bigint[])) AND d.state = :state
+    RETURNING d.lane
+    """)
+
+
+def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: str = "") -> int:
+    """Change the chosen rows that are still in the state they were counted in; returns how many.
+
+    What is planned again is asked for consent anew when it is claimed, and keeps its Message-ID. One
+    Action is written, unless nothing has changed.
+    """
+    verb = chosen.verb
+    changed: Counter[str] = Counter()
+    lanes: set[str] = set()
+    for state in sorted(chosen.ids):
+        rows = {"ids": as_array(chosen.ids[state]), "state": state}
+        rows["ids"] = as_array(session.execute(LOCK, rows).scalars())
+        values = {
+            "to": verb.to,
+            "reason": f"{verb.reason}: {because}" if because else verb.reason,
+            "now": now,
+            "is_end": verb.to in ENDS,
+            "is_anew": verb is RETRY,
+        }
+        moved = list(session.execute(CHANGE, rows | values).scalars())
+        changed[state] += len(moved)
+        lanes |= set(moved)
+    if verb.to == _S.PLANNED:
+        for lane in lanes:
+            ask_to_wake(session, lane)
+    total = changed.total()
+    if total:
+        detail = {"filter": chosen.filter.as_detail(), "from": dict(+changed), "to": str(verb.to)}
+        if because:
+            detail["because"] = because
+        session.add(Action(at=now, who=who, what=f"delivery {verb.name}", detail=detail, rows=total))
+    return total

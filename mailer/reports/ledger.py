@@ -1,0 +1,69 @@
+"""Mails one by one, and what people did to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mailer.delivery.ledger import Filter
+from mailer.models import Action, Attempt, Course, Delivery, Step, Subscriber
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One mail: `mail` is the step's key or the kind, `reply` what a server said last (empty: nothing)."""
+
+    id: int
+    email: str
+    course: str | None
+    mail: str
+    state: str
+    reason: str
+    due_at: datetime
+    next_attempt_at: datetime
+    settled_at: datetime | None
+    attempts: int
+    reply: str
+
+    def as_values(self) -> dict[str, Any]:
+        """For programs; moments as ISO 8601."""
+        moments = ("due_at", "next_attempt_at", "settled_at")
+        values = asdict(self)
+        return values | {name: values[name].isoformat() if values[name] else None for name in moments}
+
+
+def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow]:
+    """The mails that the filter names, oldest first, `limit` at most; raises NotFound or BadAddress."""
+    chosen = select(Delivery.id).where(*filter_.conditions(session)).order_by(Delivery.id).limit(limit)
+    rows = session.execute(
+        select(
+            *(Delivery.id, Subscriber.email, Course.slug.label("course")),
+            func.coalesce(Step.key, Delivery.kind).label("mail"),
+            *(Delivery.state, Delivery.reason, Delivery.due_at, Delivery.next_attempt_at),
+            *(Delivery.settled_at, Delivery.attempts),
+        )
+        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(Course, Course.id == Delivery.course_id)
+        .outerjoin(Step, Step.id == Delivery.step_id)
+        .where(Delivery.id.in_(chosen.scalar_subquery()))
+        .order_by(Delivery.id)
+    ).all()
+    replies = _last_replies(session, [row.id for row in rows])
+    return [LedgerRow(**row._mapping, reply=replies.get(row.id, "")) for row in rows]
+
+
+def _last_replies(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    newest = select(func.max(Attempt.id)).where(Attempt.delivery_id.in_(ids)).group_by(Attempt.delivery_id)
+    last = select(Attempt.delivery_id, Attempt.code, Attempt.reply).where(Attempt.id.in_(newest))
+    return {row.delivery_id: f"{row.code or ''} {row.reply}".strip() for row in session.execute(last)}
+
+
+def action_log(session: Session, limit: int) -> Sequence[Action]:
+    """What people did, newest first, `limit` at most."""
+    newest = select(Action).order_by(Action.at.desc(), Action.id.desc()).limit(limit)
+    return session.execute(newest).scalars().all()
