@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from mailer import tally
 from mailer.db import as_array, ask_to_wake
-from mailer.models import DeliveryKind, Lane
+from mailer.models import DeliveryKind, DeliveryState, Lane
 
 LANE_OF = {
     DeliveryKind.CONFIRM: Lane.TRANSACTIONAL,
     DeliveryKind.WELCOME: Lane.COURSE,
     DeliveryKind.STEP: Lane.COURSE,
 }
+PERIOD_BITS = 36
+"""Bits of a delivery's id below its period: more numbers than there will be mails in a month."""
+FIRST_YEAR = 2026
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A mail that is due. `dedup_key` (see `dedup_key`) says which mail it is, whoever plans it."""
+    """A mail that is due. `dedup_key` (see `dedup_key`) says which mail it is, whoever plans it.
+
+    `began_at` is when that began which it belongs to: the enrollment, the campaign, the subscriber. It is the
+    same whenever the same mail is planned, so that one key is always looked for in one partition.
+    """
 
     dedup_key: str
     kind: DeliveryKind
@@ -29,6 +39,7 @@ class NewDelivery:
     message_id: int
     list_id: int
     due_at: datetime
+    began_at: datetime
     course_id: int | None = None
     step_id: int | None = None
     enrollment_id: int | None = None
@@ -44,18 +55,20 @@ PLAIN = (
 # All rows in one statement: one for each would be most of what planning costs.
 INSERT = text("""
     INSERT INTO deliveries (
-        dedup_key, kind, lane, subscriber_id, message_id, list_id,
+        id, dedup_key, kind, lane, source, subscriber_id, message_id, list_id,
         course_id, step_id, enrollment_id, due_at, next_attempt_at
     )
-    SELECT n.*, greatest(n.due_at, :now)
+    SELECT n.first + nextval('delivery_numbers'), n.dedup_key, n.kind, n.lane, n.source, n.subscriber_id,
+           n.message_id, n.list_id, n.course_id, n.step_id, n.enrollment_id, n.due_at,
+           greatest(n.due_at, :now)
     FROM unnest(
-        CAST(:dedup_key AS text[]), CAST(:kind AS text[]), CAST(:lane AS text[]),
-        CAST(:subscriber_id AS bigint[]), CAST(:message_id AS bigint[]), CAST(:list_id AS bigint[]),
-        CAST(:course_id AS bigint[]), CAST(:step_id AS bigint[]), CAST(:enrollment_id AS bigint[]),
-        CAST(:due_at AS timestamptz[])
-    ) AS n (dedup_key, kind, lane, subscriber_id, message_id, list_id,
+        CAST(:first AS bigint[]), CAST(:dedup_key AS text[]), CAST(:kind AS text[]), CAST(:lane AS text[]),
+        CAST(:source AS text[]), CAST(:subscriber_id AS bigint[]), CAST(:message_id AS bigint[]),
+        CAST(:list_id AS bigint[]), CAST(:course_id AS bigint[]), CAST(:step_id AS bigint[]),
+        CAST(:enrollment_id AS bigint[]), CAST(:due_at AS timestamptz[])
+    ) AS n (first, dedup_key, kind, lane, source, subscriber_id, message_id, list_id,
             course_id, step_id, enrollment_id, due_at)
-    ON CONFLICT (dedup_key) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING dedup_key, id
     """)
 
@@ -68,26 +81,52 @@ def dedup_key(kind: DeliveryKind, source: str | int, step: str, subscriber_id: i
     return f"{kind}:{source}:{step}:{subscriber_id}:{round_}"
 
 
+def period_of(began_at: datetime) -> int:
+    """The month (UTC) as a number: 1 is January of FIRST_YEAR, 0 whatever came before."""
+    utc = began_at.astimezone(UTC)
+    return max(0, (utc.year - FIRST_YEAR) * 12 + utc.month)
+
+
+def first_id(period: int) -> int:
+    """The lowest id that a delivery of this period can have; the others are below that of the next one."""
+    return period << PERIOD_BITS
+
+
 def lane_of(row: NewDelivery) -> Lane:
     """The queue that this mail waits in."""
     return row.lane or LANE_OF[row.kind]
+
+
+def source_of(row: NewDelivery) -> str:
+    """What the mail is part of; see `Delivery.source`."""
+    return f"course:{row.course_id}" if row.course_id is not None else f"list:{row.list_id}"
 
 
 def write(session: Session, rows: Sequence[NewDelivery], now: datetime) -> dict[str, int]:
     """Add the rows whose dedup key is new; returns delivery ids by dedup key, of those added only."""
     if not rows:
         return {}
-    added = session.execute(
+    lanes = [lane_of(row) for row in rows]
+    sources = [source_of(row) for row in rows]
+    added: Any = session.execute(
         INSERT,
         {
             "now": now,
+            "first": as_array(first_id(period_of(row.began_at)) for row in rows),
             "due_at": as_array(row.due_at for row in rows),
-            "lane": as_array(lane_of(row) for row in rows),
+            "lane": as_array(lanes),
+            "source": as_array(sources),
             "kind": as_array(row.kind for row in rows),
             **{name: as_array(getattr(row, name) for row in rows) for name in PLAIN},
         },
-    ).all()
-    keys: dict[str, int] = {row.dedup_key: row.id for row in added}
-    for lane in {lane_of(row) for row in rows if row.dedup_key in keys}:
-        ask_to_wake(session, lane)
-    return keys
+    )
+    ids: dict[str, int] = dict(added.all())
+    new: Counter[tally.Change] = Counter()
+    for row, lane, source in zip(rows, lanes, sources, strict=True):
+        if row.dedup_key in ids:
+            place = tally.Place(lane, source, row.kind, row.step_id)
+            new[tally.Change(place, None, DeliveryState.PLANNED)] += 1
+    tally.note(session, new)
+    for woken in {change.place.lane for change in new}:
+        ask_to_wake(session, woken)
+    return ids

@@ -7,7 +7,8 @@ from functools import cached_property, lru_cache
 from mailer.db import Sessions, make_engine, make_sessions
 from mailer.delivery.batch import Post
 from mailer.delivery.journal import Journal
-from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.delivery.transports.server import SmtpServer
+from mailer.delivery.transports.smtp_pool import SmtpPool
 from mailer.errors import BadSetting
 from mailer.links import Signer
 from mailer.queue import Broker
@@ -28,7 +29,7 @@ class Parts:
             raise BadSetting(f"{names} missing, a worker cannot run without")
         self.sessions: Sessions = make_sessions(make_engine(str(settings.database_url)))
         self.broker = Broker(str(settings.redis_url))
-        self._transport = SmtpTransport(SmtpServer.from_url(str(settings.smtp_url)))
+        self._relay = SmtpPool(SmtpServer.from_url(str(settings.smtp_url)))
         self._signer = Signer(settings.secret_key)
         self._base_url = settings.base_url
         self.journal_dir = settings.data_dir / "journal"
@@ -36,7 +37,8 @@ class Parts:
     @cached_property
     def post(self) -> Post:
         """What a batch needs to send; with the journal of this process, which only one that sends has."""
-        return Post(self.sessions, self._transport, Journal(self.journal_dir), self._signer, self._base_url)
+        journal = Journal(self.journal_dir)
+        return Post(self.sessions, lambda _: self._relay, journal, self._signer, self._base_url)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from typing import Any
 from celery import Task
 from sqlalchemy import func, select
 
+from mailer import tally
 from mailer.db import DatabaseDown, business_now, session_scope
 from mailer.delivery import batch, dispatch
 from mailer.delivery.recover import recover
@@ -24,13 +25,14 @@ log = logging.getLogger(__name__)
 
 @app.task(name=TaskName.TICK)
 def tick() -> dict[str, int]:
-    """Settle what lost workers had, plan what is due, and offer chunks to every lane."""
+    """Settle what lost workers had, plan what is due, and offer batches to every lane."""
     counts = {"recovered": _alone(_recover), "offered": _alone(_offer, Lane.TRANSACTIONAL), "planned": 0}
     while planned := _alone(_plan):
         counts["planned"] += planned
         # A confirmation does not wait for a long list of lessons to be planned.
         counts["offered"] += _alone(_offer, Lane.TRANSACTIONAL)
     counts["offered"] += sum(_alone(_offer, lane) for lane in Lane)
+    _alone(_fold)
     return counts
 
 
@@ -41,9 +43,9 @@ def dispatch_lane(lane: str) -> dict[str, int]:
 
 
 @app.task(name=TaskName.DELIVER_BATCH)
-def deliver_batch(delivery_ids: list[int]) -> dict[str, int]:
-    """Send one chunk; running it twice sends once."""
-    outcome = batch.deliver_batch(delivery_ids, parts().post)
+def deliver_batch(batch_id: int) -> dict[str, int]:
+    """Send one batch; running it twice sends once."""
+    outcome = batch.deliver_batch(batch_id, parts().post)
     if outcome.lane is not None:
         # The next chunks are on their way before this worker asks, and need not wait for the tick.
         _alone(_offer, outcome.lane)
@@ -88,10 +90,17 @@ def _plan() -> int:
         return plan_due(session, business_now(session))
 
 
+def _fold() -> int:
+    with session_scope(parts().sessions) as session:
+        return tally.fold(session)
+
+
 def _offer(lane: Lane) -> int:
     with session_scope(parts().sessions) as session:
-        chunks = dispatch.offer(session, lane, business_now(session))
-    for chunk in chunks:
-        # After that time the rows are offered again, and this task would find them taken.
-        parts().broker.send(TaskName.DELIVER_BATCH, chunk, queue=lane, expires=dispatch.OFFER.total_seconds())
-    return sum(len(chunk) for chunk in chunks)
+        batches = dispatch.offer(session, lane, business_now(session))
+    for batch_id in batches:
+        # After that time it is offered again, and this task would find it taken.
+        parts().broker.send(
+            TaskName.DELIVER_BATCH, batch_id, queue=lane, expires=dispatch.OFFER.total_seconds()
+        )
+    return len(batches)

@@ -16,8 +16,9 @@ from mailer.cli.stack import running_smtp_url
 from mailer.content.course_folder import Problem
 from mailer.content.guide import ImportReport, Tie, default_folder, import_guide
 from mailer.db import business_now
-from mailer.delivery.transports.base import Accepted, BrokeOff, CutOff, Email, SendResult, Unreachable
-from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.delivery.transports.base import Answered, Email
+from mailer.delivery.transports.server import SmtpServer
+from mailer.delivery.transports.smtp_pool import SmtpPool, send_one
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.publish import Plan, plan_publication, publish
@@ -181,20 +182,19 @@ def send_test(
                 base_url=settings.base_url,
                 now=business_now(session),
             )
-    result = _hand_over(SmtpServer.from_url(running_smtp_url(settings)), email)
-    if not isinstance(result, Accepted):
-        raise Refused(f"The mail server refused it: {result.reply.code} {result.reply.text}")
+    _hand_over(SmtpServer.from_url(running_smtp_url(settings)), email)
     say(f"Sent {step} of {slug} to {to}.")
 
 
-def _hand_over(server: SmtpServer, email: Email) -> SendResult:
-    transport = SmtpTransport(server)
-    try:
-        return transport.send(email)
-    except (Unreachable, BrokeOff, CutOff) as error:
-        raise Refused(f"The test mail was not sent: {error.what}.") from None
-    finally:
-        transport.close()
+def _hand_over(server: SmtpServer, email: Email) -> None:
+    """Send one mail; raises Refused with what the server said, or why it could not be asked."""
+    pool = SmtpPool(server, conversations=1)
+    result = send_one(pool, email)
+    pool.close()
+    if not isinstance(result, Answered):
+        raise Refused(f"The test mail was not sent: {result.reason}.")
+    if not result.reply.is_taken:
+        raise Refused(f"The mail server refused it: {result.reply.code} {result.reply.text}")
 
 
 def _checked(folder: Path) -> CompiledCourse:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from mailer.cli.connect import complete, prepare_database
-from mailer.delivery.transports.smtp import SmtpServer
+from mailer.delivery.transports.server import SmtpServer
 from mailer.embedded.ports import LOOPBACK, free_port
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis

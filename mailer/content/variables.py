@@ -104,13 +104,14 @@ class AuthorEnvironment(ImmutableSandboxedEnvironment):
     Jinja2 itself would answer `fields.items` with the dict's method.
     """
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        return self.getitem(obj, attribute)
-
     def getitem(self, obj: Any, argument: Any) -> Any:
+        if type(obj) is dict and type(argument) is str:  # nearly always; asking for a Mapping takes longer
+            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
         if isinstance(obj, Mapping) and argument in obj:
             return obj[argument]
         return self.undefined(obj=obj, name=argument)
+
+    getattr = getitem  # type: ignore[assignment]
 
 
 def author_environment(*, autoescape: bool) -> AuthorEnvironment:

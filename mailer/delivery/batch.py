@@ -1,29 +1,43 @@
-"""Sending one batch: claim, compose, send, record in small groups; never a network call in a transaction."""
+"""Sending one batch: claim, compose, send, record in groups; never a network call in a transaction."""
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from mailer.db import Sessions, business_now, session_scope
-from mailer.delivery import settle
-from mailer.delivery.claim import Claimed, claim_batch, renew_lease
+from mailer.delivery import holds, settle
+from mailer.delivery.claim import Claim, Claimed, claim_batch, renew_lease
 from mailer.delivery.compose import Composer
 from mailer.delivery.facts import course_facts
 from mailer.delivery.journal import Journal
-from mailer.delivery.outcome import Outcome, after_break, after_cut, after_reply, unreachable
-from mailer.delivery.transports.base import BrokeOff, CutOff, Transport, Unreachable
+from mailer.delivery.outcome import (
+    Outcome,
+    after_break,
+    after_cut,
+    after_reply,
+    put_back,
+    unreachable,
+    waits,
+)
+from mailer.delivery.transports.base import Answered, Broke, Cut, Email, Pool, Result, Trouble
 from mailer.links import Signer
 from mailer.models import DeliveryState, Lane
 from mailer.render.personalize import CannotRender
 
-GROUP = 25
-"""Results recorded in one commit: what a lost worker can leave in doubt, against a commit for each."""
+GROUP = 500
+"""Results recorded in one commit. A lost worker's are in its journal, so few commits cost no certainty."""
+
+FLUSH_SECONDS = 1.0
+"""Results are recorded this often at least, so that people see a slow send move, and can stop it."""
+
+RENEW_SECONDS = 60.0
 
 TRUST = timedelta(minutes=4)
 """For how long of its LEASE a worker begins and ends mails; ten minutes more may go by for a last answer."""
@@ -47,132 +61,161 @@ class BatchOutcome:
 
 @dataclass(frozen=True)
 class Post:
-    """What a batch needs besides its rows."""
+    """What a batch needs besides its rows. `pool` gives the conversations with a transport (None: the relay
+    of the settings)."""
 
     sessions: Sessions
-    transport: Transport
+    pool: Callable[[int | None], Pool]
     journal: Journal
     signer: Signer
     base_url: str
 
 
-def deliver_batch(delivery_ids: Sequence[int], post: Post) -> BatchOutcome:
-    """Send one chunk; running it twice, also at the same time, sends once."""
-    outcome = BatchOutcome()
+def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
+    """Send one batch; running it twice, also at the same time, sends once."""
     deadline = _deadline()
     with session_scope(post.sessions) as session:
         now = business_now(session)
-        claimed, ended = claim_batch(session, delivery_ids, now)
-        composer = Composer(post.signer, post.base_url, course_facts(session, claimed))
-    outcome.states.update(ended)
-    if not claimed:
-        return outcome
-    outcome.lane = Lane(claimed[0].lane)
-    sending = _Sending(post, composer, now, claimed[0].token, deadline)
-    post.journal.begin(sending.token)
+        claim = claim_batch(session, batch_id, now)
+        if claim is None:
+            return BatchOutcome()
+        composer = Composer(post.signer, post.base_url, claim.setting, course_facts(session, claim.rows))
+        is_stopped = holds.in_force(session).stops(claim.lane, claim.source)
+    sending = _Sending(post, claim, composer, now, deadline, is_stopped=is_stopped)
+    post.journal.begin(claim.token)
     try:
-        outcome.states.update(sending.all(claimed))
+        trouble = None if is_stopped else post.pool(claim.transport_id).send_all(sending)
+        sending.finish(trouble)
     except BaseException:
+        # What is known stays in the journal, from which the next tick settles the batch.
         post.journal.abandon()
         raise
-    return outcome
+    post.journal.end()
+    return BatchOutcome(sending.counts, Lane(claim.lane))
 
 
-@dataclass
 class _Sending:
-    """One claimed batch on its way: until `deadline` its rows are surely ours."""
+    """One claimed batch on its way, as the Feed of a pool: until `deadline` its rows are surely ours."""
 
-    post: Post
-    composer: Composer
-    now: datetime
-    token: uuid.UUID
-    deadline: float
+    def __init__(
+        self,
+        post: Post,
+        claim: Claim,
+        composer: Composer,
+        now: datetime,
+        deadline: float,
+        *,
+        is_stopped: bool,
+    ) -> None:
+        self._post = post
+        self._claim = claim
+        self._composer = composer
+        self._now = now
+        self._deadline = deadline
+        self._is_stopped = is_stopped
+        self._is_lost = False
+        self._at = 0
+        self._results = [
+            *(Outcome(row, state, reason, was_tried=False) for row, state, reason in claim.refused),
+            *(waits(row, until, "waits for its hour") for row, until in claim.waiting),
+        ]
+        self._flushed_at = self._renewed_at = time.monotonic()
+        self.counts: Counter[DeliveryState] = Counter()
 
-    def all(self, waiting: Sequence[Claimed]) -> Counter[DeliveryState]:
-        """Send group by group, and record each group before the next."""
-        counts: Counter[DeliveryState] = Counter()
-        while waiting:
-            group, waiting = waiting[:GROUP], waiting[GROUP:]
-            results, stopped = self._group(group)
-            if stopped:
-                results.extend(unreachable(row, stopped) for row in waiting)
-                waiting = []
-            counts += self._record(results)
-            if waiting and self._renew() < len(waiting):
-                log.warning("The rows of a batch were given to somebody else; the rest of it is left alone")
-                break
-        self.post.journal.end()
-        return counts
+    def next(self) -> tuple[int, Email] | None:
+        """The next mail that can be made; see Feed."""
+        rows = self._claim.rows
+        while self._at < len(rows) and not (self._is_stopped or self._is_lost):
+            key, row = self._at, rows[self._at]
+            self._at += 1
+            self._post.journal.attempt(row.id, self._claim.token)
+            email = self._compose(row)
+            if email is not None:
+                return key, email
+        return None
 
-    def _group(self, group: Sequence[Claimed]) -> tuple[list[Outcome], str]:
-        """Send some rows; the reason why no more can be sent, or nothing.
+    def before_dot(self, key: int) -> bool:
+        """Whether the mail may still leave; a slow server may have used up the time since it was begun."""
+        if self._is_lost or time.clock_gettime(STEADY_CLOCK) >= self._deadline:
+            return False
+        self._post.journal.dot(self._claim.rows[key].id, self._claim.token)
+        return True
 
-        Not one of the rows that are left then is to blame: all wait a little, and none is counted.
-        """
-        results: list[Outcome] = []
-        broken = 0
-        for position, row in enumerate(group):
-            stopped = ""
-            try:
-                self._check_deadline()
-                results.append(self._one(row))
-                broken = 0
-            except BrokeOff as error:
-                # One mail may be to blame; two in a row are the server's own trouble.
-                results.append(after_break(row, str(error), self.now))
-                broken += 1
-                stopped = str(error) if broken == 2 else ""
-            except CutOff as error:
-                # At most one mail of a connection is in doubt.
-                results.append(after_cut(row, str(error)))
-                stopped = str(error)
-            except Unreachable as error:
-                results.append(unreachable(row, str(error)))
-                stopped = str(error)
-            if stopped:
-                log.warning("%s", stopped)
-                results.extend(unreachable(left, stopped) for left in group[position + 1 :])
-                return results, stopped
-        return results, ""
+    def done(self, key: int, result: Result) -> None:
+        """A mail has ended."""
+        row = self._claim.rows[key]
+        if isinstance(result, Answered):
+            self._post.journal.reply(row.id, self._claim.token, result.reply)
+        self._results.append(self._outcome(row, result))
+        if len(self._results) >= GROUP:
+            self._flush()
 
-    def _one(self, row: Claimed) -> Outcome:
-        """Compose and send one mail; raises what Transport raises."""
-        self.post.journal.attempt(row.id, row.token)
+    def tend(self) -> None:
+        """Record what has ended, keep the lease, and hear of a pause."""
+        now = time.monotonic()
+        if now - self._flushed_at >= FLUSH_SECONDS:
+            self._flush()
+
+    def finish(self, trouble: Trouble | None) -> None:
+        """Record the rest; what was not tried is planned again, and nothing held against it."""
+        left = self._claim.rows[self._at :]
+        if trouble is not None:
+            log.warning("%s", trouble.reason)
+            self._results += [unreachable(row, trouble.reason) for row in left]
+        else:
+            self._results += [put_back(row, "paused") for row in left]
+        self._flush(is_last=True)
+
+    def _compose(self, row: Claimed) -> Email | None:
         try:
-            email = self.composer.compose(row, self.now)
+            return self._composer.compose(row, self._now)
         except CannotRender as error:
-            return Outcome(row, DeliveryState.QUARANTINED, error.what, was_tried=False)
+            reason = error.what
         except Exception as error:
             # A bug is not a bounce: it stays loud, and this row alone is set aside.
             log.exception("Delivery %s could not be composed", row.id)
             reason = f"{type(error).__name__}: {error}"
-            return Outcome(row, DeliveryState.QUARANTINED, reason, was_tried=False)
+        self._results.append(Outcome(row, DeliveryState.QUARANTINED, reason, was_tried=False))
+        return None
 
-        def before_dot() -> None:
-            self._check_deadline()  # a slow server may have used up the time since the mail was begun
-            self.post.journal.dot(row.id, row.token)
+    def _outcome(self, row: Claimed, result: Result) -> Outcome:
+        if isinstance(result, Answered):
+            return after_reply(row, result.reply, self._now)
+        if isinstance(result, Cut):
+            return after_cut(row, result.reason)
+        if isinstance(result, Broke):
+            return after_break(row, result.reason, self._now)
+        return unreachable(row, result.reason)
 
-        result = self.post.transport.send(email, before_dot=before_dot)
-        self.post.journal.reply(row.id, row.token, result.reply)
-        return after_reply(row, result.reply, self.now)
-
-    def _record(self, results: Sequence[Outcome]) -> Counter[DeliveryState]:
-        """Write a group's results. Should the database be away, the journal still knows them."""
-        with session_scope(self.post.sessions) as session:
-            return settle.record(session, results, business_now(session))
-
-    def _renew(self) -> int:
-        """Ask for more time for the rows that are left; how many of them are still ours."""
+    def _flush(self, *, is_last: bool = False) -> None:
+        """Write what has ended. Should the database be away, the journal still knows it."""
+        if self._is_lost:
+            return
+        claim, results, self._results = self._claim, self._results, []
         renewed = _deadline()
-        with session_scope(self.post.sessions) as session:
-            left = renew_lease(session, self.token)
-        self.deadline = renewed
-        self.post.journal.begin(self.token)
-        return left
+        with session_scope(self._post.sessions) as session:
+            self._now = business_now(session)
+            counts = settle.record(
+                *(session, claim.batch_id, claim.token, results, self._now),
+                transport_id=claim.transport_id,
+                is_last=is_last,
+            )
+            is_ours = counts is not None and (is_last or self._keep(session))
+        if not is_ours:
+            self._is_lost = True
+            log.warning("Batch %s was given to somebody else; the rest of it is left alone", claim.batch_id)
+        self.counts += counts or Counter()
+        self._flushed_at = time.monotonic()
+        if self._renewed_at == 0:
+            self._renewed_at, self._deadline = self._flushed_at, renewed
 
-    def _check_deadline(self) -> None:
-        if time.clock_gettime(STEADY_CLOCK) >= self.deadline:
-            raise Unreachable("The lease on a batch is nearly over")
+    def _keep(self, session: Session) -> bool:
+        """Look for a pause, and ask for more time now and then; whether the batch is still ours."""
+        self._is_stopped |= holds.in_force(session).stops(self._claim.lane, self._claim.source)
+        if time.monotonic() - self._renewed_at < RENEW_SECONDS:
+            return True
+        self._renewed_at = 0
+        return renew_lease(session, self._claim)
 
 
 def _deadline() -> float:

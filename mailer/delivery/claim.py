@@ -1,49 +1,39 @@
-"""Claiming: a worker takes planned rows as its own, after asking once more whether each may be mailed."""
+"""Claiming: a worker takes a batch as its own, and asks once more whether each of its mails may leave."""
 
 from __future__ import annotations
 
 import uuid
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from mailer.db import as_array
 from mailer.delivery.messages import Published, published
-from mailer.delivery.states import ENDS
-from mailer.delivery.verdict import facts_of, its_hour, refusal
-from mailer.models import (
-    Course,
-    Delivery,
-    DeliveryKind,
-    DeliveryState,
-    Enrollment,
-    MailingList,
-    Sender,
-    Step,
-    Subscriber,
-    Subscription,
-    Suppression,
-)
+from mailer.delivery.sources import Source, read_sources
+from mailer.delivery.verdict import Facts, its_hour, refusal
+from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
+from mailer.tally import Place
 
 LEASE = timedelta(minutes=15)
-"""How long a worker may keep a row; measured by the database's clock, renewed with each group of results.
+"""How long a worker may keep a batch; measured by the database's clock, renewed with each group of results.
 
 Longer than the ten minutes that a server may take to answer the final dot (RFC 5321 4.5.3.2.6), so
 that a row is not given away while its answer is awaited.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A row that is ours to send, with all that its mail needs."""
+class Claimed(NamedTuple):
+    """A row that is ours to send: what differs from mail to mail. `setting` holds the rest.
+
+    `fields` is JSON as it is stored, and is only read when there are any.
+    """
 
     id: int
-    token: uuid.UUID
-    kind: DeliveryKind
+    kind: str
     lane: str
     due_at: datetime
     created_at: datetime
@@ -51,161 +41,218 @@ class Claimed:
     cuts: int
     crashes: int
     subscriber_id: int
-    subscription_id: int | None
     enrollment_id: int | None
     course_id: int | None
+    step_id: int | None
+    list_id: int
+    message_id: int
+    source: str
     email: str
     name: str
     language: str | None
     zone: str | None
-    fields: dict[str, Any]
-    message: Published
-    list_id: int
-    list_title: str
-    sender_name: str
-    sender_email: str
+    fields: dict[str, Any] | None
+    subscription_id: int | None
+
+    @property
+    def place(self) -> Place:
+        """Where it is counted."""
+        return Place(self.lane, self.source, self.kind, self.step_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderFacts:
+    """Who a mail comes from."""
+
+    id: int
+    name: str
+    email: str
     reply_to: str
     postal_address: str
 
 
-def claim_batch(
-    session: Session, delivery_ids: Sequence[int], now: datetime
-) -> tuple[list[Claimed], Counter[DeliveryState]]:
-    """Take those of `delivery_ids` that may leave at `now`, under a token and a lease.
+@dataclass(frozen=True)
+class Setting:
+    """What the mails of a batch have in common: one look-up for all of them."""
 
-    Rows that another worker has, or that are not due any more, are left alone, so asking twice sends
-    once. Rows that must not be mailed end here; their counts by state are the second value.
+    messages: Mapping[int, Published]
+    list_titles: Mapping[int, str]
+    list_senders: Mapping[int, int | None]
+    course_zones: Mapping[int, str]
+    send_times: Mapping[int, Any]
+    senders: Mapping[int, SenderFacts]
+    source_senders: Mapping[str, int | None]
+
+    def sender_of(self, row: Any) -> SenderFacts | None:
+        """Who `row` comes from: its course or campaign says so, or else its list."""
+        number = self.source_senders.get(row.source) or self.list_senders.get(row.list_id)
+        return self.senders.get(number) if number is not None else None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch that is ours while its token is: the rows to send, and those that end or wait instead."""
+
+    batch_id: int
+    token: uuid.UUID
+    source: Source
+    lane: str
+    transport_id: int | None
+    rows: Sequence[Claimed]
+    refused: Sequence[tuple[Claimed, DeliveryState, str]]
+    waiting: Sequence[tuple[Claimed, datetime]]
+    setting: Setting
+
+
+_CLAIM = text("""
+    UPDATE batches SET token = :token, lease_until = clock_timestamp() + CAST(:lease AS interval)
+    WHERE id = :id AND token IS NULL RETURNING id, lane, source, transport_id, delivery_ids
+    """)
+_RENEW = text("""
+    UPDATE batches SET lease_until = clock_timestamp() + CAST(:lease AS interval)
+    WHERE id = :id AND token = :token RETURNING id
+    """)
+_LOCK = text("SELECT id FROM batches WHERE id = :id AND token = :token FOR UPDATE")
+
+
+def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
+    """Take a batch under a new token and a lease; None when somebody else has it, or nothing is left of it.
+
+    One conditional update, so asking twice sends once.
     """
-    rows = session.execute(
-        _mails()
-        .where(
-            Delivery.id.in_(delivery_ids),
-            Delivery.state == DeliveryState.PLANNED,
-            Delivery.next_attempt_at <= now,
-        )
-        .order_by(Delivery.next_attempt_at, Delivery.id)
-        .with_for_update(of=Delivery, skip_locked=True)
-    ).all()
-    ended: dict[tuple[DeliveryState, str], list[int]] = defaultdict(list)
-    free = []
-    for row in rows:
-        verdict = refusal(facts_of(row))
-        if verdict is None and (until := its_hour(row, now)) is not None:
-            session.execute(
-                update(Delivery)
-                .where(Delivery.id == row.id)
-                .values(next_attempt_at=until, offered_until=None, reason="waits for its hour")
-            )
-        elif verdict is None:
-            free.append(row)
-        else:
-            ended[verdict].append(row.id)
-    for (state, reason), ids in ended.items():
-        session.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(ids))
-            .values(
-                state=state,
-                reason=reason,
-                settled_at=now if state in ENDS else None,
-                offered_until=None,
-            )
-        )
     token = uuid.uuid4()
-    _take(session, [row.id for row in free], token)
-    counts: Counter[DeliveryState] = Counter()
-    for (state, _), ids in ended.items():
-        counts[state] += len(ids)
-    messages = published(session, {row.message_id for row in free})
-    return [_claimed(row, token, messages) for row in free], counts
+    batch = session.execute(_CLAIM, {"id": batch_id, "token": token, "lease": LEASE}).one_or_none()
+    if batch is None:
+        return None
+    found = _rows(session, batch.delivery_ids, batch.id)
+    setting = read_setting(session, [row for row, _ in found])
+    (source,) = read_sources(session, [batch.source])
+    rows, refused, waiting = [], [], []
+    for row, known in found:
+        verdict = refusal(_facts(row, known, setting))
+        if verdict is not None:
+            refused.append((row, *verdict))
+        elif (until := _its_hour(row, setting, now)) is not None:
+            waiting.append((row, until))
+        else:
+            rows.append(row)
+    return Claim(*(batch.id, token, source, batch.lane, batch.transport_id, rows, refused, waiting, setting))
 
 
-def renew_lease(session: Session, token: uuid.UUID) -> int:
-    """Keep what is left of a batch for another LEASE; returns how many rows are still ours."""
-    renewed = session.execute(
-        update(Delivery)
-        .where(Delivery.token == token, Delivery.state == DeliveryState.SENDING)
-        .values(lease_until=func.clock_timestamp() + LEASE)
-        .returning(Delivery.id)
-    )
-    return len(renewed.all())
+def renew_lease(session: Session, claim: Claim) -> bool:
+    """Keep a batch for another LEASE; whether it is still ours."""
+    values = {"id": claim.batch_id, "token": claim.token, "lease": LEASE}
+    return session.execute(_RENEW, values).one_or_none() is not None
 
 
-def read_mail(session: Session, delivery_id: int) -> Claimed | None:
+def lock_batch(session: Session, batch_id: int, token: uuid.UUID) -> bool:
+    """Whether the batch is still that token's; if so nobody takes it until the transaction ends."""
+    return session.execute(_LOCK, {"id": batch_id, "token": token}).one_or_none() is not None
+
+
+class Known(NamedTuple):
+    """What is known about somebody's consent as a row is read."""
+
+    dedup_key: str
+    has_person: bool
+    subscription_state: str | None
+    suppression_reason: str | None
+    enrollment_state: str | None
+    enrollment_round: int | None
+
+
+# The person may have been erased since; the hash is the one of `addresses.address_hash`.
+_ROWS = """
+    SELECT d.id, d.kind, d.lane, d.due_at, d.created_at, d.deferrals, d.cuts, d.crashes, d.subscriber_id,
+           d.enrollment_id, d.course_id, d.step_id, d.list_id, d.message_id, d.source,
+           coalesce(s.email, ''), coalesce(s.name, ''), s.language, s.zone,
+           CASE WHEN s.fields <> '{{}}'::jsonb THEN s.fields END, n.id,
+           d.dedup_key, s.id IS NOT NULL, n.state, x.reason, e.state, e.round
+    FROM deliveries AS d
+    LEFT JOIN subscribers AS s ON s.id = d.subscriber_id
+    LEFT JOIN subscriptions AS n ON n.subscriber_id = d.subscriber_id AND n.list_id = d.list_id
+    LEFT JOIN enrollments AS e ON e.id = d.enrollment_id
+    LEFT JOIN suppressions AS x ON x.email_hash = sha256(convert_to(s.email_key, 'UTF8'))
+    WHERE d.id = ANY (CAST(:ids AS bigint[])) {wish}
+    ORDER BY d.next_attempt_at, d.id
+"""
+_OURS = text(_ROWS.format(wish="AND d.state = 'sending' AND d.batch_id = :batch"))
+_ANY = text(_ROWS.format(wish=""))
+_WIDTH = len(Claimed._fields)
+
+
+def _rows(session: Session, ids: Sequence[int], batch_id: int | None) -> list[tuple[Claimed, Known]]:
+    values: dict[str, Any] = {"ids": as_array(ids)}
+    if batch_id is not None:
+        values["batch"] = batch_id
+    found = session.execute(_ANY if batch_id is None else _OURS, values)
+    return [(Claimed._make(row[:_WIDTH]), Known._make(row[_WIDTH:])) for row in found]
+
+
+def rows_with_a_worker(session: Session, batch_id: int, ids: Sequence[int]) -> list[Claimed]:
+    """The rows of a batch that have not gone on, whoever has it."""
+    return [row for row, _ in _rows(session, ids, batch_id)]
+
+
+def read_mail(session: Session, delivery_id: int) -> tuple[Claimed, Setting] | None:
     """What the mail of this delivery is made of, to show it again; None when it is not there any more."""
-    row = session.execute(_mails().where(Delivery.id == delivery_id)).one_or_none()
-    return _claimed(row, uuid.UUID(int=0), published(session, {row.message_id})) if row else None
+    found = [row for row, known in _rows(session, [delivery_id], None) if known.has_person]
+    return (found[0], read_setting(session, found)) if found else None
 
 
-def claimed_rows(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]:
-    """Rows that somebody has claimed, each with the token it was claimed under."""
-    rows = session.execute(
-        _mails().add_columns(Delivery.token).where(Delivery.id.in_(delivery_ids)).order_by(Delivery.id)
+def read_setting(session: Session, rows: Sequence[Claimed]) -> Setting:
+    """What these rows have in common: messages, lists, courses and senders, by their ids."""
+    list_ids = {row.list_id for row in rows}
+    course_ids = {row.course_id for row in rows if row.course_id is not None}
+    step_ids = {row.step_id for row in rows if row.step_id is not None}
+    lists = session.execute(
+        select(MailingList.id, MailingList.title, MailingList.sender_id).where(MailingList.id.in_(list_ids))
     ).all()
-    messages = published(session, {row.message_id for row in rows})
-    return [_claimed(row, row.token, messages) for row in rows]
-
-
-def _mails() -> Select[Any]:
-    """Deliveries with the person, message, list and sender of each, and what is known of consent."""
-    columns = (
-        *(Delivery.id, Delivery.kind, Delivery.lane, Delivery.due_at, Delivery.created_at),
-        *(Delivery.deferrals, Delivery.cuts, Delivery.crashes, Delivery.dedup_key),
-        *(Delivery.subscriber_id, Delivery.enrollment_id, Delivery.course_id),
-        *(Enrollment.state.label("enrollment_state"), Enrollment.round.label("enrollment_round")),
-        *(Step.send_time, Course.zone.label("course_zone")),
-        *(Subscription.id.label("subscription_id"), Subscription.state.label("subscription_state")),
-        Suppression.reason.label("suppression_reason"),
-        *(Subscriber.email, Subscriber.name, Subscriber.language, Subscriber.zone, Subscriber.fields),
-        Delivery.message_id,
-        *(Delivery.list_id, MailingList.title.label("list_title")),
-        *(Sender.name.label("sender_name"), Sender.email.label("sender_email")),
-        *(Sender.reply_to, Sender.postal_address),
-    )
-    return (
-        select(*columns)
-        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
-        .join(MailingList, MailingList.id == Delivery.list_id)
-        .outerjoin(Course, Course.id == Delivery.course_id)
-        .outerjoin(Step, Step.id == Delivery.step_id)
-        .outerjoin(Enrollment, Enrollment.id == Delivery.enrollment_id)
-        .outerjoin(Sender, Sender.id == func.coalesce(Course.sender_id, MailingList.sender_id))
-        .outerjoin(
-            Subscription,
-            and_(
-                Subscription.subscriber_id == Delivery.subscriber_id,
-                Subscription.list_id == Delivery.list_id,
-            ),
-        )
-        .outerjoin(Suppression, Suppression.email_hash == _hash_of(Subscriber.email_key))
+    sources = read_sources(session, sorted({row.source for row in rows}))
+    senders = {source.name: source.sender_id for source in sources}
+    list_senders = {row.id: row.sender_id for row in lists}
+    sender_ids = {*senders.values(), *list_senders.values()} - {None}
+    return Setting(
+        published(session, {row.message_id for row in rows}),
+        {row.id: row.title for row in lists},
+        list_senders,
+        _pairs(session, select(Course.id, Course.zone).where(Course.id.in_(course_ids)), course_ids),
+        _pairs(session, select(Step.id, Step.send_time).where(Step.id.in_(step_ids)), step_ids),
+        _senders(session, sender_ids),
+        senders,
     )
 
 
-def _hash_of(email_key: Any) -> ColumnElement[bytes]:
-    """The same as `addresses.address_hash`, in SQL."""
-    return func.sha256(func.convert_to(email_key, "UTF8"))
+def _pairs(session: Session, query: Any, ids: set[int]) -> dict[int, Any]:
+    return dict(session.execute(query).all()) if ids else {}
 
 
-def _take(session: Session, ids: Sequence[int], token: uuid.UUID) -> None:
-    if ids:
-        session.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(ids), Delivery.state == DeliveryState.PLANNED)
-            .values(
-                state=DeliveryState.SENDING,
-                token=token,
-                lease_until=func.clock_timestamp() + LEASE,
-                offered_until=None,
-                attempts=Delivery.attempts + 1,
-            )
+def _senders(session: Session, ids: set[int | None]) -> dict[int, SenderFacts]:
+    rows = session.execute(
+        select(Sender.id, Sender.name, Sender.email, Sender.reply_to, Sender.postal_address).where(
+            Sender.id.in_(ids)
         )
+    )
+    return {row.id: SenderFacts(*row) for row in rows}
 
 
-def _claimed(row: Any, token: uuid.UUID, messages: Mapping[int, Published]) -> Claimed:
-    """What a mail needs of a row; the rest was read to decide whether it may leave."""
-    values = {name: getattr(row, name) for name in _OF_THE_ROW}
-    values["kind"] = DeliveryKind(row.kind)
-    return Claimed(token=token, message=messages[row.message_id], **values)
+def _facts(row: Claimed, known: Known, setting: Setting) -> Facts:
+    has_left = known.enrollment_state == EnrollmentState.STOPPED or (
+        known.enrollment_round is not None
+        and int(known.dedup_key.rpartition(":")[2]) != known.enrollment_round
+    )
+    return Facts(
+        DeliveryKind(row.kind),
+        known.subscription_state,
+        known.suppression_reason,
+        has_left_course=has_left,
+        has_sender=setting.sender_of(row) is not None,
+        has_person=known.has_person,
+    )
 
 
-_OF_THE_ROW = tuple(each.name for each in fields(Claimed) if each.name not in {"token", "message"})
+def _its_hour(row: Claimed, setting: Setting, now: datetime) -> datetime | None:
+    if row.kind != DeliveryKind.STEP or row.step_id is None or row.course_id is None:
+        return None
+    zone = row.zone or setting.course_zones[row.course_id]
+    return its_hour(row.due_at, setting.send_times[row.step_id], zone, now)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from mailer.clock import local_date, zone
-from mailer.delivery.claim import Claimed
+from mailer.delivery.claim import Claimed, SenderFacts, Setting
+from mailer.delivery.messages import Published
 from mailer.delivery.transports.base import Email
 from mailer.links import Signer
 from mailer.models import DeliveryKind
 from mailer.render.context import About, MailLinks, Reader, build_context, mail_links
-from mailer.render.mime import Headers, build_mail
-from mailer.render.personalize import Rendered, render
+from mailer.render.fast import build_fast
+from mailer.render.mime import Headers
+from mailer.render.personalize import CannotRender, Rendered, render
 
 CONFIRM_WITHIN = timedelta(days=14)
 
@@ -32,46 +34,60 @@ class CourseFacts:
 
 @dataclass(frozen=True)
 class Composer:
-    """Makes mails. `courses` holds the facts of every course in the batch, by id."""
+    """Makes mails. `setting` holds what they have in common, `courses` the facts of their courses, by id."""
 
     signer: Signer
     base_url: str
+    setting: Setting
     courses: Mapping[int, CourseFacts]
 
     def compose(self, row: Claimed, now: datetime) -> Email:
         """The finished mail for `row`, leaving at `now`; raises CannotRender."""
-        course = self._course(row)
+        sender = self._sender(row)
+        message = self.setting.messages[row.message_id]
         links = self._links(row)
-        mail = self.render(row)
-        domain = row.sender_email.rpartition("@")[2]
+        domain = sender.email.rpartition("@")[2]
         headers = Headers(
             message_id=message_id_of(row.created_at, row.id, domain),
-            date=_local(now, row, course),
-            sender_name=row.sender_name,
-            sender_email=row.sender_email,
-            reply_to=row.reply_to,
+            date=_local(now, row, self._course(row)),
+            sender_name=sender.name,
+            sender_email=sender.email,
+            reply_to=sender.reply_to,
             recipient_name=row.name,
             recipient_email=row.email,
-            list_id=f"{_list_label(row)}.{domain}",
-            feedback_id=f"{row.message.id}:{row.lane}:{row.kind}:steadypost",
+            # A name for the list that does not tell what somebody reads about their health.
+            list_id=f"list-{row.list_id}.{domain}",
+            feedback_id=f"{message.id}:{row.lane}:{row.kind}:steadypost",
             unsubscribe_url=None if row.kind == DeliveryKind.CONFIRM else links.unsubscribe,
-            language=row.message.language,
+            language=message.language,
             # Lessons were asked for and carry a List-Id, which tells as much to whoever answers for itself.
-            is_auto_submitted=row.kind != DeliveryKind.STEP,
+            is_auto_submitted=row.kind in (DeliveryKind.CONFIRM, DeliveryKind.WELCOME),
         )
-        content = build_mail(headers, subject=mail.subject, text=mail.text, html=mail.html)
-        return Email(sender=row.sender_email, recipient=row.email, content=content)
+        content = build_fast(message.templates, self._context(row, sender, message, links), headers)
+        return Email(sender.email, row.email, content, has_dot_lines=False)
 
     def render(self, row: Claimed) -> Rendered:
         """Subject, HTML and text of the mail for `row`; raises CannotRender."""
-        context = build_context(
-            Reader(row.email, row.name, row.language or row.message.language, row.fields),
-            _about(row, self._course(row)),
-            self._links(row),
-            language=row.message.language,
+        message = self.setting.messages[row.message_id]
+        context = self._context(row, self._sender(row), message, self._links(row))
+        return render(message.templates, context)
+
+    def _context(
+        self, row: Claimed, sender: SenderFacts, message: Published, links: MailLinks
+    ) -> dict[str, object]:
+        return build_context(
+            Reader(row.email, row.name, row.language or message.language, row.fields or {}),
+            self._about(row, sender),
+            links,
+            language=message.language,
             base_url=self.base_url,
         )
-        return render(row.message.templates, context)
+
+    def _sender(self, row: Claimed) -> SenderFacts:
+        sender = self.setting.sender_of(row)
+        if sender is None:
+            raise CannotRender("the list has no sender")
+        return sender
 
     def _course(self, row: Claimed) -> CourseFacts | None:
         return self.courses.get(row.course_id) if row.course_id else None
@@ -81,6 +97,22 @@ class Composer:
         if row.kind == DeliveryKind.CONFIRM and row.subscription_id is not None:
             confirm_token = self.signer.confirm_token(row.subscription_id, row.due_at + CONFIRM_WITHIN)
         return mail_links(self.base_url, self.signer, row.id, confirm_token)
+
+    def _about(self, row: Claimed, sender: SenderFacts) -> About:
+        course = self._course(row)
+        title = self.setting.list_titles[row.list_id]
+        if course is None:
+            return About(title, sender.name, sender.postal_address, course_title=title)
+        return About(
+            list_title=title,
+            sender_name=sender.name,
+            sender_postal_address=sender.postal_address,
+            course_title=course.title,
+            course_subtitle=course.subtitle,
+            course_days=course.days,
+            course_mails=course.mails,
+            first_lesson_on=_first_lesson(row, course),
+        )
 
 
 def message_id_of(created_at: datetime, delivery_id: int, domain: str) -> str:
@@ -92,19 +124,6 @@ def message_id_of(created_at: datetime, delivery_id: int, domain: str) -> str:
     return f"<{int(created_at.timestamp() * 1_000_000):x}.{delivery_id}@{domain}>"
 
 
-def _about(row: Claimed, course: CourseFacts | None) -> About:
-    return About(
-        list_title=row.list_title,
-        sender_name=row.sender_name,
-        sender_postal_address=row.postal_address,
-        course_title=course.title if course else row.list_title,
-        course_subtitle=course.subtitle if course else "",
-        course_days=course.days if course else 0,
-        course_mails=course.mails if course else 0,
-        first_lesson_on=_first_lesson(row, course) if course else None,
-    )
-
-
 def _first_lesson(row: Claimed, course: CourseFacts) -> date:
     """The first lesson's day, as seen from a welcome that was due on day 0."""
     return local_date(row.due_at, row.zone or course.zone) + timedelta(days=course.first_day)
@@ -114,8 +133,3 @@ def _local(now: datetime, row: Claimed, course: CourseFacts | None) -> datetime:
     """`now` in the reader's zone, so that the mail's Date header bears their own hour."""
     name = row.zone or (course.zone if course else "Etc/UTC")
     return now.astimezone(zone(name)).replace(microsecond=0)
-
-
-def _list_label(row: Claimed) -> str:
-    """A name for the list that does not tell what somebody reads about their health."""
-    return f"list-{row.list_id}"

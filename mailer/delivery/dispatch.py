@@ -1,79 +1,179 @@
-"""Dispatch: due rows are offered to the workers in chunks, only a little ahead of what they can send."""
+"""Dispatch: due rows become batches for the workers, only a little ahead of what these can send.
+
+Sources take turns, a chunk each, so that a large campaign does not stand before a small one; what is on hold
+is not looked at. A batch nobody took up (a broker emptied, a worker lost before it began) is offered again.
+"""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
-from mailer.db import written_out
-from mailer.models import Delivery, DeliveryState, Lane
+from mailer.db import as_array
+from mailer.delivery import holds
+from mailer.delivery.sources import Source, read_sources
+from mailer.models import Delivery, Lane
 
 OFFER = timedelta(seconds=60)
-"""How long an offer stands before its rows are offered again; the database's clock."""
+"""How long an offer stands before it is made again; the database's clock."""
 
-CHUNK = {Lane.TRANSACTIONAL: 20, Lane.COURSE: 100, Lane.CAMPAIGN: 500}
-"""Rows in one task. Small ones keep the urgent lanes quick and cost little when a worker is lost."""
+CHUNK = {Lane.TRANSACTIONAL: 20, Lane.COURSE: 500, Lane.CAMPAIGN: 500}
+"""Rows in one batch. Small ones keep the urgent lane quick; large ones share the cost of a transaction."""
+
+AHEAD = 8
+"""Batches of one lane that wait for a worker at the same time."""
 
 ADVISORY_LOCK = 7_318_002
 """Its second half is the lane; see `migrations.ADVISORY_LOCK` for the other one."""
 
-AHEAD = 10
-"""Chunks on their way at the same time in one lane."""
 
-
-def offer(session: Session, lane: Lane, now: datetime) -> list[list[int]]:
-    """Ids to hand to the workers of `lane`: due rows in chunks, only a few chunks on their way.
-
-    An offer that nobody took up (a broker emptied, a worker lost) lapses after OFFER and is made again.
-    """
+def offer(session: Session, lane: Lane, now: datetime) -> list[int]:
+    """Batches to hand to the workers of `lane`, by their ids: new ones of due rows, and lapsed ones again."""
     lock = select(func.pg_try_advisory_xact_lock(ADVISORY_LOCK, list(Lane).index(lane)))
     if not session.execute(lock).scalar_one():
         return []  # somebody else is dispatching this lane at this moment
-    chunk = CHUNK[lane]
-    room = AHEAD * chunk - _on_their_way(session, lane, now, 2 * AHEAD * chunk)
-    if room <= 0:
-        return []
-    due = (
-        select(Delivery.id)
-        .where(
-            _is_due(lane, now),
-            or_(Delivery.offered_until.is_(None), Delivery.offered_until < func.clock_timestamp()),
-        )
-        .order_by(Delivery.next_attempt_at, Delivery.id)
-        .limit(room)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(
-        session.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(due.scalar_subquery()))
-            .values(offered_until=func.clock_timestamp() + OFFER)
-            .returning(Delivery.id)
-        ).scalars()
-    )
-    ids.sort()
-    return [ids[start : start + chunk] for start in range(0, len(ids), chunk)]
+    stopped = holds.in_force(session)
+    again = _offer_again(session, lane)
+    room = AHEAD - _waiting(session, lane)
+    if room <= 0 or stopped.stops_lane(lane):
+        return again
+    sources = [one for one in _open_sources(session, lane) if not stopped.stops_source(one)]
+    return again + _make_batches(session, _Turn(lane, sources, room, stopped.domains), now)
 
 
-def _is_due(lane: Lane, now: datetime) -> ColumnElement[bool]:
-    """Due rows of a lane, by the partial index of what is planned."""
-    return and_(
-        Delivery.lane == written_out(lane),
-        Delivery.state == written_out(DeliveryState.PLANNED),
-        Delivery.next_attempt_at <= now,
-    )
+@dataclass(frozen=True)
+class _Turn:
+    """Whose turn it is in one lane: `room` more batches may be made."""
+
+    lane: Lane
+    sources: Sequence[Source]
+    room: int
+    domains: frozenset[str]
+    """Domains on hold: their rows stay where they are."""
 
 
-def _on_their_way(session: Session, lane: Lane, now: datetime, most: int) -> int:
-    """How many of the first `most` due rows are offered: those come first, so no more need to be read."""
-    first = (
-        select(Delivery.offered_until)
-        .where(_is_due(lane, now))
-        .order_by(Delivery.next_attempt_at, Delivery.id)
-        .limit(most)
-        .subquery()
+_LAPSED = text("""
+    UPDATE batches SET offered_until = clock_timestamp() + CAST(:offer AS interval)
+    WHERE lane = :lane AND token IS NULL AND offered_until < clock_timestamp()
+    RETURNING id
+    """)
+_WAITING = text("SELECT count(*) FROM batches WHERE lane = :lane AND token IS NULL")
+
+
+def _offer_again(session: Session, lane: Lane) -> list[int]:
+    return list(session.execute(_LAPSED, {"lane": lane, "offer": OFFER}).scalars())
+
+
+def _waiting(session: Session, lane: Lane) -> int:
+    waiting: int = session.execute(_WAITING, {"lane": lane}).scalar_one()
+    return waiting
+
+
+# A skip scan: one look into the index for each source that has something planned, however much it has. The
+# lane and the state stand in the statement itself, where the planner sees that they are the index's own.
+_OPEN_SOURCES = """
+    WITH RECURSIVE open AS (
+        (SELECT source FROM deliveries WHERE state = 'planned' AND lane = '{lane}'
+         ORDER BY source LIMIT 1)
+        UNION ALL
+        SELECT (SELECT d.source FROM deliveries AS d
+                WHERE d.state = 'planned' AND d.lane = '{lane}' AND d.source > open.source
+                ORDER BY d.source LIMIT 1)
+        FROM open WHERE open.source IS NOT NULL
     )
-    is_offered = first.c.offered_until > func.clock_timestamp()
-    return session.execute(select(func.count()).select_from(first).where(is_offered)).scalar_one()
+    SELECT source FROM open WHERE source IS NOT NULL
+"""
+
+
+def _open_sources(session: Session, lane: Lane) -> list[Source]:
+    """What has planned rows in this lane, in an order that nobody can count on."""
+    names = list(session.execute(text(_OPEN_SOURCES.format(lane=lane))).scalars())
+    found = read_sources(session, names)
+    random.shuffle(found)
+    return found
+
+
+_DUE = """
+    SELECT d.id FROM deliveries AS d {join}
+    WHERE d.state = 'planned' AND d.lane = '{lane}' AND d.source = :source AND d.next_attempt_at <= :now
+    {wish}
+    ORDER BY d.next_attempt_at, d.id LIMIT :limit FOR UPDATE OF d SKIP LOCKED
+"""
+_PEOPLE = "JOIN subscribers AS s ON s.id = d.subscriber_id"
+_NOT_AT = "AND split_part(s.email_key, '@', 2) <> ALL (CAST(:domains AS text[]))"
+_TAKE = text("""
+    UPDATE deliveries SET state = 'sending', batch_id = :batch WHERE id = ANY (CAST(:ids AS bigint[]))
+    """)
+_BATCH = text("""
+    INSERT INTO batches (lane, source, delivery_ids, offered_until)
+    VALUES (:lane, :source, CAST(:ids AS bigint[]), clock_timestamp() + CAST(:offer AS interval))
+    RETURNING id
+    """)
+
+
+def _make_batches(session: Session, turn: _Turn, now: datetime) -> list[int]:
+    """A chunk of each source in turn, until there is no room or nothing is due."""
+    made: list[int] = []
+    sources = list(turn.sources)
+    while sources and len(made) < turn.room:
+        left = []
+        for source in sources[: turn.room - len(made)]:
+            ids = _due(session, turn, source, now)
+            if ids:
+                made.append(_batch(session, turn.lane, source, ids))
+            if len(ids) == CHUNK[turn.lane]:
+                left.append(source)
+        sources = sources[turn.room :] + left
+    return made
+
+
+def _due(session: Session, turn: _Turn, source: Source, now: datetime) -> list[int]:
+    """The ids of the next due rows of a source."""
+    query = _DUE.format(
+        lane=turn.lane,
+        join=_PEOPLE if turn.domains else "",
+        wish=_NOT_AT if turn.domains else "",
+    )
+    values = {"source": source.name, "now": now, "limit": CHUNK[turn.lane]}
+    if turn.domains:
+        values["domains"] = as_array(turn.domains)
+    return list(session.execute(text(query), values).scalars())
+
+
+def _batch(session: Session, lane: Lane, source: Source, ids: Sequence[int]) -> int:
+    values = {"lane": lane, "source": source.name, "ids": as_array(sorted(ids)), "offer": OFFER}
+    batch: int = session.execute(_BATCH, values).scalar_one()
+    session.execute(_TAKE, {"batch": batch, "ids": values["ids"]})
+    return batch
+
+
+_UNCLAIMED = text(
+    "SELECT id, delivery_ids FROM batches WHERE token IS NULL ORDER BY id FOR UPDATE SKIP LOCKED"
+)
+_UNOFFER = text("""
+    UPDATE deliveries SET state = 'planned', batch_id = NULL
+    WHERE id = ANY (CAST(:ids AS bigint[])) AND state = 'sending'
+      AND batch_id = ANY (CAST(:batches AS bigint[]))
+    """)
+_DROP = text("DELETE FROM batches WHERE id = ANY (CAST(:batches AS bigint[]))")
+
+
+def take_back(session: Session, conditions: Sequence[ColumnElement[bool]]) -> None:
+    """Plan again what was offered and no worker has begun: batches with mails that meet all `conditions`.
+
+    So that a person can still act on it; the next dispatch offers the rest anew. Reads the few batches only.
+    """
+    batches = {row.id: row.delivery_ids for row in session.execute(_UNCLAIMED)}
+    ids = [number for batch in batches.values() for number in batch]
+    if not ids:
+        return
+    chosen = select(Delivery.batch_id).where(Delivery.id.in_(ids), *conditions).distinct()
+    meant = [batch for batch in session.execute(chosen).scalars() if batch in batches]
+    values = {"batches": as_array(meant), "ids": as_array(i for batch in meant for i in batches[batch])}
+    session.execute(_UNOFFER, values)
+    session.execute(_DROP, {"batches": values["batches"]})

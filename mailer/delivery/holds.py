@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer.audience.addresses import BadAddress, normalise
 from mailer.db import ask_to_wake
+from mailer.delivery.sources import Source
 from mailer.errors import NotFound, Refused
 from mailer.models import Action, Course, Hold, HoldScope, Lane, Sender
 
@@ -27,22 +28,40 @@ class Holds:
     sender_ids: frozenset[int] = frozenset()
     domains: frozenset[str] = frozenset()
 
+    def stops_lane(self, lane: str) -> bool:
+        """Whether nothing of this lane may leave."""
+        return self.everything or lane in self.lanes
+
+    def stops_source(self, source: Source) -> bool:
+        """Whether nothing of this course, campaign or list may leave."""
+        if source.kind == "course" and source.id in self.course_ids:
+            return True
+        return source.sender_id is not None and source.sender_id in self.sender_ids
+
+    def stops(self, lane: str, source: Source) -> bool:
+        """Whether mails of this source in this lane may not leave now."""
+        return self.stops_lane(lane) or self.stops_source(source)
+
 
 def in_force(session: Session) -> Holds:
     """The holds of this moment, courses and senders by their ids; one read of a small index."""
-    rows = session.execute(
-        select(Hold.scope, Hold.target, Course.id.label("course_id"), Sender.id.label("sender_id"))
-        .outerjoin(Course, and_(Hold.scope == HoldScope.COURSE, Course.slug == Hold.target))
-        .outerjoin(Sender, and_(Hold.scope == HoldScope.SENDER, Sender.slug == Hold.target))
-        .where(Hold.released_at.is_(None))
-    ).all()
+    rows = session.execute(select(Hold.scope, Hold.target).where(Hold.released_at.is_(None))).all()
+    named: dict[str, list[str]] = {scope: [] for scope in HoldScope}
+    for scope, target in rows:
+        named[scope].append(target)
     return Holds(
-        everything=any(row.scope == HoldScope.EVERYTHING for row in rows),
-        lanes=frozenset(row.target for row in rows if row.scope == HoldScope.LANE),
-        course_ids=frozenset(row.course_id for row in rows if row.course_id is not None),
-        sender_ids=frozenset(row.sender_id for row in rows if row.sender_id is not None),
-        domains=frozenset(row.target for row in rows if row.scope == HoldScope.DOMAIN),
+        everything=bool(named[HoldScope.EVERYTHING]),
+        lanes=frozenset(named[HoldScope.LANE]),
+        course_ids=_ids(session, Course, named[HoldScope.COURSE]),
+        sender_ids=_ids(session, Sender, named[HoldScope.SENDER]),
+        domains=frozenset(named[HoldScope.DOMAIN]),
     )
+
+
+def _ids(session: Session, model: type[Course] | type[Sender], slugs: Sequence[str]) -> frozenset[int]:
+    if not slugs:
+        return frozenset()
+    return frozenset(session.execute(select(model.id).where(model.slug.in_(slugs))).scalars())
 
 
 def list_holds(session: Session) -> Sequence[Hold]:

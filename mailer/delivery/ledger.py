@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from mailer import tally
 from mailer.audience.addresses import BadAddress, normalise
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import short_hash
 from mailer.db import as_array, ask_to_wake
+from mailer.delivery.dispatch import take_back
 from mailer.delivery.states import ENDS, NEXT
 from mailer.errors import NotFound, Refused
 from mailer.models import Action, Course, Delivery, DeliveryKind, DeliveryState, Step, Subscriber
@@ -82,8 +84,7 @@ class Filter:
 
 def of_course(course: Course) -> ColumnElement[bool]:
     """The mails of a course, with the confirmations of its list, which belong to no course of their own."""
-    is_confirmation = and_(Delivery.course_id.is_(None), Delivery.list_id == course.list_id)
-    return or_(Delivery.course_id == course.id, is_confirmation)
+    return Delivery.source.in_([f"course:{course.id}", f"list:{course.list_id}"])
 
 
 def of_step(session: Session, name: str, course: Course | None = None) -> ColumnElement[bool]:
@@ -173,9 +174,13 @@ class Chosen:
 
 
 def choose(session: Session, verb: Verb, filter_: Filter) -> Chosen:
-    """The rows that `verb` would change, changing nothing; raises Refused, NotFound or BadAddress."""
+    """The rows that `verb` would change, changing nothing; raises Refused, NotFound or BadAddress.
+
+    What was offered and no worker has begun yet is planned again first, and counted as such.
+    """
     states = verb.starts_from(filter_.states)
     conditions = filter_.conditions(session)
+    take_back(session, conditions)
     rows = session.execute(
         select(Delivery.state, func.array_agg(Delivery.id))
         .where(*conditions, Delivery.state.in_(states))
@@ -200,14 +205,14 @@ LOCK = text("""
 # An end that is resolved keeps its moment: when the mail left is when the course goes on from.
 CHANGE = text("""
     UPDATE deliveries AS d
-    SET state = :to, reason = :reason, offered_until = NULL, token = NULL, lease_until = NULL,
+    SET state = :to, reason = :reason, batch_id = NULL,
         settled_at = CASE WHEN :is_end THEN coalesce(d.settled_at, :now) END,
         next_attempt_at = CASE WHEN :is_anew THEN :now ELSE d.next_attempt_at END,
         deferrals = CASE WHEN :is_anew THEN 0 ELSE d.deferrals END,
         cuts = CASE WHEN :is_anew THEN 0 ELSE d.cuts END,
         crashes = CASE WHEN :is_anew THEN 0 ELSE d.crashes END
     WHERE d.id = ANY(CAST(:ids AS bigint[])) AND d.state = :state
-    RETURNING d.lane
+    RETURNING d.lane, d.source, d.kind, d.step_id
     """)
 
 
@@ -220,6 +225,7 @@ def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: s
     verb = chosen.verb
     changed: Counter[str] = Counter()
     lanes: set[str] = set()
+    take_back(session, [Delivery.id.in_(chosen.ids.get(_S.PLANNED, ()))])
     for state in sorted(chosen.ids):
         rows = {"ids": as_array(chosen.ids[state]), "state": state}
         rows["ids"] = as_array(session.execute(LOCK, rows).scalars())
@@ -230,9 +236,11 @@ def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: s
             "is_end": verb.to in ENDS,
             "is_anew": verb is RETRY,
         }
-        moved = list(session.execute(CHANGE, rows | values).scalars())
+        moved = [tally.Place(*row) for row in session.execute(CHANGE, rows | values)]
         changed[state] += len(moved)
-        lanes |= set(moved)
+        lanes |= {place.lane for place in moved}
+        places = Counter(moved)
+        tally.note(session, {tally.Change(place, state, verb.to): places[place] for place in places})
     if verb.to == _S.PLANNED:
         for lane in lanes:
             ask_to_wake(session, lane)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from mailer.delivery.claim import Claimed
 from mailer.delivery.retry import UNREACHABLE_WAIT, Bounce, GiveUp, RetryAt, SmtpReply, after_refusal
@@ -11,25 +11,26 @@ from mailer.models import DeliveryState, Lane
 
 MOST_CUTS = 1
 MOST_CRASHES = 3
+NO_WAIT = timedelta(0)
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The state a claimed row goes into. The rest is for one that is planned again.
 
     `is_deferral`, `is_cut` and `is_crash` say what to count; `was_tried` is False when no server was
-    spoken to about it.
+    spoken to about it. `until` is when it may leave, where that is a moment and not a wait.
     """
 
     row: Claimed
     state: DeliveryState
     reason: str = ""
     reply: SmtpReply | None = None
-    wait: timedelta = timedelta(0)
+    wait: timedelta = NO_WAIT
     is_deferral: bool = False
     is_cut: bool = False
     is_crash: bool = False
     was_tried: bool = True
+    until: datetime | None = None
 
 
 def after_reply(row: Claimed, reply: SmtpReply, now: datetime) -> Outcome:
@@ -62,7 +63,7 @@ def after_break(row: Claimed, reason: str, now: datetime) -> Outcome:
 
     It counts as a 4yz would, and is written down as what it was: no server has answered anything.
     """
-    return replace(after_reply(row, SmtpReply(451, reason), now), reason=reason, reply=None)
+    return after_reply(row, SmtpReply(451, reason), now)._replace(reason=reason, reply=None)
 
 
 def after_crash(row: Claimed) -> Outcome:
@@ -75,3 +76,13 @@ def after_crash(row: Claimed) -> Outcome:
 def unreachable(row: Claimed, reason: str) -> Outcome:
     """The server could not be asked: the row waits a little, and nothing is counted against it."""
     return Outcome(row, DeliveryState.PLANNED, reason, wait=UNREACHABLE_WAIT, was_tried=False)
+
+
+def put_back(row: Claimed, reason: str) -> Outcome:
+    """It must not leave now, or not by this worker: planned as before."""
+    return Outcome(row, DeliveryState.PLANNED, reason, was_tried=False)
+
+
+def waits(row: Claimed, until: datetime, reason: str) -> Outcome:
+    """Planned for a later moment, and nothing counted."""
+    return Outcome(row, DeliveryState.PLANNED, reason, was_tried=False, until=until)

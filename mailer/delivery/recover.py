@@ -7,15 +7,16 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mailer.delivery.claim import Claimed, claimed_rows
+from mailer.db import as_array
+from mailer.delivery.claim import Claimed, rows_with_a_worker
 from mailer.delivery.journal import Entry, read_journals
-from mailer.delivery.outcome import Outcome, after_crash, after_cut, after_reply, unreachable
+from mailer.delivery.outcome import Outcome, after_crash, after_cut, after_reply, put_back, unreachable
 from mailer.delivery.settle import record
-from mailer.models import Delivery, DeliveryState
 
 
 @dataclass(frozen=True)
@@ -31,35 +32,34 @@ class Recovered:
             path.unlink(missing_ok=True)
 
 
+_LOST = text("""
+    SELECT id, token, delivery_ids, transport_id FROM batches
+    WHERE token IS NOT NULL AND (lease_until < clock_timestamp() OR token = ANY (CAST(:gone AS uuid[])))
+    ORDER BY id FOR UPDATE SKIP LOCKED
+    """)
+_OPEN = text("SELECT token FROM batches WHERE token = ANY (CAST(:gone AS uuid[]))")
+
+
 def recover(session: Session, folder: Path, now: datetime) -> Recovered:
     """Settle the rows of lost workers.
 
-    A row is lost when the process that journals its token is gone, or when its lease ran out. No line
-    before the final dot: it is planned again. A reply: that is its result. A dot without a reply: it is
-    uncertain, and its lane says what follows. The worker itself, should it wake up, finds its token
-    taken and its deadline passed.
+    A batch is lost when the process that journals its token is gone, or when its lease ran out. No line
+    before the final dot: the row is planned again. A reply: that is its result. A dot without a reply: it is
+    uncertain, and its lane says what follows. The worker itself, should it wake up, finds its batch gone
+    and its deadline passed.
     """
     journals = read_journals(folder)
     abandoned = [found for found in journals if found.is_abandoned]
-    gone = {token for found in abandoned for token in found.tokens}
+    gone = {"gone": as_array(sorted({token for found in abandoned for token in found.tokens}, key=str))}
     known = {_key(entry): entry for found in journals for entry in found.entries}
-    is_lost = (Delivery.lease_until < func.clock_timestamp()) | Delivery.token.in_(gone)
-    ids = session.execute(
-        select(Delivery.id)
-        .where(Delivery.state == DeliveryState.SENDING, is_lost)
-        .with_for_update(skip_locked=True)
-    ).scalars()
     suspects = {_key(found.entries[-1]) for found in abandoned if found.entries}
-    outcomes = [_outcome(row, known, suspects, now) for row in claimed_rows(session, list(ids))]
-    record(session, outcomes, now)
-    # A row that somebody else has locked is settled by a later look, which needs its journal.
-    open_tokens = set(
-        session.execute(
-            select(Delivery.token).where(Delivery.state == DeliveryState.SENDING, Delivery.token.in_(gone))
-        ).scalars()
-    )
-    done = tuple(found.path for found in abandoned if not found.tokens & open_tokens)
-    return Recovered(len(outcomes), done)
+    rows = 0
+    for batch in session.execute(_LOST, gone).all():
+        rows += _settle(session, batch, known, suspects, now)
+    # A batch that somebody else has locked is settled by a later look, which needs its journal.
+    still_open = set(session.execute(_OPEN, gone).scalars())
+    done = tuple(found.path for found in abandoned if not found.tokens & still_open)
+    return Recovered(rows, done)
 
 
 Key = tuple[int, uuid.UUID]
@@ -69,10 +69,20 @@ def _key(entry: Entry) -> Key:
     return entry.delivery_id, entry.token
 
 
-def _outcome(row: Claimed, known: Mapping[Key, Entry], suspects: Set[Key], now: datetime) -> Outcome:
-    entry = known.get((row.id, row.token))
+def _settle(
+    session: Session, batch: Any, known: Mapping[Key, Entry], suspects: Set[Key], now: datetime
+) -> int:
+    outcomes = [
+        _outcome(row, known.get((row.id, batch.token)), suspects, now)
+        for row in rows_with_a_worker(session, batch.id, batch.delivery_ids)
+    ]
+    record(session, batch.id, batch.token, outcomes, now, transport_id=batch.transport_id, is_last=True)
+    return len(outcomes)
+
+
+def _outcome(row: Claimed, entry: Entry | None, suspects: Set[Key], now: datetime) -> Outcome:
     if entry is None:
-        return Outcome(row, DeliveryState.PLANNED, "worker lost", was_tried=False)
+        return put_back(row, "worker lost")
     if entry.reply is not None:
         return after_reply(row, entry.reply, now)
     if entry.has_dot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,32 +10,54 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from mailer import tally
 from mailer.audience.suppression import suppress
 from mailer.db import as_array
+from mailer.delivery.claim import lock_batch
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.states import ENDS
 from mailer.models import DeliveryState, Event, EventKind, SuppressionReason
 from mailer.schedule import enroll
 
-# One statement for a whole group: a round trip and a commit for each mail would be most of its cost.
-# A row that the server has taken counts as taken, whoever may have it by now: it must not be sent again.
-WRITE = text("""
+# Most of what is written by far, so in one narrow statement of its own.
+_ACCEPT = text("""
     UPDATE deliveries AS d
-    SET state = o.state, reason = o.reason, token = NULL, lease_until = NULL,
-        settled_at = CASE WHEN o.is_end THEN :now ELSE d.settled_at END,
-        next_attempt_at =
-            CASE WHEN o.state = 'planned' THEN :now + o.wait * interval '1 second' ELSE d.next_attempt_at END,
-        deferrals = d.deferrals + o.deferrals, cuts = d.cuts + o.cuts, crashes = d.crashes + o.crashes
+    SET state = 'accepted', reason = '', batch_id = NULL, settled_at = :now, attempts = d.attempts + 1,
+        code = o.code, reply = o.reply
     FROM unnest(
-        CAST(:ids AS bigint[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-        CAST(:ends AS boolean[]), CAST(:waits AS float[]),
-        CAST(:deferrals AS smallint[]), CAST(:cuts AS smallint[]), CAST(:crashes AS smallint[])
-    ) AS o (id, token, state, reason, is_end, wait, deferrals, cuts, crashes)
-    WHERE d.id = o.id
-      AND ((d.token = o.token AND d.state = 'sending') OR (o.state = 'accepted' AND d.state = 'planned'))
+        CAST(:ids AS bigint[]), CAST(:codes AS smallint[]), CAST(:replies AS text[])
+    ) AS o (id, code, reply)
+    WHERE d.id = o.id AND d.state = 'sending' AND d.batch_id = :batch
     RETURNING d.id
     """)
-NOTE = text("""
+_WRITE = text("""
+    UPDATE deliveries AS d
+    SET state = o.state, reason = o.reason, batch_id = NULL,
+        settled_at = CASE WHEN o.is_end THEN :now ELSE d.settled_at END,
+        next_attempt_at = CASE
+            WHEN o.state <> 'planned' THEN d.next_attempt_at
+            WHEN o.until IS NOT NULL THEN o.until
+            WHEN o.wait > 0 THEN :now + o.wait * interval '1 second'
+            ELSE d.next_attempt_at END,
+        attempts = d.attempts + o.tried, deferrals = d.deferrals + o.deferrals, cuts = d.cuts + o.cuts,
+        crashes = d.crashes + o.crashes, code = coalesce(o.code, d.code), reply = coalesce(o.reply, d.reply)
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:ends AS boolean[]),
+        CAST(:waits AS float[]), CAST(:until AS timestamptz[]), CAST(:tried AS smallint[]),
+        CAST(:deferrals AS smallint[]), CAST(:cuts AS smallint[]), CAST(:crashes AS smallint[]),
+        CAST(:codes AS smallint[]), CAST(:replies AS text[])
+    ) AS o (id, state, reason, is_end, wait, until, tried, deferrals, cuts, crashes, code, reply)
+    WHERE d.id = o.id AND d.state = 'sending' AND d.batch_id = :batch
+    RETURNING d.id
+    """)
+# The batch was given away, but the server has the mail: it must not be sent again by whoever has it next.
+_EVIDENCE = text("""
+    UPDATE deliveries AS d
+    SET state = 'accepted', reason = 'accepted by a worker that had lost it', settled_at = :now,
+        attempts = d.attempts + 1, code = :code, reply = :reply
+    WHERE d.id = :id AND d.state = 'planned' RETURNING d.id
+    """)
+_NOTE = text("""
     INSERT INTO attempts (delivery_id, at, outcome, code, reply)
     SELECT id, :now, outcome, code, reply
     FROM unnest(
@@ -42,45 +65,106 @@ NOTE = text("""
         CAST(:codes AS smallint[]), CAST(:replies AS text[])
     ) AS a (id, outcome, code, reply)
     """)
+_END = text("DELETE FROM batches WHERE id = :batch")
 
 
-def record(session: Session, outcomes: Sequence[Outcome], now: datetime) -> Counter[DeliveryState]:
-    """Write the outcomes whose rows are still ours (the token fences), and an attempt for each.
+def record(
+    session: Session,
+    batch_id: int,
+    token: uuid.UUID,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    *,
+    transport_id: int | None = None,
+    is_last: bool = False,
+) -> Counter[DeliveryState] | None:
+    """Write the outcomes of a batch, or None when it is that token's no more (only what was taken counts).
 
-    A hard bounce suppresses the address and stops the person's courses. Returns how many rows went
-    into each state.
+    A hard bounce suppresses the address and stops the person's courses. `is_last` ends the batch. Returns how
+    many rows went into each state.
     """
-    if not outcomes:
-        return Counter()
-    ours = _write(session, outcomes, now)
-    mine = [outcome for outcome in outcomes if outcome.row.id in ours]
+    if not lock_batch(session, batch_id, token):
+        _keep_evidence(session, outcomes, now)
+        return None
+    # In the order of their ids, so that two who write the same rows wait for each other, not in a ring.
+    outcomes = sorted(outcomes, key=_id_of)
+    accepted = [one for one in outcomes if one.state == DeliveryState.ACCEPTED]
+    others = [one for one in outcomes if one.state != DeliveryState.ACCEPTED]
+    ours = _accept(session, batch_id, accepted, now) | _write(session, batch_id, others, now)
+    mine = [one for one in others if one.row.id in ours]
     for outcome in mine:
         if outcome.state == DeliveryState.BOUNCED:
             _bounced(session, outcome, now)
-    _note(session, [outcome for outcome in mine if outcome.was_tried], now)
-    return Counter(outcome.state for outcome in mine)
+    _note(session, [one for one in mine if one.was_tried], now)
+    moved = [one for one in outcomes if one.row.id in ours]
+    _count(session, moved, transport_id)
+    if is_last:
+        session.execute(_END, {"batch": batch_id})
+    return Counter(one.state for one in moved)
 
 
-def _write(session: Session, outcomes: Sequence[Outcome], now: datetime) -> set[int]:
-    """Write the states; the ids of the rows that were still ours."""
-    # In the order of their ids, so that two who write the same rows wait for each other, not in a ring.
-    outcomes = sorted(outcomes, key=lambda outcome: outcome.row.id)
+def _id_of(outcome: Outcome) -> int:
+    return outcome.row.id
+
+
+def _accept(session: Session, batch_id: int, outcomes: Sequence[Outcome], now: datetime) -> set[int]:
+    if not outcomes:
+        return set()
     written = session.execute(
-        WRITE,
+        _ACCEPT,
         {
             "now": now,
+            "batch": batch_id,
             "ids": as_array(outcome.row.id for outcome in outcomes),
-            "tokens": as_array(outcome.row.token for outcome in outcomes),
+            "codes": as_array(outcome.reply.code if outcome.reply else None for outcome in outcomes),
+            "replies": as_array(outcome.reply.text if outcome.reply else None for outcome in outcomes),
+        },
+    )
+    return set(written.scalars())
+
+
+def _write(session: Session, batch_id: int, outcomes: Sequence[Outcome], now: datetime) -> set[int]:
+    """Write the states; the ids of the rows that were still ours."""
+    if not outcomes:
+        return set()
+    replies = [outcome.reply for outcome in outcomes]
+    written = session.execute(
+        _WRITE,
+        {
+            "now": now,
+            "batch": batch_id,
+            "ids": as_array(outcome.row.id for outcome in outcomes),
             "states": as_array(outcome.state for outcome in outcomes),
             "reasons": as_array(outcome.reason for outcome in outcomes),
             "ends": as_array(outcome.state in ENDS for outcome in outcomes),
             "waits": as_array(outcome.wait.total_seconds() for outcome in outcomes),
+            "until": as_array(outcome.until for outcome in outcomes),
+            "tried": as_array(int(outcome.was_tried) for outcome in outcomes),
             "deferrals": as_array(int(outcome.is_deferral) for outcome in outcomes),
             "cuts": as_array(int(outcome.is_cut) for outcome in outcomes),
             "crashes": as_array(int(outcome.is_crash) for outcome in outcomes),
+            "codes": as_array(reply.code if reply else None for reply in replies),
+            "replies": as_array(reply.text if reply else None for reply in replies),
         },
     )
     return set(written.scalars())
+
+
+def _keep_evidence(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """What a server has taken counts as taken, whoever was to send it; a second copy is written down."""
+    for outcome in outcomes:
+        if outcome.state != DeliveryState.ACCEPTED or outcome.reply is None:
+            continue
+        values = {
+            "id": outcome.row.id,
+            "now": now,
+            "code": outcome.reply.code,
+            "reply": outcome.reply.text,
+        }
+        if session.execute(_EVIDENCE, values).one_or_none() is None:
+            _note(session, [outcome], now)
+        else:
+            _count(session, [outcome], None)
 
 
 def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -88,7 +172,7 @@ def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
     if outcomes:
         replies = [outcome.reply for outcome in outcomes]
         session.execute(
-            NOTE,
+            _NOTE,
             {
                 "now": now,
                 "ids": as_array(outcome.row.id for outcome in outcomes),
@@ -100,6 +184,20 @@ def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
                 ),
             },
         )
+
+
+def _count(session: Session, outcomes: Sequence[Outcome], transport_id: int | None) -> None:
+    changes = Counter(
+        (outcome.row.place, outcome.state, transport_id if outcome.was_tried else None)
+        for outcome in outcomes
+    )
+    tally.note(
+        session,
+        {
+            tally.Change(place, DeliveryState.SENDING, state, transport): mails
+            for (place, state, transport), mails in changes.items()
+        },
+    )
 
 
 def _bounced(session: Session, outcome: Outcome, now: datetime) -> None:

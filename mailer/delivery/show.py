@@ -13,7 +13,8 @@ from mailer.render.personalize import Rendered
 
 def show_mail(session: Session, delivery_id: int, signer: Signer, base_url: str) -> Rendered:
     """Subject, HTML and text of a delivery; raises BadLink when it is gone, CannotRender when broken."""
-    row = read_mail(session, delivery_id)
-    if row is None:
+    found = read_mail(session, delivery_id)
+    if found is None:
         raise BadLink
-    return Composer(signer, base_url, course_facts(session, [row])).render(row)
+    row, setting = found
+    return Composer(signer, base_url, setting, course_facts(session, [row])).render(row)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, time
 
 from mailer.clock import local_date
 from mailer.models import (
     DeliveryKind,
     DeliveryState,
-    EnrollmentState,
     SubscriptionState,
     SuppressionReason,
 )
@@ -26,10 +24,13 @@ class Facts:
     suppression: str | None
     has_left_course: bool = False
     has_sender: bool = True
+    has_person: bool = True
 
 
 def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
     """Why this mail must not leave, as the state it ends in and the reason; None when it may. Pure."""
+    if not facts.has_person:
+        return DeliveryState.SKIPPED, "the person was erased"
     if not facts.has_sender:
         return DeliveryState.QUARANTINED, "the list has no sender"
     is_confirmation = facts.kind == DeliveryKind.CONFIRM
@@ -48,31 +49,14 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
     return None
 
 
-def its_hour(row: Any, now: datetime) -> datetime | None:
+def its_hour(due_at: datetime, send_time: time, zone: str, now: datetime) -> datetime | None:
     """When a lesson that was left over from an earlier day may leave; None when it may now.
 
     After an outage it leaves at its own hour today, as `decide` has it for those not planned yet, and
     not in the middle of its reader's night.
     """
-    if row.kind != DeliveryKind.STEP or row.send_time is None:
-        return None
-    zone = row.zone or row.course_zone
     today = local_date(now, zone)
-    if local_date(row.due_at, zone) >= today:
+    if local_date(due_at, zone) >= today:
         return None
-    leaves = leaves_at(today, row.send_time, zone)
+    leaves = leaves_at(today, send_time, zone)
     return leaves if now < leaves else None
-
-
-def facts_of(row: Any) -> Facts:
-    """The facts of a row that `claim` has read."""
-    has_left = row.enrollment_state == EnrollmentState.STOPPED or (
-        row.enrollment_round is not None and int(row.dedup_key.rpartition(":")[2]) != row.enrollment_round
-    )
-    return Facts(
-        DeliveryKind(row.kind),
-        row.subscription_state,
-        row.suppression_reason,
-        has_left_course=has_left,
-        has_sender=row.sender_email is not None,
-    )

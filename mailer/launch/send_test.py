@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,14 +10,13 @@ from sqlalchemy.orm import Session
 from mailer.audience.addresses import normalise
 from mailer.audience.subscribers import get_subscriber
 from mailer.clock import real_now
-from mailer.delivery.claim import Claimed
+from mailer.delivery.claim import Claimed, read_setting
 from mailer.delivery.compose import Composer
 from mailer.delivery.facts import course_facts
-from mailer.delivery.messages import published
 from mailer.delivery.transports.base import Email
 from mailer.errors import Refused
 from mailer.links import Signer
-from mailer.models import Course, DeliveryKind, Lane, MailingList, Sender, Step, Subscriber
+from mailer.models import Course, DeliveryKind, Lane, Step, Subscriber
 
 TEST_DELIVERY = 0
 """The id in a test mail's links. Their pages say that it was a test, and change nothing."""
@@ -44,28 +41,26 @@ def compose_test(
     person = (
         get_subscriber(session, as_email) if as_email else Subscriber(name="Ada", language=None, zone=None)
     )
-    row = replace(_as_claimed(session, course, step_key, person, now), email=address)
-    mail = Composer(signer, base_url, course_facts(session, [row])).compose(row, now)
-    return replace(mail, recipient=address)
+    row = _as_claimed(session, course, step_key, person, now)._replace(email=address)
+    composer = Composer(signer, base_url, read_setting(session, [row]), course_facts(session, [row]))
+    return composer.compose(row, now)
 
 
 def _as_claimed(
     session: Session, course: Course, step_key: str, person: Subscriber, now: datetime
 ) -> Claimed:
     """What a worker would have claimed, had this been a delivery."""
-    message_id = session.execute(
-        select(Step.message_id).where(
+    step = session.execute(
+        select(Step.id, Step.message_id).where(
             Step.course_id == course.id, Step.key == step_key, Step.retired_at.is_(None)
         )
-    ).scalar_one_or_none()
-    if message_id is None:
+    ).one_or_none()
+    if step is None:
         raise Refused(
             f"{course.slug} has no step {step_key!r}; `steadypost course show {course.slug}` lists them."
         )
-    sender = session.get_one(Sender, course.sender_id)
     return Claimed(
         id=TEST_DELIVERY,
-        token=uuid.UUID(int=0),
         kind=DeliveryKind.STEP,
         lane=Lane.COURSE,
         due_at=now,
@@ -75,19 +70,16 @@ def _as_claimed(
         cuts=0,
         crashes=0,
         subscriber_id=0,
-        subscription_id=None,
         enrollment_id=None,
         course_id=course.id,
+        step_id=step.id,
+        list_id=course.list_id,
+        message_id=step.message_id,
+        source=f"course:{course.id}",
         email=person.email or "",
         name=person.name or "",
         language=person.language,
         zone=person.zone,
-        fields=person.fields or {},
-        message=published(session, {message_id})[message_id],
-        list_id=course.list_id,
-        list_title=session.get_one(MailingList, course.list_id).title,
-        sender_name=sender.name,
-        sender_email=sender.email,
-        reply_to=sender.reply_to,
-        postal_address=sender.postal_address,
+        fields=person.fields or None,
+        subscription_id=None,
     )

@@ -23,6 +23,7 @@ from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldScope
 from mailer.models.sending import (
     Attempt,
+    Batch,
     Delivery,
     DeliveryKind,
     DeliveryState,
@@ -31,12 +32,15 @@ from mailer.models.sending import (
     Event,
     EventKind,
     Lane,
+    Move,
+    Tally,
 )
 
 __all__ = [
     "Action",
     "Attempt",
     "Base",
+    "Batch",
     "Consent",
     "ConsentKind",
     "Course",
@@ -60,6 +64,7 @@ __all__ = [
     "MailingList",
     "Media",
     "Message",
+    "Move",
     "OptIn",
     "Sender",
     "Step",
@@ -69,4 +74,5 @@ __all__ = [
     "SubscriptionState",
     "Suppression",
     "SuppressionReason",
+    "Tally",
 ]

@@ -6,7 +6,20 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Integer, SmallInteger, UniqueConstraint, func, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    SmallInteger,
+    UniqueConstraint,
+    event,
+    false,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mailer.models.base import Base, Key, one_of
@@ -92,79 +105,194 @@ class Enrollment(Base):
 class Delivery(Base):
     """One message for one subscriber: the outbox row, written when it is due.
 
-    `due_at` never changes; `next_attempt_at` does. `offered_until` is set while the row's id is on
-    its way to a worker, `token` and `lease_until` while a worker has it; both are the database's time.
-    What is never deleted (messages, lists, courses, steps) is named without a foreign key: its check would
-    lock the same row for every mail and cost more than the insert.
-    `cuts` counts connections that broke after the final dot, `crashes` workers that were lost over it.
+    `due_at` never changes; `next_attempt_at` does. `source` is what it is part of and what takes turns and
+    is paused as one: `course:12`, `campaign:7`, or `list:3` for a confirmation. While it is `sending`,
+    `batch_id` names the batch that it belongs to. `code` and `reply` are what a server said last. `cuts`
+    counts connections that broke after the final dot, `crashes` workers that were lost over it.
+
+    Nothing is referenced by a foreign key: the check costs more than the insert, and locks the same row for
+    every mail. Messages, lists, courses and steps are never deleted; a person's rows go with the person.
+
+    The table is partitioned by id, whose upper bits say in which month that began which the mail belongs to
+    (see outbox.py). So a key that is unique in its partition is unique, and old months can be dropped whole.
     """
 
     __tablename__ = "deliveries"
 
-    id: Mapped[Key]
-    dedup_key: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]
-    lane: Mapped[str]
-    state: Mapped[str] = mapped_column(server_default=DeliveryState.PLANNED)
-    reason: Mapped[str] = mapped_column(server_default="")
-    subscriber_id: Mapped[int] = mapped_column(ForeignKey("subscribers.id", ondelete="CASCADE"))
+    # Columns of a fixed width first: no padding between them.
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    subscriber_id: Mapped[int]
     message_id: Mapped[int]
     list_id: Mapped[int]
     course_id: Mapped[int | None]
     step_id: Mapped[int | None]
-    enrollment_id: Mapped[int | None] = mapped_column(ForeignKey("enrollments.id", ondelete="CASCADE"))
+    enrollment_id: Mapped[int | None]
+    batch_id: Mapped[int | None]
     due_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]
-    offered_until: Mapped[datetime | None]
-    token: Mapped[uuid.UUID | None]
-    lease_until: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    settled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     deferrals: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     cuts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    settled_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    code: Mapped[int | None] = mapped_column(SmallInteger)
+    dedup_key: Mapped[str]
+    kind: Mapped[str]
+    lane: Mapped[str]
+    source: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=DeliveryState.PLANNED)
+    reason: Mapped[str] = mapped_column(server_default="")
+    reply: Mapped[str | None]
 
     __table_args__ = (
+        # What dispatch reads: source by source, so that none that is paused stands before another.
         Index(
             "ix_deliveries_open",
             "lane",
+            "source",
             "next_attempt_at",
             "id",
             postgresql_where=text("state = 'planned'"),
         ),
-        Index("ix_deliveries_leased", "lease_until", postgresql_where=text("state = 'sending'")),
+        # What somebody may want to look at or act on; the many that were accepted are not in it.
+        Index(
+            "ix_deliveries_aside",
+            "source",
+            "state",
+            "id",
+            postgresql_where=text("state NOT IN ('planned', 'sending', 'accepted')"),
+        ),
         Index(None, "subscriber_id"),
-        Index(None, "course_id", "state"),
         one_of("kind", DeliveryKind),
         one_of("lane", Lane),
         one_of("state", DeliveryState),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
+
+
+class Batch(Base):
+    """Some deliveries of one source on their way: offered to the workers, and then with one of them.
+
+    `offered_until` is when an offer that nobody took up is made again. `token` and `lease_until` are there
+    once a worker has it: a result counts while the token does. All by the database's clock. The row goes away
+    when each of its deliveries has gone on.
+    """
+
+    __tablename__ = "batches"
+
+    id: Mapped[Key]
+    lane: Mapped[str]
+    source: Mapped[str]
+    transport_id: Mapped[int | None]
+    domain_group: Mapped[str | None]
+    delivery_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    made_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    offered_until: Mapped[datetime]
+    token: Mapped[uuid.UUID | None]
+    lease_until: Mapped[datetime | None]
+
+    __table_args__ = (one_of("lane", Lane),)
+
+
+class Move(Base):
+    """How many deliveries went from one state to another, written with the change itself.
+
+    Only ever added to, so that nobody waits for anybody; the tick folds what is old into `tallies`.
+    `old_state` is None for deliveries that are new. What is `sending` counts as planned here. `at` is the
+    database's clock.
+    """
+
+    __tablename__ = "moves"
+
+    id: Mapped[Key]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    lane: Mapped[str]
+    source: Mapped[str]
+    kind: Mapped[str]
+    step_id: Mapped[int | None]
+    transport_id: Mapped[int | None]
+    old_state: Mapped[str | None]
+    new_state: Mapped[str]
+    mails: Mapped[int]
+    is_folded: Mapped[bool] = mapped_column(server_default=false())
+
+    __table_args__ = (
+        Index(None, "at"),
+        Index("ix_moves_new", "id", postgresql_where=text("NOT is_folded")),
+    )
+
+
+class Tally(Base):
+    """How many deliveries of one lane, source, kind and step are in which state: the sum of old moves."""
+
+    __tablename__ = "tallies"
+
+    id: Mapped[Key]
+    lane: Mapped[str]
+    source: Mapped[str]
+    kind: Mapped[str]
+    step_id: Mapped[int | None]
+    state: Mapped[str]
+    mails: Mapped[int]
+
+    __table_args__ = (
+        UniqueConstraint("source", "kind", "step_id", "lane", "state", postgresql_nulls_not_distinct=True),
     )
 
 
 class Attempt(Base):
-    """One conversation with a server about one delivery, and how the server answered."""
+    """One conversation about one delivery that did not end with its first acceptance, and the answer.
+
+    The one that did is in the delivery's own row. Partitioned as deliveries are, and dropped with them.
+    """
 
     __tablename__ = "attempts"
 
-    id: Mapped[Key]
-    delivery_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id", ondelete="CASCADE"), index=True)
+    delivery_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     at: Mapped[datetime]
     outcome: Mapped[str]
     code: Mapped[int | None] = mapped_column(SmallInteger)
     reply: Mapped[str] = mapped_column(server_default="")
 
+    __table_args__ = ({"postgresql_partition_by": "RANGE (delivery_id)"},)
+
 
 class Event(Base):
-    """Something that came back: a confirmation, an unsubscribe, a bounce."""
+    """Something that came back: a confirmation, an unsubscribe, a bounce. Partitioned by month."""
 
     __tablename__ = "events"
 
-    id: Mapped[Key]
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    at: Mapped[datetime]
-    subscriber_id: Mapped[int] = mapped_column(ForeignKey("subscribers.id", ondelete="CASCADE"), index=True)
-    delivery_id: Mapped[int | None] = mapped_column(ForeignKey("deliveries.id", ondelete="CASCADE"))
+    subscriber_id: Mapped[int] = mapped_column(index=True)
+    delivery_id: Mapped[int | None]
     detail: Mapped[str] = mapped_column(server_default="")
 
-    __table_args__ = (one_of("kind", EventKind),)
+    __table_args__ = (one_of("kind", EventKind), {"postgresql_partition_by": "RANGE (at)"})
+
+
+REST = """
+    CREATE TABLE deliveries_rest PARTITION OF deliveries DEFAULT WITH (fillfactor = 80);
+    CREATE UNIQUE INDEX uq_deliveries_rest_dedup_key ON deliveries_rest (dedup_key);
+    CREATE TABLE attempts_rest PARTITION OF attempts DEFAULT;
+    CREATE TABLE events_rest PARTITION OF events DEFAULT;
+    CREATE SEQUENCE delivery_numbers;
+    CREATE FUNCTION forget_mails_of() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO moves (lane, source, kind, step_id, old_state, new_state, mails)
+        SELECT lane, source, kind, step_id, replace(state, 'sending', 'planned'), 'forgotten', count(*)
+        FROM deliveries WHERE subscriber_id = OLD.id GROUP BY 1, 2, 3, 4, 5;
+        DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE subscriber_id = OLD.id);
+        DELETE FROM deliveries WHERE subscriber_id = OLD.id;
+        DELETE FROM events WHERE subscriber_id = OLD.id;
+        RETURN OLD;
+    END $$;
+    CREATE TRIGGER forget_mails BEFORE DELETE ON subscribers FOR EACH ROW EXECUTE FUNCTION forget_mails_of()
+"""
+"""What SQLAlchemy has no words for: the partition for whatever has none of its own, the numbers of
+deliveries, and that a person's rows go with the person."""
+
+event.listen(Base.metadata, "after_create", DDL(REST))  # type: ignore[no-untyped-call]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.delivery.ledger import Filter
-from mailer.models import Action, Attempt, Course, Delivery, Step, Subscriber
+from mailer.models import Action, Course, Delivery, Step, Subscriber
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class LedgerRow:
         return values | {name: values[name].isoformat() if values[name] else None for name in moments}
 
 
+COLUMNS = tuple(each.name for each in fields(LedgerRow) if each.name != "reply")
+
+
 def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow]:
     """The mails that the filter names, oldest first, `limit` at most; raises NotFound or BadAddress."""
     chosen = select(Delivery.id).where(*filter_.conditions(session)).order_by(Delivery.id).limit(limit)
@@ -45,7 +48,7 @@ def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow
             *(Delivery.id, Subscriber.email, Course.slug.label("course")),
             func.coalesce(Step.key, Delivery.kind).label("mail"),
             *(Delivery.state, Delivery.reason, Delivery.due_at, Delivery.next_attempt_at),
-            *(Delivery.settled_at, Delivery.attempts),
+            *(Delivery.settled_at, Delivery.attempts, Delivery.code, Delivery.reply),
         )
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(Course, Course.id == Delivery.course_id)
@@ -53,14 +56,14 @@ def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow
         .where(Delivery.id.in_(chosen.scalar_subquery()))
         .order_by(Delivery.id)
     ).all()
-    replies = _last_replies(session, [row.id for row in rows])
-    return [LedgerRow(**row._mapping, reply=replies.get(row.id, "")) for row in rows]
+    return [
+        LedgerRow(**{name: row._mapping[name] for name in COLUMNS}, reply=_said(row.code, row.reply))
+        for row in rows
+    ]
 
 
-def _last_replies(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    newest = select(func.max(Attempt.id)).where(Attempt.delivery_id.in_(ids)).group_by(Attempt.delivery_id)
-    last = select(Attempt.delivery_id, Attempt.code, Attempt.reply).where(Attempt.id.in_(newest))
-    return {row.delivery_id: f"{row.code or ''} {row.reply}".strip() for row in session.execute(last)}
+def _said(code: int | None, reply: str | None) -> str:
+    return f"{code or ''} {reply or ''}".strip()
 
 
 def action_log(session: Session, limit: int) -> Sequence[Action]:

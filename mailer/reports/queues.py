@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -10,8 +11,10 @@ from typing import Any
 from sqlalchemy import Float, Row, cast, func, select, text
 from sqlalchemy.orm import Session
 
+from mailer import tally
+from mailer.db import as_array
 from mailer.delivery.holds import list_holds
-from mailer.models import Heartbeat, Lane
+from mailer.models import DeliveryState, Heartbeat, Lane
 
 SILENT = timedelta(seconds=90)
 """A queue whose last heartbeat is older has no worker: they are sent every 10 s and kept for 60 s."""
@@ -25,7 +28,7 @@ class LaneStatus:
     """One lane. Ages and times are in seconds; `oldest` is of the mail that is first in line.
 
     `waiting` are due and not on their way; `on_their_way` are offered to a worker or with one; `deferred`
-    are planned for a later moment. `per_second` is None when nothing was accepted in the last minute.
+    are planned for a later moment. `per_second` is of the last minute, None when nothing was accepted in it.
     """
 
     lane: str
@@ -144,28 +147,9 @@ def age_words(seconds: float) -> str:
 def queue_status(session: Session, now: datetime, depths: Mapping[str, int | None]) -> QueueStatus:
     """The queues at `now` (business time). `depths` names every queue, with None when the broker is away.
 
-    Reads what is open by its partial indexes, and of what has ended only the newest attempts.
+    Reads tallies and the few batches; of the deliveries only the first in line of each source.
     """
-    due = {row.lane: row for row in session.execute(DUE, {"now": now, "look_at": LOOK_AT})}
-    with_workers = {row.lane: row for row in session.execute(WITH_WORKERS)}
-    aside = {(row.lane, row.state): row.number for row in session.execute(SET_ASIDE)}
-    rates = _rates(session, now)
-    lanes = []
-    for lane in Lane:
-        row, sending = due[lane], with_workers.get(lane)
-        lanes.append(
-            LaneStatus(
-                lane=lane,
-                waiting=row.due - row.offered,
-                oldest=None if row.first is None else (now - row.first).total_seconds(),
-                on_their_way=row.offered + (sending.number if sending else 0),
-                deferred=row.later,
-                per_second=rates.get(lane),
-                held=aside.get((lane, "held"), 0),
-                quarantined=aside.get((lane, "quarantined"), 0),
-                lapsed=sending.lapsed if sending else 0,
-            )
-        )
+    lanes = _lanes(session, now)
     beats = _heartbeats(session)
     last: dict[str, float] = {}
     for beat in beats:
@@ -179,76 +163,88 @@ def queue_status(session: Session, now: datetime, depths: Mapping[str, int | Non
     return QueueStatus(now, lanes, depths, shown, last, holds)
 
 
-LOOK_AT = 10_000
-"""Offered rows come first in line, and no more of a lane are ever offered at once."""
+LOOK_AT = 100_000
+"""Deferred rows that are counted one by one; more than this are shown as this many."""
 
-SAMPLE = 20_000
-"""Newest attempts from which rates are reckoned: more than this in a minute, and a part of it will do."""
-
-# One count for each lane, each a range of ix_deliveries_open; the words stand in the statement itself, where
-# the planner can see that they are those of the partial index.
-DUE = text("""
-    SELECT l.lane, w.due, w.first, o.offered, f.later
-    FROM unnest(ARRAY['transactional', 'course', 'campaign']) AS l (lane)
+# A range of ix_deliveries_open for each source; the words stand in the statement itself, where the planner
+# can see that they are those of the partial index.
+FIRST = """
+    SELECT min(first) AS first, sum(later)::bigint AS later
+    FROM unnest(CAST(:sources AS text[])) AS s (source)
     CROSS JOIN LATERAL (
-        SELECT count(*) AS due, min(next_attempt_at) AS first FROM deliveries AS d
-        WHERE d.state = 'planned' AND d.lane = l.lane AND d.next_attempt_at <= :now
+        SELECT min(next_attempt_at) AS first FROM deliveries AS d
+        WHERE d.state = 'planned' AND d.lane = '{lane}' AND d.source = s.source AND d.next_attempt_at <= :now
     ) AS w
     CROSS JOIN LATERAL (
-        SELECT count(*) AS later FROM deliveries AS d
-        WHERE d.state = 'planned' AND d.lane = l.lane AND d.next_attempt_at > :now
-    ) AS f
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS offered
+        SELECT count(*) AS later
         FROM (
-            SELECT offered_until FROM deliveries AS d
-            WHERE d.state = 'planned' AND d.lane = l.lane AND d.next_attempt_at <= :now
-            ORDER BY d.next_attempt_at, d.id LIMIT :look_at
-        ) AS ahead
-        WHERE offered_until > clock_timestamp()
-    ) AS o
+            SELECT 1 FROM deliveries AS d
+            WHERE d.state = 'planned' AND d.lane = '{lane}' AND d.source = s.source
+              AND d.next_attempt_at > :now LIMIT :look_at
+        ) AS few
+    ) AS f
+"""
+_BATCHES = text("""
+    SELECT lane, coalesce(sum(cardinality(delivery_ids)), 0)::bigint AS mails,
+           coalesce(sum(cardinality(delivery_ids)) FILTER (WHERE lease_until < clock_timestamp()), 0)::bigint
+               AS lapsed
+    FROM batches GROUP BY lane
     """)
-WITH_WORKERS = text("""
-    SELECT lane, count(*) AS number, count(*) FILTER (WHERE lease_until < clock_timestamp()) AS lapsed
-    FROM deliveries WHERE state = 'sending' GROUP BY lane
-    """)
-# By the index on course and state, course after course; confirmations belong to none.
-SET_ASIDE = text("""
-    SELECT lane, state, count(*) AS number
-    FROM (
-        SELECT d.lane, d.state FROM courses AS c
-        CROSS JOIN LATERAL (
-            SELECT lane, state FROM deliveries
-            WHERE course_id = c.id AND state IN ('held', 'quarantined') OFFSET 0
-        ) AS d
-        UNION ALL
-        SELECT lane, state FROM deliveries WHERE course_id IS NULL AND state IN ('held', 'quarantined')
-    ) AS aside
-    GROUP BY lane, state
-    """)
-# There is no index on the time of an attempt: the newest are those with the highest ids. Each looks up its
-# mail by the key, where a join would sooner or later read them all.
-NEWEST = text("""
-    SELECT lane, count(*) FILTER (WHERE outcome = 'accepted') AS accepted,
-           min(at) AS first, count(*) AS number
-    FROM (
-        SELECT (SELECT lane FROM deliveries AS d WHERE d.id = a.delivery_id) AS lane, a.outcome, a.at
-        FROM (SELECT delivery_id, at, outcome FROM attempts ORDER BY id DESC LIMIT :sample) AS a
-        WHERE a.at > :since
-    ) AS newest
+_RATES = text("""
+    SELECT lane, sum(mails)::bigint AS accepted
+    FROM moves
+    WHERE new_state = 'accepted' AND at > clock_timestamp() - interval '1 minute'
     GROUP BY lane
     """)
 
 
-def _rates(session: Session, now: datetime) -> dict[str, float]:
-    """Accepted mails per second by lane, over the last minute or as far back as the sample goes."""
-    minute = timedelta(minutes=1)
-    rows = session.execute(NEWEST, {"since": now - minute, "sample": SAMPLE}).all()
-    span = minute
-    if sum(row.number for row in rows) >= SAMPLE:
-        span = min(minute, now - min(row.first for row in rows))
-    seconds = max(1.0, span.total_seconds())
-    return {row.lane: row.accepted / seconds for row in rows if row.accepted}
+def _lanes(session: Session, now: datetime) -> list[LaneStatus]:
+    open_, aside = _counted(session)
+    batches = {row.lane: row for row in session.execute(_BATCHES)}
+    rates = {row.lane: row.accepted / 60 for row in session.execute(_RATES)}
+    return [
+        _lane(session, lane, now, open_[lane], aside, batches.get(lane), rates.get(lane)) for lane in Lane
+    ]
+
+
+def _counted(session: Session) -> tuple[dict[str, dict[str, int]], Counter[tuple[str, str]]]:
+    """What is planned by lane and source, and what is set aside by lane and state."""
+    open_: dict[str, dict[str, int]] = {lane: {} for lane in Lane}
+    aside: Counter[tuple[str, str]] = Counter()
+    for (place, state), mails in tally.counts(session).items():
+        if state == DeliveryState.PLANNED:
+            sources = open_[place.lane]
+            sources[place.source] = sources.get(place.source, 0) + mails
+        elif state in (DeliveryState.HELD, DeliveryState.QUARANTINED):
+            aside[place.lane, state] += mails
+    return open_, aside
+
+
+def _lane(
+    session: Session,
+    lane: Lane,
+    now: datetime,
+    open_: Mapping[str, int],
+    aside: Mapping[tuple[str, str], int],
+    batches: Any,
+    per_second: float | None,
+) -> LaneStatus:
+    values = {"sources": as_array(open_), "now": now, "look_at": LOOK_AT}
+    row = session.execute(text(FIRST.format(lane=lane)), values).one()
+    under_way = batches.mails if batches else 0
+    later = row.later or 0
+    return LaneStatus(
+        lane=lane,
+        # A batch may still name mails that have ended already.
+        waiting=max(0, sum(open_.values()) - under_way - later),
+        oldest=None if row.first is None else (now - row.first).total_seconds(),
+        on_their_way=under_way,
+        deferred=later,
+        per_second=per_second,
+        held=aside.get((lane, DeliveryState.HELD), 0),
+        quarantined=aside.get((lane, DeliveryState.QUARANTINED), 0),
+        lapsed=batches.lapsed if batches else 0,
+    )
 
 
 def _heartbeats(session: Session) -> Sequence[Row[Any]]:

@@ -191,18 +191,20 @@ def _placed_at(session: Session, course: Course) -> dict[str, datetime]:
 
 
 def _duplicates(session: Session, chosen: Sequence[ColumnElement[bool]]) -> int:
-    """Mails that a server took beyond the first for one person, step and round."""
+    """Mails that a server took beyond the first: for one person, step and round, or for one row."""
     again = (
         select((func.count() - 1).label("extra"))
         .select_from(Delivery)
-        .join(Attempt, Attempt.delivery_id == Delivery.id)
-        .where(
-            *chosen,
-            Delivery.kind == DeliveryKind.STEP,
-            Attempt.outcome == DeliveryState.ACCEPTED,
-        )
+        .where(*chosen, Delivery.kind == DeliveryKind.STEP, Delivery.state == DeliveryState.ACCEPTED)
         .group_by(Delivery.subscriber_id, Delivery.step_id, func.split_part(Delivery.dedup_key, ":", 5))
         .subquery()
     )
-    total = session.execute(select(func.coalesce(func.sum(again.c.extra), 0))).scalar_one()
-    return int(total)
+    rows = session.execute(select(func.coalesce(func.sum(again.c.extra), 0))).scalar_one()
+    # The first acceptance is in the row itself; an attempt that was accepted is one too many.
+    attempts = session.execute(
+        select(func.count())
+        .select_from(Attempt)
+        .join(Delivery, Attempt.delivery_id == Delivery.id)
+        .where(*chosen, Attempt.outcome == DeliveryState.ACCEPTED)
+    ).scalar_one()
+    return int(rows) + attempts

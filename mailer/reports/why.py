@@ -68,6 +68,9 @@ def why(session: Session, email: str, mail: str | None = None) -> Story:
     return Story(who.email, who.zone or "Etc/UTC", tuple(in_order))
 
 
+NOT_SENT = (DeliveryState.SUPPRESSED, DeliveryState.SKIPPED, DeliveryState.CANCELLED)
+
+
 def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Decision]:
     rows = session.execute(
         select(Delivery, Step.key)
@@ -91,7 +94,10 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
 def _place_now(delivery: Delivery, name: str) -> Iterator[Decision]:
     """What a row says of itself beyond its attempts: ended without one, or still waiting."""
     state, reason = delivery.state, f" ({delivery.reason})" if delivery.reason else ""
-    if delivery.settled_at is not None and state in (DeliveryState.SUPPRESSED, DeliveryState.SKIPPED):
+    if state == DeliveryState.ACCEPTED and delivery.settled_at is not None:
+        said = f": {delivery.code} {delivery.reply}" if delivery.code else reason
+        yield Decision(delivery.settled_at, name, f"accepted by the server{said}")
+    elif delivery.settled_at is not None and state in NOT_SENT:
         yield Decision(delivery.settled_at, name, f"not sent: {state}{reason}")
     elif state == DeliveryState.PLANNED:
         yield Decision(delivery.next_attempt_at, name, f"waits for its next try{reason}")

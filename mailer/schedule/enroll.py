@@ -144,6 +144,7 @@ def _start_all(
                 message_id=message_id(subscriber.language or plan.language),
                 list_id=plan.list_id,
                 due_at=now,
+                began_at=enrollment.created_at,
                 course_id=plan.id,
                 enrollment_id=enrollment.id,
             )

@@ -95,7 +95,10 @@ def _ask_all(session: Session, list_: MailingList, subscription_ids: Sequence[in
 
     is_asked = and_(Consent.subscription_id == Subscription.id, Consent.kind == ConsentKind.ASKED)
     people = session.execute(
-        select(Subscription.subscriber_id, Subscriber.language, func.count(Consent.id))
+        select(
+            *(Subscription.subscriber_id, Subscriber.language, Subscriber.created_at),
+            func.count(Consent.id),
+        )
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .outerjoin(Consent, is_asked)
         .where(Subscription.id.in_(subscription_ids))
@@ -110,10 +113,11 @@ def _ask_all(session: Session, list_: MailingList, subscription_ids: Sequence[in
             message_id=message_id(language),
             list_id=list_.id,
             due_at=now,
+            began_at=known_since,
             # Many at once, as from an import, must not stand before somebody who signs up just now.
             lane=Lane.COURSE if len(subscription_ids) > 1 else Lane.TRANSACTIONAL,
         )
-        for subscriber_id, language, asked in people
+        for subscriber_id, language, known_since, asked in people
     ]
     outbox.write(session, mails, now)
 

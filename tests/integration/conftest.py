@@ -11,7 +11,8 @@ import pytest
 from mailer.db import Sessions, session_scope, step_clock
 from mailer.delivery.batch import Post
 from mailer.delivery.journal import Journal
-from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.delivery.transports.server import SmtpServer
+from mailer.delivery.transports.smtp_pool import SmtpPool
 from mailer.links import Signer
 from tests.support.cast import publish_folder, write_course
 from tests.support.house import House
@@ -32,10 +33,11 @@ def house(
     with session_scope(sessions) as session:
         step_clock(session, now)
         publish_folder(session, write_course(tmp_path / "calm"), now)
-    transport = SmtpTransport(SmtpServer.from_url(server.url))
+    pool = SmtpPool(SmtpServer.from_url(server.url), conversations=1)
     journal = Journal(tmp_path / "journal")
-    yield House(
-        sessions, Post(sessions, transport, journal, signer, "http://mail.test"), now, tmp_path / "journal"
-    )
-    transport.close()
+    post = Post(sessions, lambda _: pool, journal, signer, "http://mail.test")
+    made = House(sessions, post, now, tmp_path / "journal")
+    yield made
+    pool.close()
     journal.close()
+    assert made.miscounts() == []

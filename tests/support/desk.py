@@ -13,7 +13,8 @@ from sqlalchemy import select
 from mailer.db import Sessions, session_scope, step_clock
 from mailer.delivery.batch import Post
 from mailer.delivery.journal import Journal
-from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.delivery.transports.server import SmtpServer
+from mailer.delivery.transports.smtp_pool import SmtpPool
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.publish import Plan, plan_publication, publish
 from mailer.links import Signer
@@ -100,7 +101,7 @@ class Desk:
                 .join(Delivery, Delivery.step_id == Step.id)
                 .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
                 .where(Subscriber.email == email)
-                .order_by(Delivery.id)
+                .order_by(Delivery.created_at, Delivery.id)
             )
             return list(keys.scalars())
 
@@ -121,14 +122,14 @@ class Desk:
 def author_at_work(sessions: Sessions, signer: Signer, start: datetime, folder: Path) -> Iterator[Desk]:
     """A desk with the course "calm" published, its clock standing at `start`, and mail leaving for real."""
     with scripted_smtp() as server:
-        transport = SmtpTransport(SmtpServer.from_url(server.url))
+        pool = SmtpPool(SmtpServer.from_url(server.url), conversations=1)
         with session_scope(sessions) as session:
             step_clock(session, start)
         journals = folder.parent / "journal"
-        post = Post(sessions, transport, Journal(journals), signer, "http://mail.test")
+        post = Post(sessions, lambda _: pool, Journal(journals), signer, "http://mail.test")
         house = House(sessions, post, start, journals)
         desk = Desk(folder, house, server, start)
         desk.write(CALM)
         desk.publish()
         yield desk
-        transport.close()
+        pool.close()

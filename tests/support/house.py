@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from mailer.db import Sessions, session_scope, step_clock
 from mailer.delivery import dispatch
 from mailer.delivery.batch import Post, deliver_batch
 from mailer.delivery.recover import recover
-from mailer.models import Delivery, DeliveryState, Lane
+from mailer.delivery.transports.base import Pool
+from mailer.models import Batch, Delivery, Lane
 from mailer.schedule.courses import get_course
 from mailer.schedule.plan import plan_due
+from mailer.tally import Wrong, fold, recount
 from tests.support.cast import join_course
 
 
@@ -47,17 +49,17 @@ class House:
             while plan_due(session, self.at):
                 pass
 
-    def offers(self) -> list[list[int]]:
-        """The chunks that the dispatcher would hand out now."""
+    def offers(self) -> list[int]:
+        """The batches that the dispatcher would hand out now."""
         with session_scope(self.sessions) as session:
-            return [chunk for lane in Lane for chunk in dispatch.offer(session, lane, self.at)]
+            return [batch for lane in Lane for batch in dispatch.offer(session, lane, self.at)]
 
     def send(self) -> dict[str, int]:
         """Plan, dispatch and send all that is due; rows by state."""
         self.plan()
         total: dict[str, int] = {}
-        for chunk in self.offers():
-            for state, count in deliver_batch(chunk, self.post).counts().items():
+        for batch_id in self.offers():
+            for state, count in deliver_batch(batch_id, self.post).counts().items():
                 total[state] = total.get(state, 0) + count
         return total
 
@@ -71,9 +73,17 @@ class House:
         """As if the time of every offer and lease had run out: the broker was emptied, the worker is gone."""
         with session_scope(self.sessions) as session:
             past = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 1)
-            session.execute(
-                update(Delivery).where(Delivery.offered_until.is_not(None)).values(offered_until=past)
-            )
-            session.execute(
-                update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(lease_until=past)
-            )
+            session.execute(update(Batch).values(offered_until=past))
+            session.execute(update(Batch).where(Batch.token.is_not(None)).values(lease_until=past))
+
+    def use(self, pool: Pool) -> Post:
+        """The same post by another pool."""
+        return replace(self.post, pool=lambda _: pool)
+
+    def miscounts(self) -> list[Wrong]:
+        """Tallies that a recount does not find; nothing, if all is well."""
+        with session_scope(self.sessions) as session:
+            found = recount(session)
+            while fold(session):
+                pass
+            return found + recount(session)

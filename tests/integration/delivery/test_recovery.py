@@ -21,9 +21,10 @@ from mailer.delivery.batch import deliver_batch
 from mailer.delivery.claim import claim_batch
 from mailer.delivery.journal import Journal, read_journals
 from mailer.delivery.retry import SmtpReply
-from mailer.delivery.transports.base import Email, SendResult
-from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
-from mailer.models import Delivery
+from mailer.delivery.transports.base import Feed, Trouble
+from mailer.delivery.transports.server import SmtpServer
+from mailer.delivery.transports.smtp_pool import SmtpPool
+from mailer.models import Batch
 from tests.conftest import SECRET
 from tests.support.cast import ADA
 from tests.support.house import House
@@ -34,37 +35,36 @@ import os, signal, sys
 from mailer.db import make_engine, make_sessions
 from mailer.delivery.batch import Post, deliver_batch
 from mailer.delivery.journal import Journal
-from mailer.delivery.transports.smtp import SmtpServer, SmtpTransport
+from mailer.delivery.transports.server import SmtpServer
+from mailer.delivery.transports.smtp_pool import SmtpPool
 from mailer.links import Signer
 from pathlib import Path
 
-database, url, journals, secret, how, ids = sys.argv[1:]
+database, url, journals, secret, how, batch_id = sys.argv[1:]
+answered = 0
 
-class Dying(SmtpTransport):
-    '''Kills its process at the third mail: before the dot, after the dot, or after the reply.'''
-    sent = 0
-    def send(self, email, *, before_dot):
-        self.sent += 1
-        def last_words():
-            if self.sent == 3 and how == "before the dot":
-                os.kill(os.getpid(), signal.SIGKILL)
-            before_dot()
-            if self.sent == 3 and how == "after the dot":
-                self._smtp.send(b"\\r\\n.\\r\\n")
-                self._smtp.getreply()
-                os.kill(os.getpid(), signal.SIGKILL)
-        result = super().send(email, before_dot=last_words)
-        return result
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 class Telling(Journal):
+    '''Kills its process at the third mail: before the dot, after the dot, or after the reply.'''
+    def dot(self, delivery_id, token):
+        if answered == 2 and how == "before the dot":
+            die()
+        super().dot(delivery_id, token)
     def reply(self, delivery_id, token, reply):
+        global answered
+        answered += 1
+        if answered == 3 and how == "after the dot":
+            die()
         super().reply(delivery_id, token, reply)
-        if transport.sent == 3 and how == "after the reply":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if answered == 3 and how == "after the reply":
+            die()
 
-transport = Dying(SmtpServer.from_url(url))
-post = Post(make_sessions(make_engine(database)), transport, Telling(Path(journals)), Signer([secret]), "http://x")
-deliver_batch([int(number) for number in ids.split(",")], post)
+pool = SmtpPool(SmtpServer.from_url(url), conversations=1)
+sessions = make_sessions(make_engine(database))
+post = Post(sessions, lambda _: pool, Telling(Path(journals)), Signer([secret]), "http://x")
+deliver_batch(int(batch_id), post)
 """
 
 
@@ -76,10 +76,19 @@ def test_a_worker_killed_at_the_third_mail_loses_nothing(
 ) -> None:
     for number in range(5):
         house.enroll(f"reader{number}@reader.example")
-    (chunk,) = house.offers()
-    ids = ",".join(str(number) for number in chunk)
+    (batch_id,) = house.offers()
     killed = subprocess.run(
-        [sys.executable, "-c", WORKER, database_url, server.url, str(house.journals), SECRET, how, ids],
+        [
+            sys.executable,
+            "-c",
+            WORKER,
+            database_url,
+            server.url,
+            str(house.journals),
+            SECRET,
+            how,
+            str(batch_id),
+        ],
         timeout=60,
         check=False,
     )
@@ -100,22 +109,21 @@ def test_a_database_that_goes_away_while_results_are_recorded_costs_no_second_ma
     house: House, server: ScriptedSmtp
 ) -> None:
     house.enroll(ADA)
-    (chunk,) = house.offers()
+    (batch_id,) = house.offers()
 
-    class Cutting(SmtpTransport):
-        """Ends every connection to the database right after the mail was taken."""
+    class Cutting(SmtpPool):
+        """The database has lost a table by the time that the mail was taken."""
 
-        def send(self, email: Email, **rest: object) -> SendResult:
-            result = super().send(email, **rest)  # type: ignore[arg-type]
+        def send_all(self, feed: Feed) -> Trouble | None:
+            trouble = super().send_all(feed)
             with session_scope(house.sessions) as session:
-                session.execute(text("ALTER TABLE attempts RENAME TO attempts_away"))
-            return result
+                session.execute(text("ALTER TABLE moves RENAME TO moves_away"))
+            return trouble
 
-    post = replace(house.post, transport=Cutting(SmtpServer.from_url(server.url)))
-    with pytest.raises(Exception, match="attempts"):
-        deliver_batch(chunk, post)
+    with pytest.raises(Exception, match="moves"):
+        deliver_batch(batch_id, house.use(Cutting(SmtpServer.from_url(server.url))))
     with session_scope(house.sessions) as session:
-        session.execute(text("ALTER TABLE attempts_away RENAME TO attempts"))
+        session.execute(text("ALTER TABLE moves_away RENAME TO moves"))
     house.plan()
     assert house.states() == {"accepted": 1}
     assert len(server.mails) == 1
@@ -126,17 +134,19 @@ def test_a_worker_that_was_stopped_and_woken_sends_nothing_that_is_not_its_own_a
 ) -> None:
     house.enroll(ADA)
     house.enroll("dana@reader.example")
-    (chunk,) = house.offers()
+    (batch_id,) = house.offers()
 
-    class Sleeping(SmtpTransport):
-        """Sleeps for an hour while the first mail is on its way."""
+    class Sleeping(Journal):
+        """Sleeps for an hour as the first mail is begun."""
 
-        def send(self, email: Email, **rest: object) -> SendResult:
+        def attempt(self, delivery_id: int, token: uuid.UUID) -> None:
+            super().attempt(delivery_id, token)
             let_an_hour_pass(monkeypatch)
-            return super().send(email, **rest)  # type: ignore[arg-type]
 
-    post = replace(house.post, transport=Sleeping(SmtpServer.from_url(server.url)))
-    assert deliver_batch(chunk, post).counts() == {"planned": 2}
+    sleeping = Sleeping(house.journals)
+    post = replace(house.post, journal=sleeping)
+    assert deliver_batch(batch_id, post).counts() == {"planned": 2}
+    sleeping.close()
     assert server.mails == []
 
 
@@ -186,19 +196,21 @@ def test_a_journal_with_rubbish_in_it_does_not_stop_the_house(house: House, serv
     assert not (house.journals / "torn.journal").exists()
 
 
-def test_a_journal_is_kept_while_one_of_its_rows_is_locked_by_somebody_else(
+def test_a_journal_is_kept_while_its_batch_is_locked_by_somebody_else(
     house: House, server: ScriptedSmtp
 ) -> None:
     house.enroll(ADA)
-    (chunk,) = house.offers()
+    (batch_id,) = house.offers()
     with session_scope(house.sessions) as session:
-        (row,), _ = claim_batch(session, chunk, house.at)
+        claim = claim_batch(session, batch_id, house.at)
+    assert claim is not None
+    (row,) = claim.rows
     lost = Journal(house.journals)
-    lost.begin(row.token)
-    lost.reply(row.id, row.token, SmtpReply(250, "2.0.0 taken", is_final=True))
+    lost.begin(claim.token)
+    lost.reply(row.id, claim.token, SmtpReply(250, "2.0.0 taken", is_final=True))
     lost.abandon()
     with session_scope(house.sessions) as other:
-        other.execute(select(Delivery).where(Delivery.id == row.id).with_for_update())
+        other.execute(select(Batch).with_for_update())
         house.plan()
         assert house.states() == {"sending": 1}
     house.plan()
@@ -210,13 +222,14 @@ def test_a_mail_that_takes_three_workers_down_is_quarantined(house: House) -> No
     house.enroll(ADA)
     house.enroll("dana@reader.example")
     for _ in range(3):
-        (chunk,) = house.offers()
+        (batch_id,) = house.offers()
         with session_scope(house.sessions) as session:
-            rows, _ = claim_batch(session, chunk, house.at)
-        row = min(rows, key=lambda row: row.id)
+            claim = claim_batch(session, batch_id, house.at)
+        assert claim is not None
+        row = min(claim.rows, key=lambda row: row.id)
         lost = Journal(house.journals)
-        lost.begin(row.token)
-        lost.attempt(row.id, row.token)
+        lost.begin(claim.token)
+        lost.attempt(row.id, claim.token)
         lost.abandon()
         house.plan()
         house.go_to(house.at + timedelta(minutes=1))

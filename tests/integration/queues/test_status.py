@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
+from mailer import tally
 from mailer.delivery.holds import pause
-from mailer.models import Attempt, Delivery, Heartbeat, HoldScope, Lane
+from mailer.models import Batch, Delivery, Heartbeat, HoldScope, Lane, Move
 from mailer.queue import QUEUES
 from mailer.reports import queues
 from mailer.reports.queues import LaneStatus, QueueStatus, age_words, queue_status
@@ -27,7 +29,6 @@ def session(house: House) -> Iterator[Session]:
         house.enroll(f"reader{number}@reader.example")
     house.plan()
     with house.sessions() as session:
-        session.execute(update(Delivery).values(lane=Lane.COURSE))
         yield session
 
 
@@ -36,62 +37,62 @@ def course_lane(session: Session, house: House) -> LaneStatus:
     return next(lane for lane in found.lanes if lane.lane == Lane.COURSE)
 
 
+def some(session: Session, places: slice) -> list[int]:
+    """The ids of some of the ten."""
+    return list(session.execute(select(Delivery.id).order_by(Delivery.id)).scalars())[places]
+
+
 def change(session: Session, places: slice, **values: Any) -> None:
-    """Change some of the ten."""
-    ids = session.execute(select(Delivery.id).order_by(Delivery.id)).scalars().all()[places]
+    """Change some of the ten, and count those that go into another state."""
+    ids = some(session, places)
     session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(**values))
+    if "state" in values:
+        row = session.execute(select(Delivery).where(Delivery.id == ids[0])).scalar_one()
+        place = tally.Place(row.lane, row.source, row.kind, row.step_id)
+        tally.note(session, {tally.Change(place, "planned", values["state"]): len(ids)})
+
+
+def put_into_a_batch(session: Session, places: slice, lease: timedelta | None) -> None:
+    clock = session.execute(select(func.clock_timestamp())).scalar_one()
+    ids = some(session, places)
+    batch = Batch(lane="course", source="course:1", delivery_ids=ids, offered_until=clock)
+    if lease is not None:
+        batch.token, batch.lease_until = uuid.uuid4(), clock + lease
+    session.add(batch)
+    session.flush()
+    change(session, places, state="sending", batch_id=batch.id)
 
 
 def test_every_mail_is_counted_in_one_place(session: Session, house: House) -> None:
-    clock = session.execute(select(func.clock_timestamp())).scalar_one()
     minute = timedelta(minutes=1)
     change(session, slice(0, 1), next_attempt_at=house.at - 5 * minute)  # the first in line
-    change(session, slice(1, 3), offered_until=clock + minute)
-    change(session, slice(3, 4), offered_until=clock - minute)  # lapsed, so it waits again
-    change(session, slice(4, 5), state="sending", lease_until=clock + minute)
-    change(session, slice(5, 6), state="sending", lease_until=clock - minute)
+    put_into_a_batch(session, slice(2, 4), lease=None)
+    put_into_a_batch(session, slice(4, 5), lease=minute)
+    put_into_a_batch(session, slice(5, 6), lease=-minute)
     change(session, slice(6, 7), next_attempt_at=house.at + minute, deferrals=1)
     change(session, slice(7, 8), state="held", reason="by hand")
-    change(session, slice(8, 9), state="quarantined", course_id=None)
+    change(session, slice(8, 9), state="quarantined")
     change(session, slice(9, 10), state="accepted")
-    # Waiting: the first in line and the lapsed one. On their way: two offered, two with workers.
+    # Waiting: the first in line and the one after it. On their way: two offered, two with workers.
     assert course_lane(session, house) == LaneStatus(
-        *("course", 2, 300.0, 4, 1), per_second=None, held=1, quarantined=1, lapsed=1
+        *("course", 2, 300.0, 4, 1), per_second=1 / 60, held=1, quarantined=1, lapsed=1
     )
 
 
 def test_the_rate_and_when_the_lane_is_empty_come_from_the_last_minute(
     session: Session, house: House
 ) -> None:
-    ids = session.execute(select(Delivery.id).order_by(Delivery.id)).scalars().all()
-    for seconds, outcome in [(300, "accepted"), (50, "accepted"), (30, "planned"), (1, "accepted")]:
-        at = house.at - timedelta(seconds=seconds)
-        session.add(Attempt(delivery_id=ids[0], at=at, outcome=outcome))
-        session.flush()
+    clock = session.execute(select(func.clock_timestamp())).scalar_one()
+    for seconds, state, mails in [(300, "accepted", 7), (50, "accepted", 1), (30, "planned", 5)]:
+        moved = Move(lane="course", source="course:1", kind="step", old_state="planned", new_state=state)
+        moved.at, moved.mails, moved.is_folded = clock - timedelta(seconds=seconds), mails, True
+        session.add(moved)
+    session.flush()
+    change(session, slice(0, 1), state="accepted")
     lane = course_lane(session, house)
     assert lane.sent_last_minute == 2
     assert lane.per_second == pytest.approx(2 / 60)
-    assert lane.drain_seconds == pytest.approx(300)  # ten at two a minute
-
-
-def test_at_a_high_rate_only_the_newest_are_read(
-    session: Session, house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queues, "SAMPLE", 20)
-    ids = session.execute(select(Delivery.id).order_by(Delivery.id)).scalars().all()
-    for second in range(40, 0, -1):
-        session.add(
-            Attempt(delivery_id=ids[0], at=house.at - timedelta(seconds=second / 2), outcome="accepted")
-        )
-        session.flush()
-    # Twenty in the last ten seconds.
-    assert course_lane(session, house).sent_last_minute == 120
-
-
-def test_nothing_moves_means_that_nobody_knows_when(session: Session, house: House) -> None:
-    assert course_lane(session, house).drain_seconds is None
-    session.execute(update(Delivery).values(state="accepted"))
-    assert course_lane(session, house).drain_seconds == 0
+    assert lane.drain_seconds == pytest.approx(270)  # nine at two a minute
 
 
 def test_warnings_are_plain_lines(session: Session, house: House) -> None:
@@ -133,23 +134,21 @@ def test_ages_are_said_as_people_say_them(seconds: float, words: str) -> None:
     assert age_words(seconds) == words
 
 
-def test_looking_reads_by_the_indexes_however_much_has_ended(session: Session, house: House) -> None:
+def test_looking_reads_by_the_index_however_much_has_ended(session: Session, house: House) -> None:
     session.execute(
         text("""
-        INSERT INTO deliveries (dedup_key, kind, lane, state, subscriber_id, message_id, list_id, course_id,
-                                due_at, next_attempt_at)
-        SELECT 'old ' || n, 'step', 'course', 'accepted', subscriber_id, message_id, list_id,
-               CASE WHEN n % 10 > 0 THEN course_id END, due_at, next_attempt_at
-        FROM (SELECT * FROM deliveries WHERE course_id IS NOT NULL LIMIT 1) AS d,
-             generate_series(1, 20000) AS n
+        INSERT INTO deliveries (id, dedup_key, kind, lane, source, state, subscriber_id, message_id, list_id,
+                                course_id, due_at, next_attempt_at)
+        SELECT 1000 + n, 'old ' || n, 'step', 'course', source, 'accepted', subscriber_id, message_id,
+               list_id, course_id, due_at, next_attempt_at
+        FROM (SELECT * FROM deliveries LIMIT 1) AS d, generate_series(1, 20000) AS n
         """)
     )
     session.execute(text("ANALYZE deliveries"))
-    for statement in (queues.DUE, queues.WITH_WORKERS, queues.SET_ASIDE, queues.NEWEST):
-        values = {"now": house.at, "look_at": 1000, "since": house.at, "sample": 1000}
-        used = {name: values[name] for name in statement.compile().params}
-        plan = "\n".join(session.execute(text(f"EXPLAIN {statement.text}"), used).scalars())
-        assert "Seq Scan on deliveries" not in plan, plan
+    used = {"sources": "{course:1}", "now": house.at, "look_at": 1000}
+    statement = queues.FIRST.format(lane="course")
+    plan = "\n".join(session.execute(text(f"EXPLAIN {statement}"), used).scalars())
+    assert "Seq Scan on deliveries" not in plan, plan
 
 
 def test_an_empty_house_is_empty(house: House) -> None:

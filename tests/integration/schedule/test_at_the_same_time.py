@@ -74,7 +74,7 @@ def test_two_confirmations_begin_the_course_once(sessions: Sessions, now: dateti
 
     at_once(*[confirm] * 6)
     with session_scope(sessions) as session:
-        kinds = session.scalars(select(Delivery.kind).order_by(Delivery.id)).all()
+        kinds = session.scalars(select(Delivery.kind).order_by(Delivery.created_at, Delivery.id)).all()
         assert kinds == ["confirm", "welcome"]
         assert (count(session, Consent), count(session, Event)) == (2, 1)
 

@@ -38,7 +38,7 @@ def left_at(desk: Desk, zone: str = "Europe/London") -> list[str]:
             select(Step.key, Delivery.settled_at)
             .join(Step, Step.id == Delivery.step_id)
             .where(Delivery.state == ACCEPTED)
-            .order_by(Delivery.id)
+            .order_by(Delivery.created_at, Delivery.id)
         )
         return [f"{key} {at.astimezone(ZoneInfo(zone)):%d %H:%M}" for key, at in rows if at]
 

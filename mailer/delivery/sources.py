@@ -1,0 +1,40 @@
+"""What deliveries are part of, by the names in `Delivery.source`: a course, a campaign, a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.models import Course, MailingList
+
+
+@dataclass(frozen=True)
+class Source:
+    """`name` is as in `Delivery.source`; `id` the course's, campaign's or list's own."""
+
+    name: str
+    kind: str
+    id: int
+    sender_id: int | None
+
+
+def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
+    """The sources of these names, with their senders."""
+    wanted: dict[str, list[int]] = {}
+    for name in names:
+        kind, _, number = name.partition(":")
+        wanted.setdefault(kind, []).append(int(number))
+    found = []
+    for kind, ids in wanted.items():
+        senders = _senders(session, kind, ids)
+        found += [Source(f"{kind}:{number}", kind, number, senders.get(number)) for number in ids]
+    return found
+
+
+def _senders(session: Session, kind: str, ids: Sequence[int]) -> dict[int, int | None]:
+    model: Any = {"course": Course, "list": MailingList}[kind]
+    return dict(session.execute(select(model.id, model.sender_id).where(model.id.in_(ids))).all())
