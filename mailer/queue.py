@@ -29,6 +29,7 @@ class TaskName(StrEnum):
     DELIVER_BATCH = "steadypost.deliver_batch"
     ASK_HEARTBEATS = "steadypost.ask_heartbeats"
     HEARTBEAT = "steadypost.heartbeat"
+    KEEP_HOUSE = "steadypost.keep_house"
 
 
 HEARTBEAT_LIFE = 60.0

@@ -61,6 +61,7 @@ class Settings(BaseModel):
     secret_key: Annotated[tuple[str, ...], BeforeValidator(_comma_separated), Field(repr=False)] = ()
     data_dir: Path = Field(default_factory=default_data_dir)
     instance_token: str | None = None
+    keep_months: Annotated[int, Field(ge=2)] = 25
 
     @field_validator("database_url")
     @classmethod

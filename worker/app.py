@@ -16,6 +16,7 @@ from mailer.settings import Settings, load_settings
 
 TICK_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
+HOUSE_SECONDS = 3600.0
 
 
 def make_app(settings: Settings) -> Celery:
@@ -33,6 +34,11 @@ def make_app(settings: Settings) -> Celery:
                 # A tick that waited this long has been followed by others; less would ask the clocks of
                 # two machines to agree more closely than they may.
                 "options": {"queue": CONTROL, "expires": 60},
+            },
+            "keep house": {
+                "task": TaskName.KEEP_HOUSE,
+                "schedule": HOUSE_SECONDS,
+                "options": {"queue": CONTROL, "expires": HOUSE_SECONDS},
             },
             "heartbeats": {
                 "task": TaskName.ASK_HEARTBEATS,

@@ -33,6 +33,7 @@ class Parts:
         self._signer = Signer(settings.secret_key)
         self._base_url = settings.base_url
         self.journal_dir = settings.data_dir / "journal"
+        self.keep_months = settings.keep_months
 
     @cached_property
     def post(self) -> Post:

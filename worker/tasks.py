@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from mailer import tally
 from mailer.db import DatabaseDown, business_now, session_scope
-from mailer.delivery import batch, dispatch
+from mailer.delivery import batch, dispatch, partitions
 from mailer.delivery.recover import recover
 from mailer.models import Lane
 from mailer.queue import TaskName, note_heartbeat
@@ -50,6 +50,16 @@ def deliver_batch(batch_id: int) -> dict[str, int]:
         # The next chunks are on their way before this worker asks, and need not wait for the tick.
         _alone(_offer, outcome.lane)
     return outcome.counts()
+
+
+@app.task(name=TaskName.KEEP_HOUSE)
+def keep_house() -> dict[str, int]:
+    """Make next month's tables, and drop those of months that are old."""
+    with session_scope(parts().sessions) as session:
+        now = business_now(session)
+        made = partitions.make_ahead(session, now)
+        dropped = partitions.drop_old(session, now, parts().keep_months)
+    return {"made": len(made), "dropped": len(dropped)}
 
 
 @app.task(name=TaskName.ASK_HEARTBEATS)

@@ -10,7 +10,9 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from mailer.clock import real_now
 from mailer.db import DatabaseDown, Sessions, Wake, cause, make_engine, make_sessions, session_scope
+from mailer.delivery.partitions import make_ahead
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.errors import BadSetting
@@ -86,6 +88,7 @@ def prepare_database(url: str) -> None:
         raise DatabaseDown(cause(error)) from error
     with session_scope(make_sessions(engine)) as session:
         publish_system_mails(session)
+        make_ahead(session, real_now())
     engine.dispose()
 
 

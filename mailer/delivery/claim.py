@@ -185,7 +185,7 @@ def _rows(session: Session, ids: Sequence[int], batch_id: int | None) -> list[tu
     values: dict[str, Any] = {"ids": as_array(ids)}
     if batch_id is not None:
         values["batch"] = batch_id
-    found = session.execute(_ANY if batch_id is None else _OURS, values)
+    found = session.execute(_ANY if batch_id is None else _OURS, values).all()
     return [(Claimed._make(row[:_WIDTH]), Known._make(row[_WIDTH:])) for row in found]
 
 
@@ -242,7 +242,7 @@ def _facts(row: Claimed, known: Known, setting: Setting) -> Facts:
         and int(known.dedup_key.rpartition(":")[2]) != known.enrollment_round
     )
     return Facts(
-        DeliveryKind(row.kind),
+        row.kind,
         known.subscription_state,
         known.suppression_reason,
         has_left_course=has_left,

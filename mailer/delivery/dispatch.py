@@ -142,7 +142,7 @@ def _due(session: Session, turn: _Turn, source: Source, now: datetime) -> list[i
     values = {"source": source.name, "now": now, "limit": CHUNK[turn.lane]}
     if turn.domains:
         values["domains"] = as_array(turn.domains)
-    return list(session.execute(text(query), values).scalars())
+    return list(session.execute(text(query), values).scalars().all())
 
 
 def _batch(session: Session, lane: Lane, source: Source, ids: Sequence[int]) -> int:

@@ -120,7 +120,7 @@ def _accept(session: Session, batch_id: int, outcomes: Sequence[Outcome], now: d
             "replies": as_array(outcome.reply.text if outcome.reply else None for outcome in outcomes),
         },
     )
-    return set(written.scalars())
+    return set(written.scalars().all())
 
 
 def _write(session: Session, batch_id: int, outcomes: Sequence[Outcome], now: datetime) -> set[int]:
@@ -147,7 +147,7 @@ def _write(session: Session, batch_id: int, outcomes: Sequence[Outcome], now: da
             "replies": as_array(reply.text if reply else None for reply in replies),
         },
     )
-    return set(written.scalars())
+    return set(written.scalars().all())
 
 
 def _keep_evidence(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:

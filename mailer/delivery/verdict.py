@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, time
+from typing import NamedTuple
 
 from mailer.clock import local_date
 from mailer.models import (
@@ -15,11 +15,10 @@ from mailer.models import (
 from mailer.schedule.timing import leaves_at
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known about somebody's consent at the moment of sending."""
 
-    kind: DeliveryKind
+    kind: str
     subscription: str | None
     suppression: str | None
     has_left_course: bool = False

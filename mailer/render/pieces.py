@@ -8,7 +8,7 @@ column 0 (see quoted_printable.py). Nothing but the values is left to do for eac
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -78,17 +78,41 @@ class _PieceWriter(CodeGenerator):
 def _environment(is_html: bool) -> AuthorEnvironment:
     environment = author_environment(autoescape=is_html)
     environment.code_generator_class = _PieceWriter
-    environment.finalize = _html_value if is_html else _text_value
+    environment.finalize = _remembering(_html_piece, _escaped) if is_html else _remembering(_text_piece, str)
     return environment
 
 
-def _html_value(value: Any) -> str:
-    if type(value) is str and _AS_IT_IS_IN_HTML(value):
-        return value + SOFT_BREAK
-    return short_piece(str(escape(value)))  # a Markup would escape what is added to it
+MOST_KEPT = 4096
+"""Encoded values that are remembered: a link stands in a mail many times, a course's title in all of them."""
 
 
-def _text_value(value: Any) -> str:
-    if type(value) is str and _AS_IT_IS_IN_TEXT(value):
-        return value + SOFT_BREAK
-    return short_piece(str(value))
+def _remembering(piece_of: Callable[[str], str], as_text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """What writes a template's values: `piece_of` a plain string, which is not encoded twice in a row.
+
+    Anything else is made text first; a Markup among it is equal to its string, and must not be taken for it.
+    """
+    known: dict[str, str] = {}
+
+    def written(value: Any) -> str:
+        if type(value) is not str:
+            return short_piece(as_text(value))
+        found = known.get(value)
+        if found is None:
+            if len(known) >= MOST_KEPT:
+                known.clear()
+            found = known[value] = piece_of(value)
+        return found
+
+    return written
+
+
+def _escaped(value: Any) -> str:
+    return str(escape(value))  # a Markup would escape what is added to it
+
+
+def _html_piece(value: str) -> str:
+    return value + SOFT_BREAK if _AS_IT_IS_IN_HTML(value) else short_piece(_escaped(value))
+
+
+def _text_piece(value: str) -> str:
+    return value + SOFT_BREAK if _AS_IT_IS_IN_TEXT(value) else short_piece(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
@@ -22,10 +22,13 @@ from mailer.models import (
     DeliveryState,
     Enrollment,
     EnrollmentState,
+    Instance,
     Step,
     Subscriber,
 )
 from mailer.schedule.plan import OPEN
+
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,8 @@ def _without_row(course: Course, now: datetime) -> Any:
         .where(
             Enrollment.course_id == course.id,
             Delivery.id.is_(None),
+            # What was dropped because it is old is not missing.
+            Enrollment.created_at >= func.coalesce(select(Instance.kept_since).scalar_subquery(), LONG_AGO),
             or_(
                 Enrollment.state == EnrollmentState.FINISHED,
                 and_(

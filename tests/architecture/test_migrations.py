@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from threading import Thread
 
@@ -23,14 +24,17 @@ COLUMNS = """
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0
       AND NOT a.attisdropped AND c.relname <> 'alembic_version'
+      AND c.relname !~ '_[0-9]{4}_[0-9]{2}$'
     """
 CONSTRAINTS = """
     SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'
+      AND conrelid::regclass::text !~ '_[0-9]{4}_[0-9]{2}$'
     """
 INDEXES = """
     SELECT tablename, indexname, indexdef FROM pg_indexes
     WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+      AND tablename !~ '_[0-9]{4}_[0-9]{2}$'
     """
 
 
@@ -77,7 +81,7 @@ def migrate(engine: Engine, revision: str) -> None:
 
 def is_no_partition(name: str | None, kind: str, _parents: object) -> bool:
     """Partitions are made by their table (models/sending.py, `REST`) and by the tick, not modelled."""
-    return kind != "table" or not str(name).endswith("_rest")
+    return kind != "table" or not re.search(r"_(rest|\d{4}_\d{2})$", str(name))
 
 
 def differences(connection: Connection) -> list[object]:

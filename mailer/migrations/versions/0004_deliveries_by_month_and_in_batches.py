@@ -192,11 +192,13 @@ DROP TABLE new_deliveries, new_attempts, new_events
 
 
 def upgrade() -> None:
+    op.add_column("instance", sa.Column("kept_since", sa.DateTime(timezone=True), nullable=True))
     for part in (ASIDE, NEW, REST, OVER):
         op.execute(part)
 
 
 def downgrade() -> None:
+    op.drop_column("instance", "kept_since")
     op.execute(BACK_ASIDE)
     op.create_table(
         "deliveries",
