@@ -13,13 +13,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.sending import naive, planned, sink, whole_path, wire
+from benchmarks import signing
+from benchmarks.importing import imported
+from benchmarks.latency import confirmation
+from benchmarks.sending import naive, planned, sink, task_for_each, whole_path, wire
 from benchmarks.stage import House, Stage, stage
 from mailer.db import business_now, session_scope
 from mailer.schedule.plan import plan_due
 
 FOLDER = Path(__file__).parent
-ROUNDS = 3
+FEW = 10_000
+"""Enrollments of the small house for the idle tick."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,86 @@ class Figure:
     goal: str
 
 
-def figure(name: str, values: Sequence[float], goal: str) -> Figure:
-    return Figure(name, statistics.median(values), min(values), max(values), goal)
+@dataclass(frozen=True)
+class Sizes:
+    """How much is sent, planned and imported. `many` and `usual` are compared with each other."""
+
+    mails: int
+    usual: int
+    many: int
+    campaign: int
+    rows: int
+
+
+class Measuring:
+    """Rounds of every figure, interleaved: the machine is never the same for long."""
+
+    def __init__(self, scene: Stage, port: int, sizes: Sizes, say: Callable[[str], None]) -> None:
+        self._scene = scene
+        self._port = port
+        self._sizes = sizes
+        self._say = say
+        self.found: dict[str, list[float]] = {}
+
+    def round(self, number: int, of: int) -> None:
+        """Measure everything once."""
+        for measure in (
+            self._planning,
+            self._sending,
+            self._signed,
+            self._sign_ups,
+            self._import,
+            self._growth,
+        ):
+            self._say(f"round {number} of {of}: {measure.__name__.strip('_').replace('_', ' ')}")
+            measure()
+
+    def _note(self, **values: float | None) -> None:
+        for name, value in values.items():
+            if value is not None:
+                self.found.setdefault(name, []).append(value)
+
+    def _ready(self, mails: int) -> House:
+        house = self._scene.house(mails, mails)
+        planned(house)
+        return house
+
+    def _planning(self) -> None:
+        self._note(plan=planned(self._scene.house(20_000, 20_000)))
+
+    def _sending(self) -> None:
+        mails, port = self._sizes.mails, self._port
+        bare = wire(port, mails)
+        path = whole_path(self._scene, port, self._ready(mails), mails)
+        plain = naive(self._ready(200), port)
+        single = task_for_each(self._scene, port, self._ready(2_000), 2_000)
+        self._note(
+            wire=path.rate / bare if bare else None,
+            naive=path.rate / plain,
+            single=path.rate / single,
+            processor=path.processor,
+        )
+
+    def _signed(self) -> None:
+        mails = max(1000, self._sizes.mails // 4)
+        house = self._ready(mails)
+        signing.give_key(house)
+        path = whole_path(self._scene, self._port, house, mails)
+        self._note(signed=path.rate / signing.bare())
+
+    def _sign_ups(self) -> None:
+        self._note(confirm=confirmation(self._scene, self._port, self._ready(self._sizes.campaign)))
+
+    def _import(self) -> None:
+        self._note(imported=imported(self._scene.house(0, 0), self._scene.folder, self._sizes.rows))
+
+    def _growth(self) -> None:
+        sizes = self._sizes
+        small = idle_tick(self._scene.house(FEW, 0))
+        self._note(idle=idle_tick(self._scene.house(sizes.many, 0)) / small)
+        usual = whole_path(self._scene, self._port, self._ready(sizes.usual), sizes.usual)
+        large = whole_path(self._scene, self._port, self._ready(sizes.many), sizes.many)
+        self._note(growth=large.rate / usual.rate, memory=large.memory, memory_usual=usual.memory)
 
 
 def idle_tick(house: House) -> float:
@@ -48,55 +130,56 @@ def idle_tick(house: House) -> float:
     return statistics.median(times)
 
 
-def idle_ratio(scene: Stage, many: int, few: int) -> float:
-    small = idle_tick(scene.house(few, 0))
-    return idle_tick(scene.house(many, 0)) / small
-
-
-def measure(scene: Stage, mails: int, many: int, say: Callable[[str], None]) -> tuple[str, list[Figure]]:
-    """Every figure, its rounds interleaved; also which sink took the mails."""
-    found: dict[str, list[float]] = {}
-    with sink() as (sink_name, port):
-        for number in range(1, ROUNDS + 1):
-            say(f"round {number} of {ROUNDS}: planning")
-            found.setdefault("plan", []).append(planned(scene.house(20_000, 20_000)))
-            say(f"round {number} of {ROUNDS}: idle tick")
-            found.setdefault("idle", []).append(idle_ratio(scene, many, 10_000))
-            say(f"round {number} of {ROUNDS}: sending")
-            path, plain, bare = whole_path(scene, port, mails), naive(scene, port, 200), wire(port, 20_000)
-            found.setdefault("naive", []).append(path.rate / plain)
-            found.setdefault("processor", []).append(path.processor)
-            if bare is not None:
-                found.setdefault("wire", []).append(path.rate / bare)
-    names = {
+def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
+    """What each figure is called, and its goal."""
+    return {
         "wire": ("whole path, 2 worker processes, ratio to the wire", ">= 0.5"),
         "naive": ("the same, ratio to the naive way", ">= 20"),
+        "single": ("the same, ratio to a Celery task for each mail", ""),
         "processor": ("processor seconds per 1,000 mails", "<= 0.15"),
+        "signed": ("the same, DKIM-signed (RSA 2048), ratio to bare signing", ">= 0.5"),
         "plan": ("planning: rows per second", ">= 20000"),
-        "idle": (f"idle tick at {many:,} enrollments against 10,000", "<= 1.3"),
+        "idle": (f"idle tick at {sizes.many:,} enrollments against {FEW:,}", "<= 1.3"),
+        "growth": (f"rate at {sizes.many:,} recipients against {sizes.usual:,}", ">= 0.9"),
+        "memory": (f"a worker process's peak memory at {sizes.many:,} recipients, MB", "<= 150"),
+        "memory_usual": (f"the same at {sizes.usual:,}", "the same"),
+        "confirm": (f"confirmation during a campaign of {sizes.campaign:,}, 99th percentile, s", "<= 2"),
+        "imported": (f"CSV import of {sizes.rows:,} rows: rows per second", ">= 20000"),
     }
-    return sink_name, [figure(name, found[key], goal) for key, (name, goal) in names.items() if key in found]
+
+
+def figure(name: str, values: Sequence[float], goal: str) -> Figure:
+    return Figure(name, statistics.median(values), min(values), max(values), goal)
+
+
+def asked() -> tuple[int, Sizes]:
+    """Rounds and sizes, as the command line has them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--mails", type=int, default=40_000, help="mails of one round of the whole path")
+    parser.add_argument("--usual", type=int, default=50_000, help="recipients that many are compared with")
+    parser.add_argument("--many", type=int, default=1_000_000, help="recipients of a large house")
+    parser.add_argument("--campaign", type=int, default=100_000, help="mails sent while people sign up")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the imported file")
+    said = vars(parser.parse_args())
+    return said.pop("rounds"), Sizes(**said)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--mails", type=int, default=2_000, help="mails of one round of the whole path")
-    parser.add_argument("--many", type=int, default=1_000_000, help="enrollments for the idle tick")
-    arguments = parser.parse_args()
+    rounds, sizes = asked()
     console = Console()
-    with stage() as scene, console.status("Starting…") as status:
-        sink_name, figures = measure(scene, arguments.mails, arguments.many, status.update)
-    table = Table("figure", "median", "lowest", "highest", "goal", title=f"To {sink_name}, {ROUNDS} rounds")
+    with stage() as scene, sink() as (sink_name, port), console.status("Starting…") as status:
+        measuring = Measuring(scene, port, sizes, status.update)
+        for number in range(1, rounds + 1):
+            measuring.round(number, rounds)
+    found = measuring.found
+    figures = [figure(name, found[key], goal) for key, (name, goal) in names(sizes).items() if key in found]
+    table = Table("figure", "median", "lowest", "highest", "goal", title=f"To {sink_name}, {rounds} rounds")
     for line in figures:
         values = (f"{value:,.3g}" for value in (line.median, line.lowest, line.highest))
         table.add_row(line.name, *values, line.goal)
     console.print(table)
-    result = {
-        "sink": sink_name,
-        "rounds": ROUNDS,
-        "mails": arguments.mails,
-        "figures": [asdict(f) for f in figures],
-    }
+    result = {"sink": sink_name, "rounds": rounds, **asdict(sizes), "figures": [asdict(f) for f in figures]}
     (FOLDER / "results.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Sending: the whole path beside the bare wire and the naive way, to the same server in the same run."""
+"""Sending: the whole path beside the bare wire, the naive way and one task a mail, to the same server."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shutil
 import smtplib
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import select, text
 
 from benchmarks.stage import House, Stage, processor_seconds, wait_for_port, workers
 from mailer.db import business_now, session_scope
@@ -24,16 +24,19 @@ from mailer.queue import CONTROL, Broker, TaskName
 from mailer.schedule.plan import plan_due
 
 WIRE_BYTES = 14_000
-PATIENCE_SECONDS = 600.0
+PATIENCE_SECONDS = 1800.0
 TICK_SECONDS = 2.0
+SAMPLE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Sent:
-    """Mails per second, and processor seconds per 1,000 mails of workers, PostgreSQL and Redis."""
+    """Mails per second; processor seconds per 1,000 mails of workers, PostgreSQL and Redis; a sending
+    process's highest memory, in MB."""
 
     rate: float
     processor: float
+    memory: float
 
 
 @contextmanager
@@ -67,32 +70,34 @@ def planned(house: House) -> float:
         rows += looked_at
 
 
-def whole_path(stage: Stage, port: int, mails: int, processes: int = 2) -> Sent:
-    """Planned rows through Celery, claim, render, SMTP, journal and result."""
-    house = stage.house(mails, mails)
-    planned(house)
+def whole_path(stage: Stage, port: int, house: House, mails: int, processes: int = 2) -> Sent:
+    """Planned rows through Celery, claim, render, SMTP, journal and result; see `Sent`."""
     settings = stage.settings(house.url, f"smtp://127.0.0.1:{port}")
     broker = Broker(stage.redis.redis_url)
     broker.empty()
     servers = [process for process in psutil.Process().children() if _is_server(process)]
     with workers(settings, [(CONTROL, 1), ("course", processes)]) as running:
-        # From the first mail that has left: starting the workers is not what is measured.
+        watch = _Watch(running[1])
+        # From the first mails that have left: starting the workers is not what is measured.
         broker.send(TaskName.TICK)
-        _until(lambda: _left(house) < mails, step=0.02)
-        left, began, used = _left(house), time.perf_counter(), processor_seconds([*running, *servers])
+        _until(lambda: accepted(house) > 0, step=0.02)
+        done, began, used = accepted(house), time.perf_counter(), processor_seconds([*running, *servers])
         ticking = Beat(broker)
-        _until(lambda: _left(house) == 0, step=0.2, each=ticking.tick)
+
+        def look() -> None:
+            ticking.tick()
+            watch.look()
+
+        _until(lambda: accepted(house) >= mails, step=SAMPLE_SECONDS, each=look)
         seconds = time.perf_counter() - began
         used = processor_seconds([*running, *servers]) - used
-    return Sent(left / seconds, used / left * 1000)
+    left = mails - done
+    return Sent(left / seconds, used / left * 1000, watch.highest)
 
 
-def naive(stage: Stage, port: int, mails: int) -> float:
+def naive(house: House, port: int) -> float:
     """smtplib, EmailMessage and a commit for each mail; mails per second."""
-    house = stage.house(mails, mails)
-    planned(house)
-    with house.sessions() as session:
-        ids = list(session.execute(select(Delivery.id)).scalars())
+    ids = _ids(house)
     began = time.perf_counter()
     with smtplib.SMTP("127.0.0.1", port) as smtp:
         for number in ids:
@@ -104,7 +109,35 @@ def naive(stage: Stage, port: int, mails: int) -> float:
             smtp.send_message(mail)
             with session_scope(house.sessions) as session:
                 session.get_one(Delivery, number).state = DeliveryState.ACCEPTED
-    return mails / (time.perf_counter() - began)
+    return len(ids) / (time.perf_counter() - began)
+
+
+def task_for_each(stage: Stage, port: int, house: House, mails: int) -> float:
+    """A Celery task for each mail, the rest as always: batches of one; mails per second."""
+    with session_scope(house.sessions) as session:
+        batches = list(
+            session.execute(
+                text("""
+                WITH made AS (
+                    INSERT INTO batches (lane, source, delivery_ids, offered_until)
+                    SELECT lane, source, ARRAY[id], clock_timestamp() + interval '1 hour' FROM deliveries
+                    RETURNING id, delivery_ids[1] AS delivery_id
+                )
+                UPDATE deliveries SET state = 'sending', batch_id = made.id
+                FROM made WHERE deliveries.id = made.delivery_id RETURNING made.id
+                """)
+            ).scalars()
+        )
+    broker = Broker(stage.redis.redis_url)
+    broker.empty()
+    for batch in batches:
+        broker.send(TaskName.DELIVER_BATCH, batch, queue="course")
+    settings = stage.settings(house.url, f"smtp://127.0.0.1:{port}")
+    with workers(settings, [("course", 2)]):
+        _until(lambda: accepted(house) > 0, step=0.02)
+        done, began = accepted(house), time.perf_counter()
+        _until(lambda: accepted(house) >= mails, step=0.1)
+        return (mails - done) / (time.perf_counter() - began)
 
 
 def wire(port: int, mails: int) -> float | None:
@@ -131,14 +164,37 @@ class Beat:
             self._broker.send(TaskName.TICK)
 
 
+class _Watch:
+    """The highest memory (MB) of a worker's processes: what each has for itself, beside what it shares."""
+
+    def __init__(self, worker: psutil.Process) -> None:
+        self._worker = worker
+        self.highest = 0.0
+
+    def look(self) -> None:
+        for process in self._worker.children(recursive=True):
+            try:
+                self.highest = max(self.highest, process.memory_info().rss / 1e6)
+            except psutil.NoSuchProcess:
+                continue
+
+
 def _is_server(process: psutil.Process) -> bool:
     return any(word in process.name() for word in ("postgres", "redis"))
 
 
-def _left(house: House) -> int:
+def accepted(house: House) -> int:
+    """How many have left, by the counts that are kept: counting rows would be part of what is measured."""
     with session_scope(house.sessions) as session:
-        is_open = Delivery.state.in_((DeliveryState.PLANNED, DeliveryState.SENDING))
-        return session.execute(select(func.count()).select_from(Delivery).where(is_open)).scalar_one()
+        found = session.execute(
+            text("SELECT coalesce(sum(mails), 0) FROM moves WHERE new_state = 'accepted'")
+        )
+        return int(found.scalar_one())
+
+
+def _ids(house: House) -> Sequence[int]:
+    with house.sessions() as session:
+        return list(session.execute(select(Delivery.id)).scalars())
 
 
 def _until(found: Callable[[], bool], *, step: float, each: Callable[[], object] | None = None) -> None:

@@ -54,7 +54,7 @@ day: 1
 {{ greeting }}
 
 """
-PARAGRAPH = "A quiet sentence of the usual length, which says one thing and then stops. " * 4 + "\n\n"
+PARAGRAPH = "A quiet sentence of the usual length, which says one thing and then stops. " * 3 + "\n\n"
 LINK = "[{{ first_name | default('friend', true) }}, this link is yours]({{ links.view }})\n\n"
 
 PEOPLE = """
@@ -102,7 +102,7 @@ class Stage:
         folder = self.folder / "course"
         folder.mkdir(exist_ok=True)
         (folder / "course.toml").write_text(COURSE, encoding="utf-8")
-        (folder / "01-letter.md").write_text(STEP + PARAGRAPH * 3 + LINK * 7, encoding="utf-8")
+        (folder / "01-letter.md").write_text(STEP + PARAGRAPH + LINK * 7, encoding="utf-8")
         return folder
 
     def settings(self, url: str, smtp_url: str) -> Settings:

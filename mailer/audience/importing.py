@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -352,34 +352,3 @@ def _report(
         kept_away=tuple(rows(session, is_kept_away=True, limit=LISTED)),
         guess=at.guess,
     )
-
-
-@dataclass(frozen=True)
-class WholeReport(ImportReport):
-    """The report of an import in one transaction, with the subscriptions that have to be confirmed."""
-
-    pending: tuple[int, ...] = ()
-
-
-def import_people(
-    session: Session,
-    path: Path,
-    list_: MailingList,
-    evidence: Evidence,
-    now: datetime,
-    *,
-    is_confirmed: bool = False,
-    encoding: str | None = None,
-) -> WholeReport:
-    """The same in the caller's one transaction, who asks those that are pending."""
-
-    @contextmanager
-    def savepoint() -> Iterator[Session]:
-        with session.begin_nested():
-            yield session
-
-    order = ImportOrder.to(list_, path, evidence, is_confirmed=is_confirmed, encoding=encoding)
-    pending: list[int] = []
-    ways = Ways(ask=lambda _, ids: pending.extend(ids), workers=1)
-    report = import_file(savepoint, order, now, ways)
-    return WholeReport(**vars(report), pending=tuple(pending))

@@ -11,7 +11,7 @@ from mailer.audience import importing
 from mailer.audience.importing import ImportOrder, ImportReport, Progress, Transaction, Ways
 from mailer.audience.staging import NotTaken
 from mailer.models import MailingList
-from mailer.schedule.signup import ASKED_AT_ONCE, _ask_all, _refuse_without_sender
+from mailer.schedule.signup import ASKED_AT_ONCE, ask_all, refuse_without_sender
 
 
 def import_to_list(
@@ -33,12 +33,12 @@ def import_to_list(
     list_id = order.joining.list_id
     if not order.joining.is_active:
         with transaction() as session:
-            _refuse_without_sender(session.get_one(MailingList, list_id))
+            refuse_without_sender(session.get_one(MailingList, list_id))
 
     def ask(session: Session, subscription_ids: Sequence[int]) -> None:
         list_ = session.get_one(MailingList, list_id)
         for start in range(0, len(subscription_ids), ASKED_AT_ONCE):
-            _ask_all(session, list_, subscription_ids[start : start + ASKED_AT_ONCE], now)
+            ask_all(session, list_, subscription_ids[start : start + ASKED_AT_ONCE], now)
 
     ways = Ways(ask=ask, tell=tell, keep=keep, workers=workers, at_once=at_once)
     return importing.import_file(transaction, order, now, ways, restart=restart)

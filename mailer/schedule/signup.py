@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from mailer import outbox
-from mailer.audience.importing import ImportReport, import_people
 from mailer.audience.lists import Evidence, subscribe
 from mailer.audience.subscribers import Person, add_subscriber
 from mailer.errors import Refused
@@ -22,7 +20,6 @@ from mailer.models import (
     DeliveryKind,
     Lane,
     MailingList,
-    OptIn,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -60,31 +57,12 @@ def put_on_list(
 def ask_to_confirm(session: Session, subscription: Subscription, now: datetime) -> None:
     """Queue the confirmation mail of a pending subscription: one for each time consent was asked."""
     list_ = session.get_one(MailingList, subscription.list_id)
-    _ask_all(session, list_, [subscription.id], now)
+    ask_all(session, list_, [subscription.id], now)
 
 
-def import_to_list(
-    session: Session,
-    path: Path,
-    list_: MailingList,
-    evidence: Evidence,
-    now: datetime,
-    *,
-    is_confirmed: bool,
-    encoding: str | None = None,
-) -> ImportReport:
-    """Import people from a CSV file and ask those who have to confirm; see `audience.importing`."""
-    if list_.opt_in == OptIn.DOUBLE and not is_confirmed:
-        _refuse_without_sender(list_)
-    report = import_people(session, path, list_, evidence, now, is_confirmed=is_confirmed, encoding=encoding)
-    for start in range(0, len(report.pending), ASKED_AT_ONCE):
-        _ask_all(session, list_, report.pending[start : start + ASKED_AT_ONCE], now)
-    return report
-
-
-def _ask_all(session: Session, list_: MailingList, subscription_ids: Sequence[int], now: datetime) -> None:
+def ask_all(session: Session, list_: MailingList, subscription_ids: Sequence[int], now: datetime) -> None:
     """Queue the confirmation mails of pending subscriptions to this list; raises Refused."""
-    _refuse_without_sender(list_)
+    refuse_without_sender(list_)
     course_language = session.execute(
         select(Course.language).where(Course.list_id == list_.id).order_by(Course.id).limit(1)
     ).scalar_one_or_none()
@@ -122,7 +100,7 @@ def _ask_all(session: Session, list_: MailingList, subscription_ids: Sequence[in
     outbox.write(session, mails, now)
 
 
-def _refuse_without_sender(list_: MailingList) -> None:
+def refuse_without_sender(list_: MailingList) -> None:
     if list_.sender_id is None:
         raise Refused(
             f"The list {list_.slug} has no sender yet; publish the course that belongs to it first."
