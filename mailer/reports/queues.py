@@ -19,6 +19,9 @@ from mailer.models import DeliveryState, Heartbeat, Lane
 SILENT = timedelta(seconds=90)
 """A queue whose last heartbeat is older has no worker: they are sent every 10 s and kept for 60 s."""
 
+STUCK = timedelta(minutes=5)
+"""A due mail leaves within seconds; after this, and nothing sent meanwhile, somebody should look."""
+
 SHOWN = timedelta(hours=1)
 """A worker that was heard of before that is gone, and not shown."""
 
@@ -106,9 +109,20 @@ class QueueStatus:
                 last = "never" if age is None else f"{age_words(age)} ago"
                 lines.append(f"No worker takes from {queue_words(queue)} (last heartbeat: {last}).")
         for lane in self.lanes:
+            if self._is_stuck(lane):
+                due = age_words(lane.oldest or 0)
+                lines.append(
+                    f"Nothing has left the lane {lane.lane} for a minute, and its oldest mail is due for "
+                    f"{due}: look at its workers, the relay and the log."
+                )
             if lane.lapsed:
                 lines.append(f"{lane.lapsed:,} of the lane {lane.lane} are with workers that are overdue.")
         return lines
+
+    def _is_stuck(self, lane: LaneStatus) -> bool:
+        """Whether mail is due for longer than it ever should be, nobody has paused it, and nothing moves."""
+        is_paused = any(hold.name in ("everything", f"lane {lane.lane}") for hold in self.holds)
+        return (lane.oldest or 0) > STUCK.total_seconds() and not lane.per_second and not is_paused
 
     def as_values(self) -> dict[str, Any]:
         """For programs; moments as ISO 8601, ages and times in seconds."""

@@ -92,3 +92,17 @@ def test_nothing_names_a_download_address_or_a_path_of_one_machine() -> None:
             continue
         found = unwanted.search(path.read_text(encoding="utf-8", errors="replace"))
         assert found is None, f"{name}: {found and found[0]}"
+
+
+def test_every_test_that_the_table_of_failures_names_exists() -> None:
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M)
+    }
+    table = rows(read("docs/failures.md"))[2:]
+    assert len(table) > 10
+    for row in table:
+        named = set(re.findall(r"test_\w+", row[3]))
+        assert named, row[0]
+        assert named <= written, named - written

@@ -43,3 +43,11 @@ def test_only_session_scope_commits() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             is_commit = isinstance(node, ast.Attribute) and node.attr == "commit"
             assert not is_commit, path
+
+
+def test_nothing_waits_in_the_broker() -> None:
+    """celery #2481, kombu #337: a task with a countdown is delivered again after the visibility timeout."""
+    for path in [*(ROOT / "mailer").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        words = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        assert not words & {"countdown", "eta", "retry_backoff"}, path
