@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from mailer import tally
+from mailer.cli.connect import connect
 from mailer.cli.faults import MAILS_A_PERSON, FaultRun
-from mailer.cli.show import console, say
+from mailer.cli.show import as_json, as_table, console, say
 from mailer.cli.stack import Stack
 from mailer.embedded.counting import CountingServer
 from mailer.embedded.runtime import short_folder
+from mailer.errors import Refused
 from mailer.settings import Settings
 
 app = typer.Typer(help="Prove that nothing is lost and nothing sent twice.", no_args_is_help=True)
@@ -20,6 +23,26 @@ app = typer.Typer(help="Prove that nothing is lost and nothing sent twice.", no_
 @app.callback()
 def doctor() -> None:
     """Prove that nothing is lost and nothing sent twice."""
+
+
+@app.command("counts")
+def counts(
+    mend: Annotated[bool, typer.Option("--mend", help="Put right what is wrong.")] = False,
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Count every mail and hold that against the counts that are kept; exit 1 when they differ."""
+    with connect() as connected, console.status("Counting every mail…"), connected.session() as session:
+        wrong = tally.mend(session) if mend else tally.recount(session)
+    if as_json_:
+        as_json([each._asdict() for each in wrong])
+    else:
+        as_table(
+            ("source", "state", "mails", "kept as"),
+            [(each.source, each.state, each.counted, each.kept) for each in wrong],
+            "Every mail is counted as what it is.",
+        )
+    if wrong and not mend:
+        raise Refused(f"{len(wrong)} counts are wrong; `steadypost doctor counts --mend` puts them right.")
 
 
 @app.command("faults")

@@ -278,3 +278,15 @@ def test_another_course_of_the_same_list_is_left_alone(house: House) -> None:
         session.execute(update(Delivery).values(course_id=Delivery.course_id + 1, source="course:2"))
         tally.mend(session)
         assert choose(session, HOLD, Filter(course="calm")).total == 0
+
+
+def test_counts_that_went_wrong_are_told_and_put_right(steadypost: Run, house: House) -> None:
+    house.enroll(ADA)
+    house.send()
+    assert "Every mail is counted" in steadypost("doctor", "counts").stdout
+    with session_scope(house.sessions) as session:
+        session.execute(update(Delivery).values(state="failed"))
+    refused = steadypost("doctor", "counts", ends=1)
+    assert "--mend" in refused.stderr
+    steadypost("doctor", "counts", "--mend")
+    assert house.miscounts() == []
