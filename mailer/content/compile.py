@@ -1,12 +1,14 @@
-"""One step of a course, compiled once for all its readers, or everything that is wrong with it."""
+"""One authored mail, compiled once for all its readers, or everything that is wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from mailer.content.assemble import CompiledMessage, assemble
+from mailer.content.campaign_file import CampaignSource
 from mailer.content.course_folder import CourseSource, Problem, StepSource
 from mailer.content.html import CONTENT_WIDTH, Picture
 from mailer.content.layout import Frame, Progress
@@ -14,97 +16,158 @@ from mailer.content.lint import lint_blocks, lint_control_balance
 from mailer.content.markdown import Findings, parser, read_blocks
 from mailer.content.media import pixel_width
 from mailer.content.placeholders import Placeholders
-from mailer.content.variables import CANNOT_RENDER, author_environment, sample_context
+from mailer.content.variables import CANNOT_RENDER, Where, author_environment, sample_context
 
-__all__ = ["CompiledMessage", "Progress", "compile_step"]
+__all__ = ["CompiledMessage", "Progress", "compile_campaign", "compile_step"]
 
 MOST_BYTES = 60_000
 """Gmail cuts a mail off at 102 kB of HTML; long before that it is slow to open on a phone."""
 
+LINKS = ("view", "manage", "unsubscribe")
+
+
+class Authored(Protocol):
+    """A file with a subject and a text: a step's, or a campaign's."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def preheader(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def body_line(self) -> int: ...
+    @property
+    def lines(self) -> dict[str, int]: ...
+
+
+Compiled = tuple[CompiledMessage | None, list[Problem]]
+"""The message, None when a problem is an error; and all problems, not only the first."""
+
 
 def compile_step(
     course: CourseSource, step: StepSource, *, position: Progress, media: Mapping[str, str]
-) -> tuple[CompiledMessage | None, list[Problem]]:
-    """The compiled mail of one step, and what is wrong with it: all problems, not only the first.
+) -> Compiled:
+    """The compiled mail of one step, and what is wrong with it.
 
-    `media` maps media/x.png to the published name. The message is None when a problem is an error.
+    `media` maps media/x.png to the published name.
     """
-    name = step.path.name
     fixed = (course.title, course.list_title, course.disclaimer, *vars(course.sender).values())
-    placeholders = Placeholders(step.body, step.subject, step.preheader, *fixed)
-    findings = Findings()
-    subject = _header(step, "subject", placeholders, findings)
-    preheader = _header(step, "preheader", placeholders, findings)
-    body = Findings()
-    markdown = parser(body)
-    blocks = read_blocks(markdown, placeholders.take_out(step.body, body.add))
-    lint_blocks(blocks, placeholders, media, body)
-    problems = [Problem(name, line, what, fix) for line, what, fix in findings.found]
-    problems += [
-        Problem(name, line + step.body_line, placeholders.shown(what), fix) for line, what, fix in body.found
-    ]
-    if problems:
-        return None, problems
-    shown: dict[str, None] = {}
-    frame = _frame(course, step, position, placeholders, subject, preheader)
-    picture = _picture(course.folder, media, placeholders, shown)
-    try:
-        message = assemble(frame, blocks, markdown, placeholders, picture)
-    except ValueError as error:  # from the MJML compiler, for what our own check of a block overlooked
-        what = f"The mail's MJML cannot be compiled ({error})."
-        return None, [Problem(name, step.body_line, what, "Look at each ```mjml block of this step.")]
-    unfit = _template_problems(name, step.body_line, message)
-    if unfit:
-        return None, unfit
-    return replace(message, images=tuple(shown)), _size_problems(name, step.body_line, message)
-
-
-def _header(step: StepSource, field: str, placeholders: Placeholders, findings: Findings) -> str:
-    """The subject or preheader with its tags taken out."""
-    line = step.lines.get(field, 1)
-    taken = placeholders.take_out(
-        getattr(step, field), lambda _offset, what, fix: findings.add(line, what, fix)
-    )
-    lint_control_balance(taken, line, placeholders, findings)
-    return taken
-
-
-def _frame(
-    course: CourseSource,
-    step: StepSource,
-    position: Progress,
-    placeholders: Placeholders,
-    subject: str,
-    preheader: str,
-) -> Frame:
-    purposes = ("view", "manage", "unsubscribe")
-    return Frame(
-        language=course.language,
-        purpose="step",
-        masthead=course.title,
-        subject=subject,
-        preheader=preheader,
-        list_title=course.list_title,
-        postal_address=course.sender.postal_address,
-        disclaimer=course.disclaimer,
-        links={purpose: placeholders.expression(f"links.{purpose}") for purpose in purposes},
-        kind=step.kind,
-        progress=position,
+    mail = _Mail(step, _placeholders(step, fixed), media, course.folder, Where.COURSE_MAILS)
+    return mail.compile(
+        Frame(
+            language=course.language,
+            purpose="step",
+            masthead=course.title,
+            subject="",
+            preheader="",
+            list_title=course.list_title,
+            postal_address=course.sender.postal_address,
+            disclaimer=course.disclaimer,
+            links=mail.links(),
+            kind=step.kind,
+            progress=position,
+        )
     )
 
 
-def _picture(
-    folder: Path, media: Mapping[str, str], placeholders: Placeholders, shown: dict[str, None]
-) -> Picture:
-    """Where each picture is published and how wide it is shown; what was asked for is noted in `shown`."""
+def compile_campaign(campaign: CampaignSource, media: Mapping[str, str]) -> Compiled:
+    """The compiled mail of a campaign, and what is wrong with it.
 
-    def picture(source: str) -> tuple[str, int]:
-        published = media[source]
-        shown[published] = None
-        width = pixel_width((folder / source).read_bytes()) or CONTENT_WIDTH
-        return f"{placeholders.expression('base_url')}/media/{published}", min(width, CONTENT_WIDTH)
+    Which list a reader is reached by, and who the sender is, is said when it is sent.
+    """
+    mail = _Mail(
+        campaign,
+        _placeholders(campaign, (campaign.disclaimer,)),
+        media,
+        campaign.path.parent,
+        Where.EVERY_MAIL,
+    )
+    return mail.compile(
+        Frame(
+            language=campaign.language,
+            purpose="campaign",
+            masthead=mail.placeholders.expression("sender.name"),
+            subject="",
+            preheader="",
+            list_title=mail.placeholders.expression("list.title"),
+            postal_address=mail.placeholders.expression("sender.postal_address"),
+            disclaimer=campaign.disclaimer,
+            links=mail.links(),
+        )
+    )
 
-    return picture
+
+def _placeholders(mail: Authored, fixed: tuple[str, ...]) -> Placeholders:
+    return Placeholders(mail.body, mail.subject, mail.preheader, *fixed)
+
+
+@dataclass(frozen=True)
+class _Mail:
+    """One mail on its way to being compiled: its text, its tags, and the pictures of its folder."""
+
+    source: Authored
+    placeholders: Placeholders
+    media: Mapping[str, str]
+    folder: Path
+    where: Where
+
+    def links(self) -> dict[str, str]:
+        """The links at the mail's foot."""
+        return {purpose: self.placeholders.expression(f"links.{purpose}") for purpose in LINKS}
+
+    def compile(self, frame: Frame) -> Compiled:
+        """The mail in `frame`, whose subject and preheader are the text's own."""
+        name, first = self.source.path.name, self.source.body_line
+        findings, body = Findings(), Findings()
+        frame = replace(
+            frame, subject=self._header("subject", findings), preheader=self._header("preheader", findings)
+        )
+        markdown = parser(body)
+        taken = self.placeholders.take_out(self.source.body, body.add, self.where)
+        blocks = read_blocks(markdown, taken)
+        lint_blocks(blocks, self.placeholders, self.media, body)
+        problems = [Problem(name, line, what, fix) for line, what, fix in findings.found]
+        problems += [
+            Problem(name, line + first, self.placeholders.shown(what), fix) for line, what, fix in body.found
+        ]
+        if problems:
+            return None, problems
+        shown: dict[str, None] = {}
+        try:
+            message = assemble(frame, blocks, markdown, self.placeholders, self._picture(shown))
+        except ValueError as error:  # from the MJML compiler, for what our own check of a block overlooked
+            what = f"The mail's MJML cannot be compiled ({error})."
+            return None, [Problem(name, first, what, "Look at each ```mjml block of this mail.")]
+        unfit = _template_problems(name, first, message)
+        if unfit:
+            return None, unfit
+        return replace(message, images=tuple(shown)), _size_problems(name, first, message)
+
+    def _header(self, field: str, findings: Findings) -> str:
+        """The subject or preheader with its tags taken out."""
+        line = self.source.lines.get(field, 1)
+        taken = self.placeholders.take_out(
+            getattr(self.source, field),
+            lambda _offset, what, fix: findings.add(line, what, fix),
+            self.where,
+        )
+        lint_control_balance(taken, line, self.placeholders, findings)
+        return taken
+
+    def _picture(self, shown: dict[str, None]) -> Picture:
+        """Where each picture is published and how wide it is shown; what was asked for is noted in `shown`."""
+
+        def picture(source: str) -> tuple[str, int]:
+            published = self.media[source]
+            shown[published] = None
+            width = pixel_width((self.folder / source).read_bytes()) or CONTENT_WIDTH
+            address = f"{self.placeholders.expression('base_url')}/media/{published}"
+            return address, min(width, CONTENT_WIDTH)
+
+        return picture
 
 
 def _template_problems(name: str, line: int, message: CompiledMessage) -> list[Problem]:
@@ -115,7 +178,7 @@ def _template_problems(name: str, line: int, message: CompiledMessage) -> list[P
             environment.from_string(template).render(sample_context())
         except CANNOT_RENDER as error:
             what = f"The mail's tags do not fit together ({error})."
-            return [Problem(name, line, what, "Look at each {% if %} and {{ … }} of this step.")]
+            return [Problem(name, line, what, "Look at each {% if %} and {{ … }} of this mail.")]
     return []
 
 
@@ -124,4 +187,4 @@ def _size_problems(name: str, line: int, message: CompiledMessage) -> list[Probl
     if size <= MOST_BYTES:
         return []
     what = f"The mail is {size // 1000} kB of HTML, more than {MOST_BYTES // 1000} kB."
-    return [Problem(name, line, what, "Split the step in two.", is_warning=True)]
+    return [Problem(name, line, what, "Split it in two.", is_warning=True)]

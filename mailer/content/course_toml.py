@@ -8,14 +8,13 @@ from datetime import time
 from pathlib import Path
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
-from email_validator import EmailNotValidError, validate_email
-
 from mailer.clock import zone_names
 from mailer.content.course_source import CourseSource, Problem, SenderSource
 from mailer.content.course_words import (
     SLUG,
     find_control_character,
+    is_address,
+    is_language,
     is_one_line,
     known_or_near,
     parse_send_time,
@@ -25,7 +24,6 @@ from mailer.models import OptIn
 
 COURSE_FILE = "course.toml"
 MOST_DAYS = 3660
-LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 SETTINGS = (
     *("slug", "title", "subtitle", "language", "zone", "list", "list_title", "opt_in"),
     *("consent", "days", "send_time", "disclaimer", "sender"),
@@ -135,13 +133,10 @@ class _CourseToml:
 
     def _language(self) -> str:
         value = self._text("language", default="en")
-        try:
-            is_known = LANGUAGE_TAG.fullmatch(value) and Locale.parse(value.split("-")[0])
-        except (UnknownLocaleError, ValueError):
-            is_known = None
-        if not is_known:
-            self._problem("language", f"{value!r} is not a language.", "Write a tag such as en, de or pt-BR.")
-        return value if is_known else "en"
+        if is_language(value):
+            return value
+        self._problem("language", f"{value!r} is not a language.", "Write a tag such as en, de or pt-BR.")
+        return "en"
 
     def _zone(self) -> str:
         value = self._text("zone", default="Etc/UTC")
@@ -188,7 +183,7 @@ class _CourseToml:
             self._problem(name, what, known_or_near(name, known), "sender")
         values = {name: self._of_sender(name, section.get(name, "")) for name in known}
         for name in ("email", "reply_to"):
-            if values[name] and not _is_address(values[name]):
+            if values[name] and not is_address(values[name]):
                 what = f"{values[name]!r} is not an email address."
                 self._problem(name, what, "Write name@domain.", "sender")
         return SenderSource(**values)
@@ -225,11 +220,3 @@ def _lines_of(text: str) -> dict[tuple[str, str], int]:
                 found.setdefault((section, key[1]), number)
         is_inside_text ^= marks % 2 == 1
     return found
-
-
-def _is_address(value: str) -> bool:
-    try:
-        validate_email(value, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        return False
-    return True

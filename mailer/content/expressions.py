@@ -15,6 +15,7 @@ from mailer.content.variables import (
     CUSTOM_FIELDS,
     FILTERS,
     TESTS,
+    Where,
     author_environment,
     offered,
     sample_context,
@@ -109,7 +110,7 @@ def _tag_at(text: str, start: int) -> Tag | None:
     return None
 
 
-def faults_of(tag: Tag, *, system: bool) -> Iterator[Fault]:
+def faults_of(tag: Tag, where: Where) -> Iterator[Fault]:
     """What is wrong with one tag: its syntax, its variables, filters and tests, and what it works out."""
     if tag.kind is TagKind.COMMENT:
         return
@@ -124,14 +125,14 @@ def faults_of(tag: Tag, *, system: bool) -> Iterator[Fault]:
         source = f"{{% if {condition} %}}{{% endif %}}"
     else:
         source = tag.source
-    for what, fix in _faults_in(source, _shortened(tag.source), system=system):
+    for what, fix in _faults_in(source, _shortened(tag.source), where):
         yield Fault(tag.start, what, fix)
 
 
-def _faults_in(source: str, shown: str, *, system: bool) -> list[tuple[str, str]]:
+def _faults_in(source: str, shown: str, where: Where) -> list[tuple[str, str]]:
     """(what, fix) for a template of one tag; when nothing else is wrong, it is tried on the sample values."""
     try:
-        faults = list(_Checker(offered(system=system)).visit(ENVIRONMENT.parse(source)))
+        faults = list(_Checker(offered(where)).visit(ENVIRONMENT.parse(source)))
     except TemplateSyntaxError as error:
         return [(f"`{shown}` cannot be read ({error.message}).", "Mend the expression.")]
     except (RecursionError, ValueError) as error:

@@ -42,7 +42,7 @@ class Progress:
 class Frame:
     """What stands around the blocks. Texts may hold placeholders; `links` maps a purpose to an address.
 
-    `purpose` chooses the sentence on why one receives this: step, welcome or confirm.
+    `purpose` chooses the sentence on why one receives this: step, campaign, welcome or confirm.
     """
 
     language: str

@@ -126,10 +126,10 @@ def _lint_image(
 def _lint_picture(
     source: str, line: int, placeholders: Placeholders, media: Mapping[str, str], findings: Findings
 ) -> None:
-    """A picture must be a file of the course: from elsewhere it would tell others who reads what."""
+    """A picture must be a file beside the text: from elsewhere it would tell others who reads what."""
     shown = placeholders.shown(source)
     if not source.startswith(f"{MEDIA_FOLDER}/") or placeholders.tags_in(source):
-        what = f"The picture {shown} is not one of the course's media folder."
+        what = f"The picture {shown} is not one of the media folder."
         findings.add(line, what, "Put the file into media/ and name it media/….")
     elif source not in media:
         kinds = ", ".join(sorted(CONTENT_TYPES))

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from mailer.content.expressions import Fault, Tag, TagKind, faults_of, find_tags
 from mailer.content.text_layout import columns_of
-from mailer.content.variables import CANNOT_RENDER, author_environment, sample_context
+from mailer.content.variables import CANNOT_RENDER, Where, author_environment, sample_context
 
 
 class Placeholders:
@@ -35,15 +35,20 @@ class Placeholders:
         """The word for `{{ path }}`: for our own layouts, whose variables need no check."""
         return self.keep(Tag(TagKind.EXPRESSION, f"{{{{ {path} }}}}", 0))
 
-    def take_out(self, text: str, on_fault: Callable[[int, str, str], None], *, system: bool = False) -> str:
-        """`text` with words in place of its tags; comments go. Faults are told with their line, from 0."""
+    def take_out(
+        self, text: str, on_fault: Callable[[int, str, str], None], where: Where = Where.COURSE_MAILS
+    ) -> str:
+        """`text` with words in place of its tags; comments go. Faults are told with their line, from 0.
+
+        `where` is the kind of mail it is for.
+        """
         pieces, position = [], 0
         for found in find_tags(text):
             line = text.count("\n", 0, found.start)
             if isinstance(found, Fault):
                 on_fault(line, found.what, found.fix)
                 continue
-            for fault in faults_of(found, system=system):
+            for fault in faults_of(found, where):
                 on_fault(line, fault.what, fault.fix)
             pieces.append(text[position : found.start])
             if found.kind is not TagKind.COMMENT:

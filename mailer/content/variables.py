@@ -15,9 +15,10 @@ from mailer.content.author_filters import BOUNDED
 
 
 class Where(StrEnum):
-    """Which mails offer a variable."""
+    """Which mails offer a variable; each offers what those before it do."""
 
     EVERY_MAIL = "every mail"
+    COURSE_MAILS = "a course's mails"
     SYSTEM_MAILS = "system mails"
 
 
@@ -36,10 +37,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("first_name", 'The reader\'s first name; may be empty: write default("…", true)', "Ada"),
     Variable("name", "The reader's whole name; may be empty", "Ada Lovelace"),
     Variable("email", "The address this mail goes to", "ada@example.org"),
-    Variable("course.title", "The course's title", "A quiet neck"),
-    Variable("course.subtitle", "The course's subtitle; may be empty", "Thirty days of short letters"),
-    Variable("course.days", "How many days the course takes", 30),
-    Variable("course.mails", "How many mails the course sends", 22),
+    Variable("course.title", "The course's title", "A quiet neck", Where.COURSE_MAILS),
+    Variable(
+        "course.subtitle",
+        "The course's subtitle; may be empty",
+        "Thirty days of short letters",
+        Where.COURSE_MAILS,
+    ),
+    Variable("course.days", "How many days the course takes", 30, Where.COURSE_MAILS),
+    Variable("course.mails", "How many mails the course sends", 22, Where.COURSE_MAILS),
     Variable("list.title", "What the reader signed up to", "A quiet neck"),
     Variable("sender.name", "Who the mail is from", "The Reading Room"),
     Variable("sender.postal_address", "The sender's postal address", "12 Quiet Lane, Bristol BS1 0AA"),
@@ -131,9 +137,10 @@ def author_environment(*, autoescape: bool) -> AuthorEnvironment:
     return environment
 
 
-def offered(*, system: bool) -> tuple[str, ...]:
-    """The paths that a mail may use; `system` adds those only system mails have."""
-    return tuple(each.path for each in VARIABLES if system or each.where is Where.EVERY_MAIL)
+def offered(where: Where) -> tuple[str, ...]:
+    """The paths that such a mail may use."""
+    ladder = list(Where)
+    return tuple(each.path for each in VARIABLES if ladder.index(each.where) <= ladder.index(where))
 
 
 def sample_context() -> dict[str, object]:

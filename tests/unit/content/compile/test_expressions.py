@@ -112,11 +112,11 @@ def test_no_expression_reaches_an_attribute_of_python(expression: str) -> None:
 
 def test_a_preview_has_a_sample_of_every_variable() -> None:
     environment = author_environment(autoescape=True)
-    for path in offered(system=True):
+    for path in offered(Where.SYSTEM_MAILS):
         assert environment.from_string(f"{{{{ {path} }}}}").render(sample_context())
 
 
 def test_steps_are_not_offered_what_only_system_mails_have() -> None:
     only_system = {each.path for each in VARIABLES if each.where is Where.SYSTEM_MAILS}
     assert only_system == {"links.confirm", "first_lesson_on"}
-    assert only_system.isdisjoint(offered(system=False))
+    assert only_system.isdisjoint(offered(Where.COURSE_MAILS))

@@ -113,7 +113,7 @@ def test_every_problem_names_its_file_and_says_how_to_mend_it(write: Write) -> N
         ("::: question\nAn answer.\n:::", 7, "The question is missing"),
         ("::: button https://a.example\n:::", 7, "lacks its address or its label"),
         ("::: button javascript:x() Press\n:::", 7, "does not work in a mail"),
-        ("![a moon](https://elsewhere.example/moon.png)", 7, "not one of the course's media folder"),
+        ("![a moon](https://elsewhere.example/moon.png)", 7, "not one of the media folder"),
         ("![a moon](media/../../secret.png)", 7, "There is no picture"),
     ],
 )  # fmt: skip

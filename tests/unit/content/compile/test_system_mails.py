@@ -7,7 +7,7 @@ import pytest
 from mailer.content.assemble import CompiledMessage
 from mailer.content.expressions import Tag, faults_of, find_tags
 from mailer.content.system_mails import SYSTEM_MAILS, compile_system_mail
-from mailer.content.variables import author_environment, sample_context
+from mailer.content.variables import Where, author_environment, sample_context
 from mailer.errors import NotFound
 from mailer.i18n import languages
 
@@ -25,7 +25,7 @@ def test_system_mails_use_only_variables_that_are_there(name: str, language: str
         for tag in find_tags(part):
             assert isinstance(tag, Tag)
             if tag.inside != '"{"':
-                assert list(faults_of(tag, system=True)) == []
+                assert list(faults_of(tag, Where.SYSTEM_MAILS)) == []
 
 
 @pytest.mark.parametrize("name", SYSTEM_MAILS)

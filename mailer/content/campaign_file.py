@@ -1,0 +1,108 @@
+"""A campaign's Markdown file, read: one message in one language, to whom it goes, and who it is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mailer.content.course_source import Problem, SenderSource
+from mailer.content.course_toml import SENDER
+from mailer.content.course_words import SLUG, is_address, is_language, is_one_line, known_or_near
+from mailer.content.front_matter import Settings, read_text
+
+SETTINGS = ("slug", "subject", "preheader", "language", "lists", "sender", "disclaimer")
+BEGIN = "Begin the file with a `---` block with slug, subject and lists."
+OF_SENDER = (*SENDER, "reply_to")
+
+
+@dataclass(frozen=True)
+class CampaignSource:
+    """A campaign as its author wrote it. `body` is Markdown; `body_line` is the file's line it begins on.
+
+    `sender` is a block of its own, or the slug of a sender that is known; empty, it is the first list's.
+    What the file does not say rightly is left blank.
+    """
+
+    path: Path
+    slug: str
+    subject: str
+    preheader: str
+    language: str
+    lists: tuple[str, ...]
+    sender: SenderSource | str
+    disclaimer: str
+    body: str
+    body_line: int
+    lines: dict[str, int] = field(default_factory=dict, compare=False)
+
+
+def read_campaign(path: Path, problems: list[Problem], *, is_translation: bool) -> CampaignSource | None:
+    """The campaign in `path`, what is wrong told; None when its text cannot even be found.
+
+    A translation may leave out its lists: it goes to those of the file that it translates.
+    """
+    text = read_text(path, "campaign", BEGIN, problems)
+    if text is None:
+        return None
+    settings = Settings(path.name, "campaign", SETTINGS, problems, lists=("lists",), sections=("sender",))
+    settings.read(text.settings)
+    return CampaignSource(
+        path=path,
+        slug=settings.slug("slug"),
+        subject=settings.one_line("subject"),
+        preheader=settings.one_line("preheader", default=""),
+        language=_language(settings),
+        lists=_lists(settings, is_translation=is_translation),
+        sender=_sender(settings),
+        disclaimer=settings.values.get("disclaimer", ""),
+        body=text.body,
+        body_line=text.body_line,
+        lines=settings.lines,
+    )
+
+
+def _language(settings: Settings) -> str:
+    value = settings.values.get("language", "en")
+    if is_language(value):
+        return value
+    settings.problem("language", f"{value!r} is not a language.", "Write a tag such as en, de or pt-BR.")
+    return "en"
+
+
+def _lists(settings: Settings, *, is_translation: bool) -> tuple[str, ...]:
+    """The lists' slugs, each once, in the order in which people are counted as reached by them."""
+    one = settings.values.get("lists")
+    named = [one] if one else settings.several.get("lists", [])
+    wrong = [slug for slug in named if not SLUG.fullmatch(slug)]
+    if wrong:
+        settings.problem("lists", f"`lists` names {wrong[0]!r}.", "Use small letters, digits and hyphens.")
+    elif not named and not (is_translation and "lists" not in settings.lines):
+        what = "`lists` is empty." if "lists" in settings.lines else "`lists` is missing."
+        settings.problem("lists", what, "Write `lists: [slug]`; `steadypost list list` shows the slugs.")
+    return tuple(dict.fromkeys(slug for slug in named if slug not in wrong))
+
+
+def _sender(settings: Settings) -> SenderSource | str:
+    block = settings.section.get("sender")
+    if block is None:
+        value = settings.values.get("sender", "")
+        if value and not SLUG.fullmatch(value):
+            fix = "Write the slug of a sender that is known, or a block with name, email and postal_address."
+            settings.problem("sender", f"`sender` is {value!r}.", fix)
+        return value
+    for name in block.keys() - set(OF_SENDER):
+        what = f"`{name}` is not a setting of a sender."
+        settings.problem(f"sender.{name}", what, known_or_near(name, OF_SENDER))
+    return SenderSource(**{name: _of_sender(settings, name, block.get(name, "")) for name in OF_SENDER})
+
+
+def _of_sender(settings: Settings, name: str, value: str) -> str:
+    place = f"sender.{name}"
+    if not value and name in SENDER:
+        fix = f"{SENDER[name]} Write `{name}: …` below `sender:`."
+        settings.problem(place, f"The sender's {name} is missing.", fix)
+    elif name in ("email", "reply_to") and value and not is_address(value):
+        settings.problem(place, f"{value!r} is not an email address.", "Write name@domain.")
+    elif not is_one_line(value):
+        settings.problem(place, f"The sender's {name} has a line break.", "Write it on one line.")
+    return value
