@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,7 @@ LANE_OF = {
     DeliveryKind.CONFIRM: Lane.TRANSACTIONAL,
     DeliveryKind.WELCOME: Lane.COURSE,
     DeliveryKind.STEP: Lane.COURSE,
+    DeliveryKind.CAMPAIGN: Lane.CAMPAIGN,
 }
 PERIOD_BITS = 36
 """Bits of a delivery's id below its period: more numbers than there will be mails in a month."""
@@ -78,7 +79,13 @@ def dedup_key(kind: DeliveryKind, source: str | int, step: str, subscriber_id: i
 
     A week that is repeated is a new round; planning it twice is not.
     """
-    return f"{kind}:{source}:{step}:{subscriber_id}:{round_}"
+    before, after = around_subscriber(kind, source, step, round_)
+    return f"{before}{subscriber_id}{after}"
+
+
+def around_subscriber(kind: DeliveryKind, source: str | int, step: str, round_: int = 1) -> tuple[str, str]:
+    """The key's two parts on both sides of the subscriber, for keys that a statement puts together."""
+    return f"{kind}:{source}:{step}:", f":{round_}"
 
 
 def period_of(began_at: datetime) -> int:
@@ -100,6 +107,11 @@ def lane_of(row: NewDelivery) -> Lane:
 def source_of(row: NewDelivery) -> str:
     """What the mail is part of; see `Delivery.source`."""
     return f"course:{row.course_id}" if row.course_id is not None else f"list:{row.list_id}"
+
+
+def campaign_source(campaign_id: int) -> str:
+    """What a campaign's mails are part of; see `Delivery.source`."""
+    return f"campaign:{campaign_id}"
 
 
 def write(session: Session, rows: Sequence[NewDelivery], now: datetime) -> dict[str, int]:
@@ -130,3 +142,82 @@ def write(session: Session, rows: Sequence[NewDelivery], now: datetime) -> dict[
     for woken in {change.place.lane for change in new}:
         ask_to_wake(session, woken)
     return ids
+
+
+@dataclass(frozen=True)
+class CampaignMail:
+    """One mail that goes to many: `messages` is the id of each language's, `language` everybody else's."""
+
+    campaign_id: int
+    messages: Mapping[str, int]
+    language: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many rows were added for how many people, and the last of these (None: there was nobody)."""
+
+    rows: int
+    people: int
+    last_subscriber_id: int | None
+
+
+# A reader's de-AT is served by de-AT, else by de, else by what is written for everybody.
+WRITE_CAMPAIGN = """
+    WITH people AS MATERIALIZED ({people}),
+    written AS (
+        INSERT INTO deliveries (
+            id, dedup_key, kind, lane, source, subscriber_id, message_id, list_id, campaign_id, due_at,
+            next_attempt_at
+        )
+        SELECT :first + nextval('delivery_numbers'), :key_before || p.subscriber_id || :key_after, :kind,
+               :lane, :source, p.subscriber_id, coalesce(m.id, :message_id), p.list_id, :campaign_id, :due_at,
+               greatest(:due_at, :now)
+        FROM people AS p
+        JOIN subscribers AS s ON s.id = p.subscriber_id
+        LEFT JOIN LATERAL (
+            SELECT m.id FROM unnest(CAST(:languages AS text[]), CAST(:message_ids AS bigint[]))
+                AS m (language, id)
+            WHERE lower(s.language) = m.language OR starts_with(lower(s.language), m.language || '-')
+            ORDER BY length(m.language) DESC LIMIT 1
+        ) AS m ON true
+        ORDER BY p.subscriber_id
+        ON CONFLICT DO NOTHING
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM written) AS rows, count(*) AS people, max(subscriber_id) AS last FROM people
+    """
+
+
+def write_campaign(
+    session: Session, mail: CampaignMail, people: str, chosen: Mapping[str, Any], now: datetime
+) -> Written:
+    """Add a row for each of `people`, a query of (subscriber_id, list_id) with the parameters `chosen`.
+
+    All in one statement, so that no row passes through this process. A campaign's month is that in which it
+    is due.
+    """
+    kind, lane, source = (
+        DeliveryKind.CAMPAIGN,
+        LANE_OF[DeliveryKind.CAMPAIGN],
+        campaign_source(mail.campaign_id),
+    )
+    before, after = around_subscriber(kind, mail.campaign_id, "-")
+    row = session.execute(
+        text(WRITE_CAMPAIGN.format(people=people)),
+        {
+            **chosen,
+            **{"key_before": before, "key_after": after, "kind": kind, "lane": lane, "source": source},
+            **{"campaign_id": mail.campaign_id, "due_at": mail.due_at, "now": now},
+            "first": first_id(period_of(mail.due_at)),
+            "languages": as_array(language.lower() for language in mail.messages),
+            "message_ids": as_array(mail.messages.values()),
+            "message_id": mail.messages[mail.language],
+        },
+    ).one()
+    if row.rows:
+        place = tally.Place(lane, source, kind, None)
+        tally.note(session, {tally.Change(place, None, DeliveryState.PLANNED): row.rows})
+        ask_to_wake(session, lane)
+    return Written(row.rows, row.people, row.last)

@@ -14,6 +14,7 @@ from mailer import tally
 from mailer.db import DatabaseDown, business_now, session_scope
 from mailer.delivery import batch, dispatch, partitions
 from mailer.delivery.recover import recover
+from mailer.launch import campaign_tick
 from mailer.models import Lane
 from mailer.queue import TaskName, note_heartbeat
 from mailer.schedule.plan import plan_due
@@ -27,10 +28,13 @@ log = logging.getLogger(__name__)
 def tick() -> dict[str, int]:
     """Settle what lost workers had, plan what is due, and offer batches to every lane."""
     counts = {"recovered": _alone(_recover), "offered": _alone(_offer, Lane.TRANSACTIONAL), "planned": 0}
-    while planned := _alone(_plan):
+    # In turns: a lesson does not wait until a large campaign's audience is written.
+    while planned := _alone(_plan) + _alone(_materialise):
         counts["planned"] += planned
-        # A confirmation does not wait for a long list of lessons to be planned.
+        # A confirmation does not wait for either.
         counts["offered"] += _alone(_offer, Lane.TRANSACTIONAL)
+    while _alone(_wind_up):
+        pass
     counts["offered"] += sum(_alone(_offer, lane) for lane in Lane)
     _alone(_fold)
     return counts
@@ -103,6 +107,16 @@ def _plan() -> int:
 def _fold() -> int:
     with session_scope(parts().sessions) as session:
         return tally.fold(session)
+
+
+def _materialise() -> int:
+    with session_scope(parts().sessions) as session:
+        return campaign_tick.materialise(session, business_now(session))
+
+
+def _wind_up() -> int:
+    with session_scope(parts().sessions) as session:
+        return campaign_tick.wind_up(session, business_now(session))
 
 
 def _offer(lane: Lane) -> int:

@@ -18,13 +18,15 @@ from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Chosen,
 from mailer.errors import Refused
 from mailer.models import DeliveryState
 from mailer.reports.ledger import action_log, ledger_rows
-from mailer.reports.statement import Statement, course_statement
+from mailer.reports.statement import Statement, campaign_statement, course_statement
+from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.courses import get_course
 
 app = typer.Typer(help="What became of every mail, and what to do about it.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 CourseName = Annotated[str | None, typer.Option(help="The course's slug.")]
+CampaignName = Annotated[str | None, typer.Option(help="The campaign's slug.")]
 StepName = Annotated[str | None, typer.Option(help="A step's key, or confirm or welcome.")]
 States = Annotated[list[DeliveryState] | None, typer.Option("--state", help="May be given more than once.")]
 Domain = Annotated[str | None, typer.Option(help="The addresses' domain, such as example.org.")]
@@ -43,16 +45,23 @@ class Resolved(StrEnum):
 
 @app.command("statement")
 def statement(
-    course: Annotated[str, typer.Option(help="The course's slug.")],
+    course: CourseName = None,
+    campaign: CampaignName = None,
     step: StepName = None,
     as_json_: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: state, reason, mails.")] = False,
 ) -> None:
-    """Show the balanced statement of a course, or of one step; exit 1 when it does not balance."""
+    """Show the balanced statement of a course, a step or a campaign; exit 1 when it does not balance."""
     if as_json_ and as_csv:
         raise Refused("Choose one of --json and --csv.")
+    if (course is None) == (campaign is None) or (campaign and step):
+        raise typer.BadParameter("give either --course, if you like with --step, or --campaign")
     with connect() as connected, connected.session() as session:
-        result = course_statement(session, get_course(session, course), business_now(session), step)
+        if campaign is not None:
+            result = campaign_statement(session, get_campaign(session, campaign))
+        else:
+            found = get_course(session, str(course))
+            result = course_statement(session, found, business_now(session), step)
     if as_json_:
         as_json({**statement_values(result), "reasons": result.reasons})
     elif as_csv:
@@ -60,15 +69,13 @@ def statement(
     else:
         print_statement(result)
     if not result.is_balanced:
-        raise Refused(
-            f"The statement of {course} does not balance: {result.open:,} open, {result.missing:,} missing, "
-            f"{result.duplicates:,} duplicates. Open mails need the workers (`steadypost up`)."
-        )
+        raise Refused(_imbalance(str(course or campaign), result))
 
 
 @app.command("list")
 def list_(
     course: CourseName = None,
+    campaign: CampaignName = None,
     step: StepName = None,
     state: States = None,
     domain: Domain = None,
@@ -79,7 +86,7 @@ def list_(
     as_json_: AsJson = False,
 ) -> None:
     """Show mails one by one: to whom, their state and why, and what a server said last."""
-    chosen = _filter(course, step, state, domain, reason, email, id_)
+    chosen = _filter(course, campaign, step, state, domain, reason, email, id_)
     with connect() as connected, connected.session() as session:
         rows = ledger_rows(session, chosen, limit + 1)
     if as_json_:
@@ -103,6 +110,7 @@ def list_(
 @app.command("retry")
 def retry(
     course: CourseName = None,
+    campaign: CampaignName = None,
     step: StepName = None,
     state: States = None,
     domain: Domain = None,
@@ -115,12 +123,13 @@ def retry(
 
     Uncertain ones only with --state uncertain: they may arrive a second time.
     """
-    _act(RETRY, _filter(course, step, state, domain, reason, email, id_), yes=yes)
+    _act(RETRY, _filter(course, campaign, step, state, domain, reason, email, id_), yes=yes)
 
 
 @app.command("hold")
 def hold(
     course: CourseName = None,
+    campaign: CampaignName = None,
     step: StepName = None,
     state: States = None,
     domain: Domain = None,
@@ -131,12 +140,13 @@ def hold(
     yes: Yes = False,
 ) -> None:
     """Set planned mails aside until `release`."""
-    _act(HOLD, _filter(course, step, state, domain, reason, email, id_), yes=yes, because=because)
+    _act(HOLD, _filter(course, campaign, step, state, domain, reason, email, id_), yes=yes, because=because)
 
 
 @app.command("release")
 def release(
     course: CourseName = None,
+    campaign: CampaignName = None,
     step: StepName = None,
     state: States = None,
     domain: Domain = None,
@@ -146,12 +156,13 @@ def release(
     yes: Yes = False,
 ) -> None:
     """Let held mails go on."""
-    _act(RELEASE, _filter(course, step, state, domain, reason, email, id_), yes=yes)
+    _act(RELEASE, _filter(course, campaign, step, state, domain, reason, email, id_), yes=yes)
 
 
 @app.command("cancel")
 def cancel(
     course: CourseName = None,
+    campaign: CampaignName = None,
     step: StepName = None,
     state: States = None,
     domain: Domain = None,
@@ -165,13 +176,14 @@ def cancel(
 
     Uncertain ones only with --state uncertain: they may have arrived.
     """
-    _act(CANCEL, _filter(course, step, state, domain, reason, email, id_), yes=yes, because=because)
+    _act(CANCEL, _filter(course, campaign, step, state, domain, reason, email, id_), yes=yes, because=because)
 
 
 @app.command("settle")
 def settle(
     as_: Annotated[Resolved, typer.Option("--as", help="What the evidence says became of them.")],
     course: CourseName = None,
+    campaign: CampaignName = None,
     step: StepName = None,
     state: States = None,
     domain: Domain = None,
@@ -183,7 +195,7 @@ def settle(
 ) -> None:
     """Resolve uncertain mails by what you know, such as the relay's log: accepted or cancelled."""
     verb = SETTLE[DeliveryState(as_)]
-    _act(verb, _filter(course, step, state, domain, reason, email, id_), yes=yes, because=because)
+    _act(verb, _filter(course, campaign, step, state, domain, reason, email, id_), yes=yes, because=because)
 
 
 @app.command("actions")
@@ -206,6 +218,7 @@ def actions(
 
 def _filter(
     course: str | None,
+    campaign: str | None,
     step: str | None,
     states: list[DeliveryState] | None,
     domain: str | None,
@@ -213,7 +226,7 @@ def _filter(
     email: str | None,
     ids: list[int] | None,
 ) -> Filter:
-    return Filter(course, step, tuple(states or ()), domain, reason, email, tuple(ids or ()))
+    return Filter(course, step, tuple(states or ()), domain, reason, email, tuple(ids or ()), campaign)
 
 
 def _act(verb: Verb, filter_: Filter, *, yes: bool, because: str = "") -> None:
@@ -260,6 +273,15 @@ def _word(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _imbalance(name: str, result: Statement) -> str:
+    if not result.is_complete:
+        return f"The audience of {name} is not written yet; `steadypost campaign show {name}` shows its time."
+    return (
+        f"The statement of {name} does not balance: {result.open:,} open, {result.missing:,} missing, "
+        f"{result.duplicates:,} duplicates. Open mails need the workers (`steadypost up`)."
+    )
+
+
 def statement_values(result: Statement) -> dict[str, object]:
     """The statement's figures by name."""
     return {
@@ -292,4 +314,6 @@ def print_statement(result: Statement) -> None:
     say(f"open: {result.open}")
     say(f"missing: {result.missing}")
     say(f"duplicates: {result.duplicates}")
+    if not result.is_complete:
+        say("Its audience is not written yet.")
     say("The statement balances." if result.is_balanced else "The statement does NOT balance.")

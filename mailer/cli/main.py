@@ -7,6 +7,7 @@ import sys
 import typer
 
 from mailer.cli import (
+    campaign,
     course,
     database,
     delivery,
@@ -33,6 +34,7 @@ app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("why")(why.why_)
 app.add_typer(course.app, name="course")
+app.add_typer(campaign.app, name="campaign")
 app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(lists.app, name="list")
 app.add_typer(delivery.app, name="delivery")

@@ -13,7 +13,9 @@ from mailer.reports.why import why
 
 def why_(
     email: str,
-    mail: Annotated[str | None, typer.Argument(help="A step's key, or confirm or welcome.")] = None,
+    mail: Annotated[
+        str | None, typer.Argument(help="A step's key, a campaign's slug, or confirm or welcome.")
+    ] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show everything that was decided about somebody: what was due, what was sent, and why not."""

@@ -158,7 +158,7 @@ class _Mail:
         return taken
 
     def _picture(self, shown: dict[str, None]) -> Picture:
-        """Where each picture is published and how wide it is shown; what was asked for is noted in `shown`."""
+        """Where a picture is published and how wide it is shown; what was asked for is noted in `shown`."""
 
         def picture(source: str) -> tuple[str, int]:
             published = self.media[source]

@@ -129,7 +129,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     (source,) = read_sources(session, [batch.source])
     rows, refused, waiting = [], [], []
     for row, known in found:
-        verdict = refusal(_facts(row, known, setting))
+        verdict = refusal(_facts(row, known, setting, source))
         if verdict is not None:
             refused.append((row, *verdict))
         elif (until := _its_hour(row, setting, now)) is not None:
@@ -236,7 +236,7 @@ def _senders(session: Session, ids: set[int | None]) -> dict[int, SenderFacts]:
     return {row.id: SenderFacts(*row) for row in rows}
 
 
-def _facts(row: Claimed, known: Known, setting: Setting) -> Facts:
+def _facts(row: Claimed, known: Known, setting: Setting, source: Source) -> Facts:
     has_left = known.enrollment_state == EnrollmentState.STOPPED or (
         known.enrollment_round is not None
         and int(known.dedup_key.rpartition(":")[2]) != known.enrollment_round
@@ -248,6 +248,7 @@ def _facts(row: Claimed, known: Known, setting: Setting) -> Facts:
         has_left_course=has_left,
         has_sender=setting.sender_of(row) is not None,
         has_person=known.has_person,
+        is_cancelled=source.is_cancelled,
     )
 
 

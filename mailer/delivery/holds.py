@@ -1,4 +1,4 @@
-"""Sending stopped by a person: everything, a lane, a course, a sender or a domain, until it is resumed."""
+"""Sending stopped by a person, until it is resumed: everything, a lane, a course, a campaign and so on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from mailer.audience.addresses import BadAddress, normalise
 from mailer.db import ask_to_wake
 from mailer.delivery.sources import Source
 from mailer.errors import NotFound, Refused
-from mailer.models import Action, Course, Hold, HoldScope, Lane, Sender
+from mailer.models import Action, Campaign, Course, Hold, HoldScope, Lane, Sender
+
+Named = type[Course] | type[Campaign] | type[Sender]
+"""What goes by a slug."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Holds:
     everything: bool = False
     lanes: frozenset[str] = frozenset()
     course_ids: frozenset[int] = frozenset()
+    campaign_ids: frozenset[int] = frozenset()
     sender_ids: frozenset[int] = frozenset()
     domains: frozenset[str] = frozenset()
 
@@ -36,6 +40,8 @@ class Holds:
         """Whether nothing of this course, campaign or list may leave."""
         if source.kind == "course" and source.id in self.course_ids:
             return True
+        if source.kind == "campaign" and source.id in self.campaign_ids:
+            return True
         return source.sender_id is not None and source.sender_id in self.sender_ids
 
     def stops(self, lane: str, source: Source) -> bool:
@@ -44,7 +50,7 @@ class Holds:
 
 
 def in_force(session: Session) -> Holds:
-    """The holds of this moment, courses and senders by their ids; one read of a small index."""
+    """The holds of this moment, courses, campaigns and senders by their ids; one read of a small index."""
     rows = session.execute(select(Hold.scope, Hold.target).where(Hold.released_at.is_(None))).all()
     named: dict[str, list[str]] = {scope: [] for scope in HoldScope}
     for scope, target in rows:
@@ -53,12 +59,13 @@ def in_force(session: Session) -> Holds:
         everything=bool(named[HoldScope.EVERYTHING]),
         lanes=frozenset(named[HoldScope.LANE]),
         course_ids=_ids(session, Course, named[HoldScope.COURSE]),
+        campaign_ids=_ids(session, Campaign, named[HoldScope.CAMPAIGN]),
         sender_ids=_ids(session, Sender, named[HoldScope.SENDER]),
         domains=frozenset(named[HoldScope.DOMAIN]),
     )
 
 
-def _ids(session: Session, model: type[Course] | type[Sender], slugs: Sequence[str]) -> frozenset[int]:
+def _ids(session: Session, model: Named, slugs: Sequence[str]) -> frozenset[int]:
     if not slugs:
         return frozenset()
     return frozenset(session.execute(select(model.id).where(model.slug.in_(slugs))).scalars())
@@ -122,6 +129,8 @@ def checked(session: Session, scope: HoldScope, target: str) -> str:
             return _known("lane", target, list(map(str, Lane)))
         case HoldScope.COURSE:
             return _known("course", target, _slugs(session, Course))
+        case HoldScope.CAMPAIGN:
+            return _known("campaign", target, _slugs(session, Campaign))
         case HoldScope.SENDER:
             return _known("sender", target, _slugs(session, Sender))
         case HoldScope.DOMAIN:
@@ -145,7 +154,7 @@ def _note(session: Session, what: str, hold: Hold, now: datetime, who: str, reas
     session.add(Action(at=now, who=who, what=what, detail=named, rows=0))
 
 
-def _slugs(session: Session, model: type[Course] | type[Sender]) -> Sequence[str]:
+def _slugs(session: Session, model: Named) -> Sequence[str]:
     return session.execute(select(model.slug).order_by(model.slug)).scalars().all()
 
 

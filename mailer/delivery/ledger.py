@@ -8,18 +8,30 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from mailer import tally
+from mailer import outbox, tally
 from mailer.audience.addresses import BadAddress, normalise
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import short_hash
 from mailer.db import as_array, ask_to_wake
 from mailer.delivery.dispatch import take_back
+from mailer.delivery.sources import read_sources
 from mailer.delivery.states import ENDS, NEXT
 from mailer.errors import NotFound, Refused
-from mailer.models import Action, Course, Delivery, DeliveryKind, DeliveryState, Step, Subscriber
+from mailer.models import (
+    Action,
+    Campaign,
+    CampaignState,
+    Course,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Step,
+    Subscriber,
+)
+from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.courses import get_course
 
 _S = DeliveryState
@@ -42,18 +54,25 @@ class Filter:
     reason: str | None = None
     email: str | None = None
     ids: tuple[int, ...] = ()
+    campaign: str | None = None
 
     def __post_init__(self) -> None:
         # As from a shell's variable that was not set: it would mean far more than was meant.
-        if "" in (self.course, self.step, self.domain, self.reason, self.email):
+        if "" in (self.course, self.campaign, self.step, self.domain, self.reason, self.email):
             raise Refused("A filter is empty; leave it out, or say what it looks for.")
-        if not (self.course or self.email or self.ids):
-            raise Refused("Name at least a course, an address or an id, so that not every mail is meant.")
+        if self.campaign and (self.course or self.step):
+            raise Refused("A campaign's mails belong to no course and no step; name the campaign alone.")
+        if not (self.course or self.campaign or self.email or self.ids):
+            raise Refused(
+                "Name at least a course, a campaign, an address or an id, so that not every mail is meant."
+            )
 
     def conditions(self, session: Session) -> list[ColumnElement[bool]]:
         """The filter for a query of deliveries; raises NotFound or BadAddress."""
         course = get_course(session, self.course) if self.course else None
         chosen = [of_course(course)] if course else []
+        if self.campaign:
+            chosen.append(of_campaign(get_campaign(session, self.campaign)))
         if self.step:
             chosen.append(of_step(session, self.step, course))
         if self.states:
@@ -72,6 +91,7 @@ class Filter:
         """What is named, for the action log: an address only as its hash."""
         named: dict[str, Any] = {
             "course": self.course,
+            "campaign": self.campaign,
             "step": self.step,
             "states": [str(state) for state in self.states],
             "domain": self.domain,
@@ -85,6 +105,15 @@ class Filter:
 def of_course(course: Course) -> ColumnElement[bool]:
     """The mails of a course, with the confirmations of its list, which belong to no course of their own."""
     return Delivery.source.in_([f"course:{course.id}", f"list:{course.list_id}"])
+
+
+def of_campaign(campaign: Campaign) -> ColumnElement[bool]:
+    """The mails of a campaign, which are all in the partitions of one month."""
+    if campaign.starts_at is None:
+        return false()
+    period = outbox.period_of(campaign.starts_at)
+    is_of_month = Delivery.id.between(outbox.first_id(period), outbox.first_id(period + 1) - 1)
+    return and_(Delivery.source == outbox.campaign_source(campaign.id), is_of_month)
 
 
 def of_step(session: Session, name: str, course: Course | None = None) -> ColumnElement[bool]:
@@ -225,6 +254,7 @@ def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: s
     verb = chosen.verb
     changed: Counter[str] = Counter()
     lanes: set[str] = set()
+    sources: set[str] = set()
     take_back(session, [Delivery.id.in_(chosen.ids.get(_S.PLANNED, ()))])
     for state in sorted(chosen.ids):
         rows = {"ids": as_array(chosen.ids[state]), "state": state}
@@ -241,9 +271,11 @@ def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: s
         lanes |= {place.lane for place in moved}
         places = Counter(moved)
         tally.note(session, {tally.Change(place, state, verb.to): places[place] for place in places})
+        sources |= {place.source for place in moved}
     if verb.to == _S.PLANNED:
         for lane in lanes:
             ask_to_wake(session, lane)
+        _go_on(session, sources)
     total = changed.total()
     if total:
         detail = {"filter": chosen.filter.as_detail(), "from": dict(+changed), "to": str(verb.to)}
@@ -251,3 +283,13 @@ def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: s
             detail["because"] = because
         session.add(Action(at=now, who=who, what=f"delivery {verb.name}", detail=detail, rows=total))
     return total
+
+
+def _go_on(session: Session, sources: set[str]) -> None:
+    """A campaign that had finished is being sent again, until the tick sets its end anew."""
+    ids = [source.id for source in read_sources(session, sorted(sources)) if source.kind == "campaign"]
+    session.execute(
+        update(Campaign)
+        .where(Campaign.id.in_(ids), Campaign.state == CampaignState.FINISHED)
+        .values(state=CampaignState.SENDING, finished_at=None)
+    )

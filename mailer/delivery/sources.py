@@ -9,17 +9,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.models import Course, MailingList
+from mailer.models import Campaign, CampaignState, Course, MailingList
 
 
 @dataclass(frozen=True)
 class Source:
-    """`name` is as in `Delivery.source`; `id` the course's, campaign's or list's own."""
+    """`name` is as in `Delivery.source`; `id` the course's, campaign's or list's own.
+
+    `is_cancelled`: a campaign of which nothing more may leave.
+    """
 
     name: str
     kind: str
     id: int
     sender_id: int | None
+    is_cancelled: bool = False
 
 
 def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
@@ -31,10 +35,19 @@ def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
     found = []
     for kind, ids in wanted.items():
         senders = _senders(session, kind, ids)
-        found += [Source(f"{kind}:{number}", kind, number, senders.get(number)) for number in ids]
+        cancelled = _cancelled(session, ids) if kind == "campaign" else frozenset()
+        found += [
+            Source(f"{kind}:{number}", kind, number, senders.get(number), number in cancelled)
+            for number in ids
+        ]
     return found
 
 
 def _senders(session: Session, kind: str, ids: Sequence[int]) -> dict[int, int | None]:
-    model: Any = {"course": Course, "list": MailingList}[kind]
+    model: Any = {"course": Course, "campaign": Campaign, "list": MailingList}[kind]
     return dict(session.execute(select(model.id, model.sender_id).where(model.id.in_(ids))).all())
+
+
+def _cancelled(session: Session, ids: Sequence[int]) -> frozenset[int]:
+    chosen = select(Campaign.id).where(Campaign.id.in_(ids), Campaign.state == CampaignState.CANCELLED)
+    return frozenset(session.execute(chosen).scalars())

@@ -24,6 +24,7 @@ class Facts(NamedTuple):
     has_left_course: bool = False
     has_sender: bool = True
     has_person: bool = True
+    is_cancelled: bool = False
 
 
 def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
@@ -32,6 +33,9 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
         return DeliveryState.SKIPPED, "the person was erased"
     if not facts.has_sender:
         return DeliveryState.QUARANTINED, "the list has no sender"
+    # A campaign's rows are cancelled some at a time; from the first moment on none of them leaves.
+    if facts.is_cancelled:
+        return DeliveryState.CANCELLED, "campaign cancelled"
     is_confirmation = facts.kind == DeliveryKind.CONFIRM
     # Whoever left everything and signs up again is asked again; nobody else who is suppressed is.
     if facts.suppression and not (is_confirmation and facts.suppression == SuppressionReason.EVERYTHING):

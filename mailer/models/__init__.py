@@ -18,6 +18,7 @@ from mailer.models.audience import (
     SuppressionReason,
 )
 from mailer.models.base import Base
+from mailer.models.campaign import Campaign, CampaignState
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldScope
@@ -41,6 +42,8 @@ __all__ = [
     "Attempt",
     "Base",
     "Batch",
+    "Campaign",
+    "CampaignState",
     "Consent",
     "ConsentKind",
     "Course",

@@ -113,7 +113,8 @@ class Subscription(Base):
 
     __table_args__ = (
         UniqueConstraint("subscriber_id", "list_id"),
-        Index(None, "list_id", "state"),
+        # A campaign's people are read from it some at a time, in the order of their ids.
+        Index(None, "list_id", "state", "subscriber_id"),
         one_of("state", SubscriptionState),
     )
 

@@ -13,13 +13,14 @@ from mailer.models.base import Base, Key, one_of
 
 
 class HoldScope(StrEnum):
-    """What a hold stops. `target` names the one: a lane's word, a course's or a sender's slug, a domain."""
+    """What a hold stops. `target` names the one: a lane's word, a slug, a domain."""
 
     EVERYTHING = "everything"
     LANE = "lane"
     SENDER = "sender"
     DOMAIN = "domain"
     COURSE = "course"
+    CAMPAIGN = "campaign"
 
 
 class Action(Base):

@@ -46,6 +46,7 @@ class DeliveryKind(StrEnum):
     CONFIRM = "confirm"
     WELCOME = "welcome"
     STEP = "step"
+    CAMPAIGN = "campaign"
 
 
 class DeliveryState(StrEnum):
@@ -111,7 +112,8 @@ class Delivery(Base):
     counts connections that broke after the final dot, `crashes` workers that were lost over it.
 
     Nothing is referenced by a foreign key: the check costs more than the insert, and locks the same row for
-    every mail. Messages, lists, courses and steps are never deleted; a person's rows go with the person.
+    every mail. Messages, lists, courses, steps and campaigns are never deleted; a person's rows go with the
+    person.
 
     The table is partitioned by id, whose upper bits say in which month that began which the mail belongs to
     (see outbox.py). So a key that is unique in its partition is unique, and old months can be dropped whole.
@@ -127,6 +129,7 @@ class Delivery(Base):
     course_id: Mapped[int | None]
     step_id: Mapped[int | None]
     enrollment_id: Mapped[int | None]
+    campaign_id: Mapped[int | None]
     batch_id: Mapped[int | None]
     due_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]

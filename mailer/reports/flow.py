@@ -7,11 +7,19 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mailer.models import Delivery, DeliveryState, Enrollment, EnrollmentState, Subscriber
+from mailer.models import (
+    Campaign,
+    CampaignState,
+    Delivery,
+    DeliveryState,
+    Enrollment,
+    EnrollmentState,
+    Subscriber,
+)
 
 
 def open_work(session: Session, now: datetime) -> int:
-    """How many enrollments and deliveries are due at `now` and not dealt with yet."""
+    """How many enrollments, campaigns and deliveries are due at `now` and not dealt with yet."""
     enrollments: int = session.execute(
         select(func.count())
         .select_from(Enrollment)
@@ -21,7 +29,16 @@ def open_work(session: Session, now: datetime) -> int:
     deliveries: int = session.execute(
         select(func.count()).select_from(Delivery).where(is_due | (Delivery.state == DeliveryState.SENDING))
     ).scalar_one()
-    return enrollments + deliveries
+    campaigns: int = session.execute(
+        select(func.count())
+        .select_from(Campaign)
+        .where(
+            Campaign.state.in_((CampaignState.SCHEDULED, CampaignState.SENDING)),
+            Campaign.starts_at <= now,
+            Campaign.materialised_at.is_(None),
+        )
+    ).scalar_one()
+    return enrollments + campaigns + deliveries
 
 
 def next_moment(session: Session) -> datetime | None:
@@ -29,6 +46,9 @@ def next_moment(session: Session) -> datetime | None:
     moments = [
         session.execute(
             select(func.min(Enrollment.next_due_at)).where(Enrollment.state == EnrollmentState.ACTIVE)
+        ).scalar_one(),
+        session.execute(
+            select(func.min(Campaign.starts_at)).where(Campaign.state == CampaignState.SCHEDULED)
         ).scalar_one(),
         session.execute(
             select(func.min(Delivery.next_attempt_at)).where(Delivery.state == DeliveryState.PLANNED)

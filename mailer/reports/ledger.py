@@ -11,12 +11,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.delivery.ledger import Filter
-from mailer.models import Action, Course, Delivery, Step, Subscriber
+from mailer.models import Action, Campaign, Course, Delivery, Step, Subscriber
 
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One mail: `mail` is the step's key or the kind, `reply` what a server said last (empty: nothing)."""
+    """One mail: `mail` is the step's key, the campaign's slug or the kind.
+
+    `reply` is what a server said last (empty: nothing).
+    """
 
     id: int
     email: str
@@ -46,13 +49,14 @@ def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow
     rows = session.execute(
         select(
             *(Delivery.id, Subscriber.email, Course.slug.label("course")),
-            func.coalesce(Step.key, Delivery.kind).label("mail"),
+            func.coalesce(Step.key, Campaign.slug, Delivery.kind).label("mail"),
             *(Delivery.state, Delivery.reason, Delivery.due_at, Delivery.next_attempt_at),
             *(Delivery.settled_at, Delivery.attempts, Delivery.code, Delivery.reply),
         )
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(Course, Course.id == Delivery.course_id)
         .outerjoin(Step, Step.id == Delivery.step_id)
+        .outerjoin(Campaign, Campaign.id == Delivery.campaign_id)
         .where(Delivery.id.in_(chosen.scalar_subquery()))
         .order_by(Delivery.id)
     ).all()

@@ -13,6 +13,7 @@ from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import find_suppression
 from mailer.clock import zone
 from mailer.models import (
+    Campaign,
     Consent,
     Course,
     Delivery,
@@ -136,13 +137,14 @@ def _courses(session: Session, who: Subscriber) -> list[tuple[str, str, int, str
 def _mails(session: Session, who: Subscriber) -> list[tuple[str, str, str, str]]:
     rows = session.execute(
         select(
-            func.coalesce(Step.key, Delivery.kind).label("mail"),
+            func.coalesce(Step.key, Campaign.slug, Delivery.kind).label("mail"),
             Course.zone,
             Delivery.due_at,
             Delivery.state,
             Delivery.reason,
         )
         .outerjoin(Step, Step.id == Delivery.step_id)
+        .outerjoin(Campaign, Campaign.id == Delivery.campaign_id)
         .outerjoin(Course, Course.id == Delivery.course_id)
         .where(Delivery.subscriber_id == who.id)
         .order_by(Delivery.due_at, Delivery.id)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from mailer.links import BadLink
 from mailer.models import (
+    Campaign,
     Course,
     Delivery,
     DeliveryKind,
@@ -74,18 +75,21 @@ def reader_of(session: Session, delivery_id: int) -> ReaderPage:
     reads may be about their health.
     """
     row = session.execute(
-        select(Delivery, Subscriber, MailingList, Course, Sender.name)
+        select(Delivery, Subscriber, MailingList, Course, Campaign.language, Sender.name)
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .join(MailingList, MailingList.id == Delivery.list_id)
         .outerjoin(Course, Course.list_id == MailingList.id)
-        .outerjoin(Sender, Sender.id == func.coalesce(Course.sender_id, MailingList.sender_id))
+        .outerjoin(Campaign, Campaign.id == Delivery.campaign_id)
+        .outerjoin(
+            Sender, Sender.id == func.coalesce(Campaign.sender_id, Course.sender_id, MailingList.sender_id)
+        )
         .where(Delivery.id == delivery_id)
         .order_by(Course.id)
         .limit(1)
     ).one_or_none()
     if row is None:
         raise BadLink
-    delivery, subscriber, list_, course, sender_name = row
+    delivery, subscriber, list_, course, language, sender_name = row
     lists = session.execute(
         select(Subscription.list_id, MailingList.title, Subscription.state)
         .join(MailingList, MailingList.id == Subscription.list_id)
@@ -95,7 +99,7 @@ def reader_of(session: Session, delivery_id: int) -> ReaderPage:
         subscriber_id=subscriber.id,
         email=subscriber.email,
         name=subscriber.name,
-        language=subscriber.language or (course.language if course else "en"),
+        language=subscriber.language or language or (course.language if course else "en"),
         zone=subscriber.zone or (course.zone if course else "Etc/UTC"),
         about_list_id=list_.id,
         about_title=list_.title,

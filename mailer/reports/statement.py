@@ -1,20 +1,24 @@
-"""The balanced statement: every delivery of a course accounted for, and nobody forgotten."""
+"""The balanced statement: every delivery of a course or campaign accounted for, and nobody forgotten."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
+from mailer import tally
 from mailer.clock import instant_of, local_date
-from mailer.delivery.ledger import of_course, of_step
+from mailer.db import written_out
+from mailer.delivery.ledger import of_campaign, of_course, of_step
 from mailer.delivery.states import ENDS
 from mailer.models import (
     Attempt,
+    Campaign,
     Course,
     CourseVersion,
     Delivery,
@@ -26,6 +30,7 @@ from mailer.models import (
     Step,
     Subscriber,
 )
+from mailer.outbox import campaign_source
 from mailer.schedule.plan import OPEN
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -44,8 +49,9 @@ class Line:
 class Statement:
     """How many delivery rows are in each state, and what does not add up.
 
-    `missing` counts the mails that an active or finished reader should have had by now and that have
-    no row; `duplicates` the mails that were accepted more than once for one person and round.
+    `missing` counts the mails without a row that an active or finished reader should have had by now, or
+    somebody of a campaign's audience; `duplicates` those that were accepted more than once for one person
+    and round. `erased` are a campaign's rows that went with their person.
     """
 
     states: dict[DeliveryState, int]
@@ -53,11 +59,14 @@ class Statement:
     missing: int
     duplicates: int
     lines: tuple[Line, ...] = ()
+    erased: int = 0
+    is_complete: bool = True
+    """Whether every mail that is to be has its row; a campaign's are written when its time has come."""
 
     @property
     def audience(self) -> int:
         """Every mail that was planned."""
-        return sum(self.states.values())
+        return sum(self.states.values()) + self.erased
 
     @property
     def open(self) -> int:
@@ -67,7 +76,7 @@ class Statement:
     @property
     def is_balanced(self) -> bool:
         """The audience equals the sum of the ends, and nothing is missing or doubled."""
-        return self.open == 0 and self.missing == 0 and self.duplicates == 0
+        return self.is_complete and self.open == 0 and self.missing == 0 and self.duplicates == 0
 
     def with_mailbox(self, *, arrived: int, different: int) -> Statement:
         """The same statement held against a mailbox that got everything: `different` Message-IDs."""
@@ -95,6 +104,59 @@ def course_statement(session: Session, course: Course, now: datetime, step: str 
     # What has no step is not worked out from the steps, and is not sent twice for one.
     missing = sum(1 for _, key in _missing(session, course, now) if step in (None, key))
     return Statement(states, reasons, missing, _duplicates(session, chosen), lines)
+
+
+def campaign_statement(session: Session, campaign: Campaign) -> Statement:
+    """The statement of a campaign: its audience, as it was fixed, against what became of it.
+
+    From the counts that are kept as rows move; only reasons are read from the rows.
+    """
+    source = campaign_source(campaign.id)
+    counted: Counter[str] = Counter()
+    for (_, state), mails in tally.counts(session, [source]).items():
+        counted[state] += mails
+    erased = counted.pop(tally.FORGOTTEN, 0)
+    with_workers = session.execute(WITH_WORKERS, {"source": source}).scalar_one()
+    states = {state: counted[state] for state in DeliveryState}
+    states[DeliveryState.SENDING] = with_workers
+    states[DeliveryState.PLANNED] = max(0, states[DeliveryState.PLANNED] - with_workers)
+    is_complete = campaign.materialised_at is not None
+    told = _reasons(session, campaign)
+    reasons = {f"{line.state}: {line.reason}": line.mails for line in told}
+    without = Counter(states)
+    without.subtract({line.state: line.mails for line in told})
+    lines = (*(Line(state, "", mails) for state, mails in without.items() if mails > 0), *told)
+    return Statement(
+        states=states,
+        reasons=reasons,
+        # Until then rows may have been added since the campaign was read.
+        missing=campaign.audience - sum(states.values()) - erased if is_complete else 0,
+        duplicates=_duplicates(session, [of_campaign(campaign)]),
+        lines=tuple(sorted(lines, key=lambda line: (line.state, line.reason))),
+        erased=erased,
+        is_complete=is_complete,
+    )
+
+
+# What is with a worker counts as planned; it is in one of a few batches.
+WITH_WORKERS = text("""
+    SELECT count(*) FROM batches AS b
+    CROSS JOIN unnest(b.delivery_ids) AS n (id)
+    JOIN deliveries AS d ON d.id = n.id AND d.state = 'sending' AND d.batch_id = b.id
+    WHERE b.source = :source
+    """)
+
+
+def _reasons(session: Session, campaign: Campaign) -> tuple[Line, ...]:
+    """Why mails of a campaign ended or were set aside; the index it reads has none of the accepted ones."""
+    of_it = [Delivery.source == campaign_source(campaign.id), Delivery.reason != ""]
+    not_aside = (DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.ACCEPTED)
+    rows = session.execute(
+        select(Delivery.state, Delivery.reason, func.count())
+        .where(*of_it, Delivery.state.not_in([written_out(state) for state in not_aside]))
+        .group_by(Delivery.state, Delivery.reason)
+    )
+    return tuple(Line(DeliveryState(state), reason, count) for state, reason, count in rows)
 
 
 def _missing(session: Session, course: Course, now: datetime) -> Iterator[tuple[int, str]]:
@@ -200,7 +262,11 @@ def _duplicates(session: Session, chosen: Sequence[ColumnElement[bool]]) -> int:
     again = (
         select((func.count() - 1).label("extra"))
         .select_from(Delivery)
-        .where(*chosen, Delivery.kind == DeliveryKind.STEP, Delivery.state == DeliveryState.ACCEPTED)
+        .where(
+            *chosen,
+            Delivery.kind.in_((DeliveryKind.STEP, DeliveryKind.CAMPAIGN)),
+            Delivery.state == DeliveryState.ACCEPTED,
+        )
         .group_by(Delivery.subscriber_id, Delivery.step_id, func.split_part(Delivery.dedup_key, ":", 5))
         .subquery()
     )

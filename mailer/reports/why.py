@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.subscribers import get_subscriber
@@ -16,6 +16,8 @@ from mailer.clock import zone
 from mailer.delivery.states import ENDS
 from mailer.models import (
     Attempt,
+    Campaign,
+    CampaignState,
     Consent,
     Course,
     Delivery,
@@ -27,11 +29,12 @@ from mailer.models import (
     Subscriber,
     Subscription,
 )
+from mailer.schedule.campaigns import find_campaign
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One moment of somebody's story. `mail` is the step's key, or the kind of a mail without a step."""
+    """One moment of somebody's story. `mail` is the step's key, the campaign's slug, or else the kind."""
 
     at: datetime
     mail: str
@@ -73,13 +76,15 @@ NOT_SENT = (DeliveryState.SUPPRESSED, DeliveryState.SKIPPED, DeliveryState.CANCE
 
 def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Decision]:
     rows = session.execute(
-        select(Delivery, Step.key)
+        select(Delivery, func.coalesce(Step.key, Campaign.slug, Delivery.kind))
         .outerjoin(Step, Step.id == Delivery.step_id)
+        .outerjoin(Campaign, Campaign.id == Delivery.campaign_id)
         .where(Delivery.subscriber_id == who.id)
         .order_by(Delivery.id)
     ).all()
-    chosen = {delivery.id: (delivery, key or delivery.kind) for delivery, key in rows}
-    chosen = {number: found for number, found in chosen.items() if mail in (None, found[1])}
+    chosen = {delivery.id: (delivery, name) for delivery, name in rows if mail in (None, name)}
+    if mail is not None and not chosen:
+        yield from _not_reached(session, mail)
     for delivery, name in chosen.values():
         yield Decision(delivery.due_at, name, "was due")
     attempts = session.execute(
@@ -89,6 +94,22 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
         yield Decision(attempt.at, chosen[attempt.delivery_id][1], _attempt(attempt))
     for delivery, name in chosen.values():
         yield from _place_now(delivery, name)
+
+
+def _not_reached(session: Session, slug: str) -> Iterator[Decision]:
+    """Why there is no row of this campaign, if it is one."""
+    campaign = find_campaign(session, slug)
+    if campaign is None:
+        return
+    if campaign.materialised_at is not None:
+        why_not = "not sent: active on none of its lists when its audience was written"
+        if campaign.state == CampaignState.CANCELLED:
+            why_not = "not sent: not in its audience when the campaign was cancelled"
+        yield Decision(campaign.materialised_at, slug, why_not)
+    elif campaign.starts_at is not None:
+        yield Decision(campaign.starts_at, slug, "its audience is written then")
+    else:
+        yield Decision(campaign.created_at, slug, "a draft, of which nothing was sent")
 
 
 def _place_now(delivery: Delivery, name: str) -> Iterator[Decision]:

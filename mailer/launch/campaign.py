@@ -1,0 +1,196 @@
+"""A campaign's life as people decide it: drafted, scheduled, cancelled. The rest is `campaign_tick`'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from mailer.audience.recipients import Reach, count_recipients
+from mailer.content.campaign_file import CampaignSource
+from mailer.content.course_source import SenderSource
+from mailer.errors import Refused
+from mailer.launch.campaign_check import CompiledCampaign
+from mailer.launch.messages import lock_publishing, put_message
+from mailer.models import Action, Campaign, CampaignState, Course, MailingList, Media, Sender
+from mailer.schedule.campaigns import find_campaign, get_campaign
+
+NOT_SENT_YET = (CampaignState.DRAFT, CampaignState.SCHEDULED)
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What became of a draft. `was_scheduled`: its time was taken back, because it is another one now."""
+
+    campaign: Campaign
+    is_new: bool
+    is_changed: bool
+    was_scheduled: bool
+
+
+def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, who: str) -> Drafted:
+    """Make the draft, or bring it up to date. The same files again change nothing.
+
+    One that was scheduled is a draft again when it changes: nobody has agreed to send what it says now.
+    Raises Refused when it has been sent or cancelled: a campaign is sent once.
+    """
+    lock_publishing(session)
+    source = compiled.source
+    campaign = find_campaign(session, source.slug)
+    is_new = campaign is None
+    if campaign is None:
+        campaign = Campaign(slug=source.slug, state=CampaignState.DRAFT, created_at=now)
+    else:
+        campaign = _locked(session, campaign.id)  # or the tick could begin to send it meanwhile
+    if campaign.state not in NOT_SENT_YET:
+        raise Refused(
+            f"{source.slug} is {campaign.state}, and a campaign is sent once; give the file another slug."
+        )
+    was = _content(campaign)
+    list_ids = _list_ids(session, source)
+    campaign.sender_id = _sender_id(session, source, list_ids)
+    for file in compiled.media:
+        values = {"name": file.name, "content_type": file.content_type, "content": file.content}
+        session.execute(insert(Media).values(values).on_conflict_do_nothing(index_elements=["name"]))
+    campaign.messages = {
+        message.language: put_message(session, f"campaign/{source.slug}", message)
+        for message in compiled.messages
+    }
+    campaign.subject, campaign.language, campaign.list_ids = source.subject, source.language, list_ids
+    is_changed = is_new or _content(campaign) != was
+    was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
+    if is_changed:
+        campaign.state, campaign.starts_at = CampaignState.DRAFT, None
+        session.add(campaign)
+        _note(session, "campaign create", campaign, now, who)
+    session.flush()
+    return Drafted(campaign, is_new, is_changed, was_scheduled)
+
+
+def _content(campaign: Campaign) -> tuple[object, ...]:
+    """What readers would get, and which readers."""
+    return campaign.messages, campaign.language, campaign.list_ids, campaign.sender_id
+
+
+def _list_ids(session: Session, source: CampaignSource) -> list[int]:
+    """The lists' ids in the order of the file."""
+    found = dict(
+        session.execute(
+            select(MailingList.slug, MailingList.id).where(MailingList.slug.in_(source.lists))
+        ).all()
+    )
+    return [found[slug] for slug in source.lists]
+
+
+def _sender_id(session: Session, source: CampaignSource, list_ids: list[int]) -> int:
+    """The sender that is named or written out, or that of the first list; the check has found one."""
+    if isinstance(source.sender, SenderSource):
+        return _put_sender(session, source.slug, source.sender)
+    if source.sender:
+        return session.execute(select(Sender.id).where(Sender.slug == source.sender)).scalar_one()
+    sender_id = session.get_one(MailingList, list_ids[0]).sender_id
+    assert sender_id is not None  # noqa: S101
+    return sender_id
+
+
+def _put_sender(session: Session, slug: str, source: SenderSource) -> int:
+    """The sender of a block: one that is known already, or one of the campaign's own."""
+    values = {name: getattr(source, name) for name in ("name", "email", "reply_to", "postal_address")}
+    same = session.execute(select(Sender.id).filter_by(**values).order_by(Sender.id).limit(1)).scalar()
+    if same is not None:
+        return same
+    own = f"campaign-{slug}"
+    if session.execute(select(Course.id).where(Course.slug == own)).first():
+        raise Refused(f"A course has the slug {own}, which the campaign's sender would need; take another.")
+    put = insert(Sender).values(slug=own, **values)
+    put = put.on_conflict_do_update(index_elements=["slug"], set_=values)
+    return session.execute(put.returning(Sender.id)).scalar_one()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What sending a campaign would mean at this moment: asked before, and held to afterwards."""
+
+    campaign: Campaign
+    lists: tuple[str, ...]
+    reach: Reach
+
+
+def look_ahead(session: Session, slug: str) -> Launch:
+    """Whom the campaign would reach now, changing nothing.
+
+    Raises NotFound, or Refused when it cannot be sent.
+    """
+    campaign = get_campaign(session, slug)
+    _refuse_sent(campaign)
+    reach = count_recipients(session, campaign.list_ids)
+    titles = session.execute(
+        select(MailingList.id, MailingList.slug).where(MailingList.id.in_(campaign.list_ids))
+    )
+    slugs = dict(titles.all())
+    if reach.people == 0:
+        lists = ", ".join(slugs.values())
+        raise Refused(f"Nobody is active on {lists}, so {slug} would reach nobody; `steadypost list list`.")
+    return Launch(campaign, tuple(slugs[id_] for id_ in campaign.list_ids), reach)
+
+
+def schedule(session: Session, seen: Launch, starts_at: datetime, now: datetime, *, who: str) -> Campaign:
+    """Have it sent at `starts_at`, or at the next tick when that is past.
+
+    Raises Refused when it is not what was `seen` any more.
+    """
+    campaign = _locked(session, seen.campaign.id)
+    _refuse_sent(campaign)
+    if _content(campaign) != _content(seen.campaign):
+        raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
+    campaign.state, campaign.starts_at = CampaignState.SCHEDULED, starts_at
+    what = "campaign send" if starts_at <= now else "campaign schedule"
+    _note(session, what, campaign, now, who, rows=seen.reach.people, starts_at=starts_at.isoformat())
+    session.flush()
+    return campaign
+
+
+def _refuse_sent(campaign: Campaign) -> None:
+    if campaign.state not in NOT_SENT_YET:
+        raise Refused(
+            f"{campaign.slug} is {campaign.state}, and a campaign is sent once; "
+            f"`steadypost campaign show {campaign.slug}`."
+        )
+
+
+def refuse_ended(campaign: Campaign) -> None:
+    """Raises Refused when the campaign has reached its end, so that there is nothing to stop."""
+    if campaign.state in (CampaignState.FINISHED, CampaignState.CANCELLED):
+        raise Refused(f"{campaign.slug} is {campaign.state} already; nothing of it will leave any more.")
+
+
+def cancel(session: Session, slug: str, now: datetime, *, who: str, reason: str = "") -> Campaign:
+    """End the campaign for good; from the commit on nothing more of it is claimed.
+
+    Its open rows are cancelled by `campaign_tick.wind_up`, what is out is out. Raises NotFound or Refused.
+    """
+    campaign = _locked(session, get_campaign(session, slug).id)
+    refuse_ended(campaign)
+    campaign.state = CampaignState.CANCELLED
+    if campaign.materialised_at is None:
+        # What is written of it by now is all there will ever be.
+        campaign.materialised_at = now
+    _note(session, "campaign cancel", campaign, now, who, reason=reason)
+    session.flush()
+    return campaign
+
+
+def _locked(session: Session, campaign_id: int) -> Campaign:
+    """The campaign as it is now; whoever else would change it waits."""
+    chosen = select(Campaign).where(Campaign.id == campaign_id).with_for_update()
+    return session.execute(chosen.execution_options(populate_existing=True)).scalar_one()
+
+
+def _note(
+    session: Session, what: str, campaign: Campaign, now: datetime, who: str, rows: int = 0, **detail: str
+) -> None:
+    named = {"campaign": campaign.slug, **{name: value for name, value in detail.items() if value}}
+    session.add(Action(at=now, who=who, what=what, detail=named, rows=rows))

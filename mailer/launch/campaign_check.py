@@ -1,0 +1,101 @@
+"""Everything about a campaign's files that would go wrong, found at once, before anything goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.content.campaign_file import CampaignSource, read_campaign
+from mailer.content.compile import CompiledMessage, compile_campaign
+from mailer.content.course_source import Problem
+from mailer.content.course_words import known_or_near
+from mailer.content.media import MediaFile, course_media
+from mailer.launch.check import sorted_problems
+from mailer.models import MailingList, Sender
+
+
+@dataclass(frozen=True)
+class CompiledCampaign:
+    """A campaign's files, ready to be a draft: the first, and the same message in each language."""
+
+    source: CampaignSource
+    messages: tuple[CompiledMessage, ...]
+    media: tuple[MediaFile, ...]
+
+
+def check_campaign(session: Session, paths: Sequence[Path]) -> tuple[CompiledCampaign | None, list[Problem]]:
+    """The compiled campaign and every problem in its files; None when an error stands in the way.
+
+    The first file says to whom it goes and who it is from, and speaks to everybody whose language has no
+    file of its own; the others are translations of it.
+    """
+    problems: list[Problem] = []
+    sources: list[CampaignSource] = []
+    messages: list[CompiledMessage] = []
+    media: dict[str, MediaFile] = {}
+    for number, path in enumerate(paths):
+        source = read_campaign(path, problems, is_translation=number > 0)
+        if source is None:
+            continue
+        sources.append(source)
+        pictures = course_media(path.parent)
+        message, found = compile_campaign(source, pictures.names)
+        if source.body.strip():  # told already, and all else that could be said follows from it
+            problems += found
+        if message is not None:
+            messages.append(message)
+            media |= {file.name: file for file in pictures.files if file.name in message.images}
+    if sources:
+        problems += [*_unknown(session, sources[0]), *_differences(sources[0], sources[1:])]
+    problems = sorted_problems(problems)
+    if any(not problem.is_warning for problem in problems):
+        return None, problems
+    return CompiledCampaign(sources[0], tuple(messages), tuple(media.values())), problems
+
+
+def _unknown(session: Session, source: CampaignSource) -> Iterator[Problem]:
+    """Lists and senders that do not exist."""
+    lists = dict(session.execute(select(MailingList.slug, MailingList.sender_id)).all())
+    for slug in source.lists:
+        if slug not in lists:
+            fix = known_or_near(slug, lists) if lists else "Make it with `steadypost list add`."
+            yield _problem(source, "lists", f"There is no list {slug!r}.", fix)
+    if not isinstance(source.sender, str):
+        return
+    senders = session.execute(select(Sender.slug)).scalars().all()
+    if source.sender and source.sender not in senders:
+        fix = known_or_near(source.sender, senders) if senders else "Write a block with name and email."
+        yield _problem(source, "sender", f"There is no sender {source.sender!r}.", fix)
+    elif not source.sender and source.lists and lists.get(source.lists[0], 0) is None:
+        what = f"The list {source.lists[0]} has no sender, and the campaign names none."
+        yield _problem(
+            source, "sender", what, "Write `sender:` with name, email and postal_address below it."
+        )
+
+
+def _differences(first: CampaignSource, others: Iterable[CampaignSource]) -> Iterator[Problem]:
+    """Translations that are not of the same campaign, or of a language that is there already."""
+    files = {first.language: first.path.name}
+    for other in others:
+        if other.slug and first.slug and other.slug != first.slug:
+            fix = f"Write `slug: {first.slug}`: a translation belongs to the same campaign."
+            yield _problem(other, "slug", f"The slug is not that of {first.path.name}.", fix)
+        if other.language in files:
+            what = f"The language {other.language} is also that of {files[other.language]}."
+            yield _problem(
+                other, "language", what, "Write the language of this file, such as `language: de`."
+            )
+        files.setdefault(other.language, other.path.name)
+        for name in ("lists", "sender"):
+            theirs = getattr(other, name)
+            if theirs and theirs != getattr(first, name):
+                what = f"`{name}` is not that of {first.path.name}."
+                yield _problem(other, name, what, "Delete it: the first file says it for all.")
+
+
+def _problem(source: CampaignSource, setting: str, what: str, fix: str) -> Problem:
+    return Problem(source.path.name, source.lines.get(setting, 1), what, fix)

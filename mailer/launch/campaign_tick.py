@@ -1,0 +1,112 @@
+"""The tick's part in campaigns: the audience is written once, and the end is set when the sums add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from sqlalchemy import and_, or_, select, text
+from sqlalchemy.orm import Session
+
+from mailer import outbox, tally
+from mailer.audience.recipients import RECIPIENTS
+from mailer.db import as_array
+from mailer.delivery.dispatch import take_back
+from mailer.delivery.states import ENDS
+from mailer.models import Campaign, CampaignState, Delivery, DeliveryState
+
+CHUNK = 10_000
+"""Rows of one transaction: a fraction of a second, after which others have their turn."""
+
+
+def materialise(session: Session, now: datetime, limit: int = CHUNK) -> int:
+    """Write the next rows of a campaign whose time has come; returns how many, so ask again until it is 0.
+
+    How far it is stands in the campaign's own row, in the same transaction: a run that was killed is gone
+    on with, and two at once are one, since the row is locked. The audience is fixed with the last chunk.
+    """
+    is_due = and_(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
+    is_begun = and_(Campaign.state == CampaignState.SENDING, Campaign.materialised_at.is_(None))
+    campaign = session.execute(
+        select(Campaign)
+        .where(or_(is_due, is_begun))
+        .order_by(Campaign.starts_at, Campaign.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if campaign is None or campaign.starts_at is None:
+        return 0
+    campaign.state = CampaignState.SENDING
+    mail = outbox.CampaignMail(campaign.id, campaign.messages, campaign.language, campaign.starts_at)
+    chosen = {"lists": as_array(campaign.list_ids), "after": campaign.written_up_to, "limit": limit}
+    written = outbox.write_campaign(session, mail, RECIPIENTS, chosen, now)
+    campaign.audience += written.rows
+    campaign.written_up_to = written.last_subscriber_id or campaign.written_up_to
+    if written.people < limit:
+        campaign.materialised_at = now
+    session.flush()
+    return written.rows
+
+
+def wind_up(session: Session, now: datetime, limit: int = CHUNK) -> int:
+    """Cancel what is left of cancelled campaigns, and set the end of those that have reached it.
+
+    Returns how many rows were cancelled, `limit` at most; ask again until it is 0.
+    """
+    open_ones = session.execute(
+        select(Campaign)
+        .where(
+            Campaign.state.in_((CampaignState.SENDING, CampaignState.CANCELLED)),
+            Campaign.materialised_at.is_not(None),
+            Campaign.finished_at.is_(None),
+        )
+        .order_by(Campaign.id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).scalars()
+    cancelled = 0
+    for campaign in open_ones.all():
+        if campaign.state == CampaignState.CANCELLED:
+            cancelled += _cancel_rows(session, campaign, now, limit - cancelled)
+        if _has_ended(session, campaign):
+            campaign.finished_at = now
+            if campaign.state == CampaignState.SENDING:
+                campaign.state = CampaignState.FINISHED
+    session.flush()
+    return cancelled
+
+
+# What a worker has stays with it; should it come back as planned, the next look finds it.
+CANCEL_ROWS = text("""
+    WITH chosen AS (
+        SELECT id, state AS was FROM deliveries
+        WHERE (lane = 'campaign' AND source = :source AND state = 'planned')
+           OR (source = :source AND state IN ('held', 'quarantined')
+               AND state NOT IN ('planned', 'sending', 'accepted'))
+        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE deliveries AS d
+    SET state = 'cancelled', reason = 'campaign cancelled', settled_at = :now
+    FROM chosen WHERE d.id = chosen.id
+    RETURNING d.lane, d.source, d.kind, d.step_id, chosen.was
+    """)
+
+
+def _cancel_rows(session: Session, campaign: Campaign, now: datetime, limit: int) -> int:
+    source = outbox.campaign_source(campaign.id)
+    take_back(session, [Delivery.source == source])
+    rows = session.execute(CANCEL_ROWS, {"source": source, "limit": max(0, limit), "now": now}).all()
+    moved = Counter((tally.Place(*row[:4]), row.was) for row in rows)
+    changes = {
+        tally.Change(place, was, DeliveryState.CANCELLED): mails for (place, was), mails in moved.items()
+    }
+    tally.note(session, changes)
+    return len(rows)
+
+
+def _has_ended(session: Session, campaign: Campaign) -> bool:
+    """Whether the audience equals the sum of the ends, with those that were erased with their person."""
+    ended = (*ENDS, tally.FORGOTTEN)
+    counted = tally.counts(session, [outbox.campaign_source(campaign.id)])
+    return sum(mails for (_, state), mails in counted.items() if state in ended) == campaign.audience

@@ -1,0 +1,85 @@
+"""Campaigns at a glance, and one of them with its balanced statement."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.delivery.holds import in_force
+from mailer.models import Campaign, MailingList, Sender
+from mailer.reports.statement import Statement, campaign_statement
+from mailer.schedule.campaigns import get_campaign
+
+
+@dataclass(frozen=True)
+class CampaignRow:
+    """One campaign. `audience` is what is written of it so far, and fixed once `materialised_at` is set."""
+
+    slug: str
+    subject: str
+    state: str
+    is_paused: bool
+    lists: tuple[str, ...]
+    audience: int
+    starts_at: datetime | None
+    materialised_at: datetime | None
+    finished_at: datetime | None
+
+    def as_values(self) -> dict[str, Any]:
+        """For programs; moments as ISO 8601."""
+        values = asdict(self)
+        moments = ("starts_at", "materialised_at", "finished_at")
+        return values | {name: values[name].isoformat() if values[name] else None for name in moments}
+
+
+@dataclass(frozen=True)
+class CampaignReport:
+    """One campaign in full. `sender` is written as in a mail; `languages` begin with everybody else's."""
+
+    row: CampaignRow
+    sender: str
+    languages: tuple[str, ...]
+    statement: Statement
+
+
+def campaigns_overview(session: Session) -> list[CampaignRow]:
+    """Every campaign, the newest first."""
+    campaigns = session.execute(select(Campaign).order_by(Campaign.created_at.desc(), Campaign.id.desc()))
+    lists = dict(session.execute(select(MailingList.id, MailingList.slug)).all())
+    paused = in_force(session).campaign_ids
+    return [_row(campaign, lists, paused) for campaign in campaigns.scalars()]
+
+
+def describe_campaign(session: Session, slug: str) -> CampaignReport:
+    """The campaign of this slug as it stands now; raises NotFound."""
+    campaign = get_campaign(session, slug)
+    lists = dict(
+        session.execute(
+            select(MailingList.id, MailingList.slug).where(MailingList.id.in_(campaign.list_ids))
+        ).all()
+    )
+    sender = session.get_one(Sender, campaign.sender_id)
+    return CampaignReport(
+        row=_row(campaign, lists, in_force(session).campaign_ids),
+        sender=f"{sender.name} <{sender.email}>",
+        languages=tuple(sorted(campaign.messages, key=lambda tag: (tag != campaign.language, tag))),
+        statement=campaign_statement(session, campaign),
+    )
+
+
+def _row(campaign: Campaign, lists: dict[int, str], paused: frozenset[int]) -> CampaignRow:
+    return CampaignRow(
+        slug=campaign.slug,
+        subject=campaign.subject,
+        state=campaign.state,
+        is_paused=campaign.id in paused,
+        lists=tuple(lists[id_] for id_ in campaign.list_ids),
+        audience=campaign.audience,
+        starts_at=campaign.starts_at,
+        materialised_at=campaign.materialised_at,
+        finished_at=campaign.finished_at,
+    )
