@@ -13,6 +13,7 @@ from mailer.delivery import dispatch
 from mailer.delivery.batch import Post, deliver_batch
 from mailer.delivery.recover import recover
 from mailer.delivery.transports.base import Pool
+from mailer.launch.campaign_tick import materialise, wind_up
 from mailer.models import Batch, Delivery, Lane
 from mailer.schedule.courses import get_course
 from mailer.schedule.plan import plan_due
@@ -46,7 +47,9 @@ class House:
             recovered = recover(session, self.journals, self.at)
         recovered.forget_journals()
         with session_scope(self.sessions) as session:
-            while plan_due(session, self.at):
+            while plan_due(session, self.at) + materialise(session, self.at):
+                pass
+            while wind_up(session, self.at):
                 pass
 
     def offers(self) -> list[int]:
