@@ -153,3 +153,21 @@ def test_one_that_was_sent_is_never_changed(spring: House, tmp_path: Path) -> No
         session.execute(select(Campaign)).scalar_one().state = "finished"
     with pytest.raises(Refused, match="a campaign is sent once"), session_scope(spring.sessions) as session:
         draft(session, [write_campaign(tmp_path, body="Other words.")], spring.at)
+
+
+def test_the_file_in_the_documentation_is_in_order(spring: House, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    path = tmp_path / "spring.md"
+    path.write_text(page.partition("```markdown\n")[2].partition("```")[0], encoding="utf-8")
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "neck.png").write_bytes(DUSK.read_bytes())
+    assert places(spring, path) == []
+    block = page.partition("```yaml\n")[2].partition("```")[0]
+    edit(
+        path,
+        (
+            "sender: calm                  # a sender that is known, or a block; else that of the first list\n",
+            block,
+        ),
+    )
+    assert places(spring, path) == []
