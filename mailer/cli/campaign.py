@@ -252,7 +252,8 @@ def _print_report(report: CampaignReport) -> None:
     say(f"{row.subject} ({row.slug}): {_state(row)}")
     say(f"from {report.sender} to {', '.join(row.lists)}, in {', '.join(report.languages)}")
     if row.starts_at:
-        say(f"starts {_moment(row.starts_at)} UTC")
+        word = "starts" if row.state == CampaignState.SCHEDULED else "started"
+        say(f"{word} {_moment(row.starts_at)} UTC")
     if row.finished_at:
         say(f"ended {_moment(row.finished_at)} UTC")
     if not report.statement.audience and not report.statement.is_complete:

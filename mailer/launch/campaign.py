@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -52,6 +52,12 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
     was = _content(campaign)
     list_ids = _list_ids(session, source)
     campaign.sender_id = _sender_id(session, source, list_ids)
+    # Its people could not be asked to confirm otherwise: those mails come from the list's sender.
+    session.execute(
+        update(MailingList)
+        .where(MailingList.id.in_(list_ids), MailingList.sender_id.is_(None))
+        .values(sender_id=campaign.sender_id)
+    )
     for file in compiled.media:
         values = {"name": file.name, "content_type": file.content_type, "content": file.content}
         session.execute(insert(Media).values(values).on_conflict_do_nothing(index_elements=["name"]))

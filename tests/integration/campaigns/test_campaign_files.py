@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from mailer.audience.lists import add_list
+from mailer.audience.lists import add_list, get_list
 from mailer.db import session_scope
 from mailer.errors import Refused
 from mailer.launch.campaign_check import check_campaign
@@ -136,6 +136,11 @@ def test_a_list_without_a_sender_asks_for_one(spring: House, tmp_path: Path) -> 
     assert places(spring, path) == [
         ("spring.md", 1, "The list bare has no sender, and the campaign names none.")
     ]
+    edit(path, ("disclaimer", f"{BLOCK}\ndisclaimer"))
+    with session_scope(spring.sessions) as session:
+        draft(session, [path], spring.at)
+        # which is then the list's own, too: its people can be asked to confirm
+        assert get_list(session, "bare").sender_id == get_campaign(session, SPRING).sender_id
 
 
 def test_its_pictures_are_published_and_no_others(spring: House, tmp_path: Path) -> None:
@@ -163,11 +168,7 @@ def test_the_file_in_the_documentation_is_in_order(spring: House, tmp_path: Path
     (tmp_path / "media" / "neck.png").write_bytes(DUSK.read_bytes())
     assert places(spring, path) == []
     block = page.partition("```yaml\n")[2].partition("```")[0]
-    edit(
-        path,
-        (
-            "sender: calm                  # a sender that is known, or a block; else that of the first list\n",
-            block,
-        ),
-    )
+    text = path.read_text(encoding="utf-8")
+    named = next(line for line in text.splitlines(keepends=True) if line.startswith("sender:"))
+    path.write_text(text.replace(named, block), encoding="utf-8")
     assert places(spring, path) == []
