@@ -56,7 +56,7 @@ def status(
 
 @app.command("pause")
 def pause_(scope: Scope, target: Target = "", reason: Reason = "") -> None:
-    """Stop sending: everything, or one lane, course, sender or domain. What is due waits."""
+    """Stop sending: everything, or one lane, course, campaign, sender or domain. What is due waits."""
     with connect() as connected, connected.session() as session:
         name = f"{scope} {checked(session, scope, target)}".strip()
         done = pause(session, scope, target, business_now(session), who=operator(), reason=_plain(reason))

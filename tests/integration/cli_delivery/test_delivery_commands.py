@@ -206,8 +206,8 @@ def test_only_the_rows_that_were_counted_are_changed(house: House, four: dict[st
 
 
 TOO_MUCH_OR_NOTHING = [
-    (("retry",), "Name at least a course, an address or an id"),
-    (("hold", "--domain", "elsewhere.example"), "Name at least a course, an address or an id"),
+    (("retry",), "Name at least a course, a campaign, an address or an id"),
+    (("hold", "--domain", "elsewhere.example"), "Name at least a course, a campaign, an address or an id"),
     (("retry", *CALM, "--state", "accepted"), "What is accepted cannot be tried again; quarantined, f"),
     (("cancel", *CALM, "--state", "sending"), "What is sending cannot be cancelled; planned, held"),
     (("cancel", *CALM, "--step", ""), "A filter is empty"),
