@@ -20,6 +20,15 @@ from tests.conftest import NOW
 from tests.support.campaigns import put_people
 from tests.support.stack import ROOT
 
+TAKEN = """
+    INSERT INTO deliveries (id, dedup_key, kind, lane, source, subscriber_id, message_id, list_id, due_at,
+                            next_attempt_at)
+    SELECT 3::bigint << 36, 'campaign:' || c.id || ':-:' || s.id || ':1', 'campaign', 'campaign',
+           'campaign:' || c.id, s.id, 1, 1, c.starts_at, c.starts_at
+    FROM campaigns AS c, subscribers AS s WHERE s.email_key = 'reader155@reader.example'
+    """
+"""In the month of NOW, March 2026."""
+
 WRITES = """
 import sys
 from tests.conftest import NOW
@@ -67,16 +76,18 @@ def rows(sessions: Sessions) -> Counter[int]:
 def test_it_goes_on_and_doubles_nobody(database_url: str, sessions: Sessions) -> None:
     scheduled(sessions)
     with psycopg.connect(database_url) as connection:
-        # Somebody else has one of its people for a while, so that it stands still in a chunk's middle.
-        connection.execute("SELECT FROM subscribers WHERE email_key = 'reader155@reader.example' FOR UPDATE")
+        # Whether reader 155 has it somebody else has not decided yet: a chunk stands still in its middle.
+        connection.execute(TAKEN)
         process = subprocess.Popen([sys.executable, "-c", WRITES, database_url], cwd=ROOT)
         deadline = time.monotonic() + 60
         while len(rows(sessions)) < 150:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        time.sleep(0.2)  # into the chunk that has reader 155 in it
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        connection.rollback()
     assert len(rows(sessions)) == 150
     deadline = time.monotonic() + 60
     while len(rows(sessions)) < 300:  # the server may hold the lost one's lock for a moment

@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 from sqlalchemy import select, text
 
+from mailer import tally
 from mailer.audience.lists import get_list
 from mailer.audience.recipients import Reach
 from mailer.audience.subscribers import Person, add_subscriber, get_subscriber
@@ -39,6 +40,7 @@ def balanced(house: House) -> dict[str, int]:
     with session_scope(house.sessions) as session:
         statement = describe_campaign(session, SPRING).statement
     assert statement.is_balanced, statement
+    assert house.miscounts() == []
     return {str(state): number for state, number in statement.states.items() if number}
 
 
@@ -263,11 +265,23 @@ def test_a_campaign_is_not_finished_while_a_row_of_its_audience_is_gone(spring: 
     spring.plan()
     with session_scope(spring.sessions) as session:
         session.execute(text("DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries LIMIT 1)"))
+        assert [(wrong.counted, wrong.kept) for wrong in tally.mend(session)] == [(299, 300)]
     send_all(spring)
     assert campaign(spring).state == "sending"
     with session_scope(spring.sessions) as session:
         statement = describe_campaign(session, SPRING).statement
     assert (statement.missing, statement.is_balanced) == (1, False)
+
+
+def test_somebody_who_is_erased_while_it_is_sent_is_accounted_for(spring: House) -> None:
+    three_hundred(spring)
+    set_going(spring)
+    spring.plan()
+    with session_scope(spring.sessions) as session:
+        session.delete(get_subscriber(session, "reader1@reader.example"))
+    send_all(spring)
+    assert balanced(spring) == {"accepted": 299}
+    assert (campaign(spring).state, campaign(spring).audience) == ("finished", 300)
 
 
 def test_what_is_asked_to_be_sent_is_what_was_seen(spring: House, tmp_path: Path) -> None:
