@@ -28,11 +28,12 @@ log = logging.getLogger(__name__)
 def tick() -> dict[str, int]:
     """Settle what lost workers had, plan what is due, and offer batches to every lane."""
     counts = {"recovered": _alone(_recover), "offered": _alone(_offer, Lane.TRANSACTIONAL), "planned": 0}
-    # In turns: a lesson does not wait until a large campaign's audience is written.
-    while planned := _alone(_plan) + _alone(_materialise):
-        counts["planned"] += planned
+    # In turns: a lesson does not wait until a large campaign's audience is written, nor its sending for that.
+    while (planned := _alone(_plan)) + (written := _alone(_materialise)):
+        counts["planned"] += planned + written
         # A confirmation does not wait for either.
         counts["offered"] += _alone(_offer, Lane.TRANSACTIONAL)
+        counts["offered"] += _alone(_offer, Lane.CAMPAIGN) if written else 0
     while _alone(_wind_up):
         pass
     counts["offered"] += sum(_alone(_offer, lane) for lane in Lane)

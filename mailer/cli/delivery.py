@@ -287,6 +287,7 @@ def statement_values(result: Statement) -> dict[str, object]:
     return {
         "audience": result.audience,
         "states": {str(state): number for state, number in result.states.items()},
+        "forgotten": result.forgotten,
         "open": result.open,
         "missing": result.missing,
         "duplicates": result.duplicates,
@@ -308,6 +309,8 @@ def print_csv(result: Statement) -> None:
 def print_statement(result: Statement) -> None:
     """The statement as people read it: what was due, where it went, and whether that adds up."""
     rows = [(str(state), number) for state, number in result.states.items() if number]
+    if result.forgotten:
+        rows.append(("forgotten (erased or old)", result.forgotten))
     as_table(("state", "mails"), [*rows, ("= audience", result.audience)], "Nothing was due yet.")
     for reason, number in sorted(result.reasons.items()):
         say(f"  {reason}: {number}")

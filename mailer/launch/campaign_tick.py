@@ -77,8 +77,8 @@ def wind_up(session: Session, now: datetime, limit: int = CHUNK) -> int:
     return cancelled
 
 
-# What a worker has stays with it; should it come back as planned, the next look finds it. Each along the index
-# that its state is in, so that a chunk reads no more than it changes.
+# What a worker has stays with it; should it come back as planned, the next look finds it. Along the index
+# that each state is in, so that a chunk reads no more than it changes.
 CANCEL = """
     WITH chosen AS (
         SELECT id, state AS was FROM deliveries
@@ -112,7 +112,7 @@ def _cancel_rows(session: Session, campaign: Campaign, now: datetime, limit: int
 
 
 def _has_ended(session: Session, campaign: Campaign) -> bool:
-    """Whether the audience equals the sum of the ends, with those that were erased with their person."""
+    """Whether the audience equals the sum of the ends, with the rows that went with their person."""
     ended = (*ENDS, tally.FORGOTTEN)
     counted = tally.counts(session, [outbox.campaign_source(campaign.id)])
     return sum(mails for (_, state), mails in counted.items() if state in ended) == campaign.audience

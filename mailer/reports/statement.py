@@ -51,7 +51,7 @@ class Statement:
 
     `missing` counts the mails without a row that an active or finished reader should have had by now, or
     somebody of a campaign's audience; `duplicates` those that were accepted more than once for one person
-    and round. `erased` are a campaign's rows that went with their person.
+    and round. `forgotten` are a campaign's rows that went with their person, or because they were old.
     """
 
     states: dict[DeliveryState, int]
@@ -59,14 +59,14 @@ class Statement:
     missing: int
     duplicates: int
     lines: tuple[Line, ...] = ()
-    erased: int = 0
+    forgotten: int = 0
     is_complete: bool = True
     """Whether every mail that is to be has its row; a campaign's are written when its time has come."""
 
     @property
     def audience(self) -> int:
         """Every mail that was planned."""
-        return sum(self.states.values()) + self.erased
+        return sum(self.states.values()) + self.forgotten
 
     @property
     def open(self) -> int:
@@ -115,7 +115,7 @@ def campaign_statement(session: Session, campaign: Campaign) -> Statement:
     counted: Counter[str] = Counter()
     for (_, state), mails in tally.counts(session, [source]).items():
         counted[state] += mails
-    erased = counted.pop(tally.FORGOTTEN, 0)
+    forgotten = counted.pop(tally.FORGOTTEN, 0)
     with_workers = session.execute(WITH_WORKERS, {"source": source}).scalar_one()
     states = {state: counted[state] for state in DeliveryState}
     states[DeliveryState.SENDING] = with_workers
@@ -130,10 +130,10 @@ def campaign_statement(session: Session, campaign: Campaign) -> Statement:
         states=states,
         reasons=reasons,
         # Until then rows may have been added since the campaign was read.
-        missing=campaign.audience - sum(states.values()) - erased if is_complete else 0,
+        missing=campaign.audience - sum(states.values()) - forgotten if is_complete else 0,
         duplicates=_duplicates(session, [of_campaign(campaign)]),
         lines=tuple(sorted(lines, key=lambda line: (line.state, line.reason))),
-        erased=erased,
+        forgotten=forgotten,
         is_complete=is_complete,
     )
 
