@@ -260,4 +260,4 @@ def _print_report(report: CampaignReport) -> None:
         say("Nothing of it is due yet.")
         return
     console.print(Text())
-    print_statement(report.statement)
+    print_statement(report.statement, is_under_way=row.finished_at is None)

@@ -306,8 +306,11 @@ def print_csv(result: Statement) -> None:
         )
 
 
-def print_statement(result: Statement) -> None:
-    """The statement as people read it: what was due, where it went, and whether that adds up."""
+def print_statement(result: Statement, *, is_under_way: bool = False) -> None:
+    """The statement as people read it: what was due, where it went, and whether that adds up.
+
+    What is under way need not add up yet.
+    """
     rows = [(str(state), number) for state, number in result.states.items() if number]
     if result.forgotten:
         rows.append(("forgotten (erased or old)", result.forgotten))
@@ -319,4 +322,7 @@ def print_statement(result: Statement) -> None:
     say(f"duplicates: {result.duplicates}")
     if not result.is_complete:
         say("Its audience is not written yet.")
+    if is_under_way and not (result.missing or result.duplicates):
+        say("It is still under way.")
+        return
     say("The statement balances." if result.is_balanced else "The statement does NOT balance.")

@@ -9,13 +9,16 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from mailer import tally
 from mailer.audience.recipients import Reach, count_recipients
 from mailer.content.campaign_file import CampaignSource
 from mailer.content.course_source import SenderSource
+from mailer.delivery.states import ENDS
 from mailer.errors import Refused
 from mailer.launch.campaign_check import CompiledCampaign
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.models import Action, Campaign, CampaignState, Course, MailingList, Media, Sender
+from mailer.outbox import campaign_source
 from mailer.schedule.campaigns import find_campaign, get_campaign
 
 NOT_SENT_YET = (CampaignState.DRAFT, CampaignState.SCHEDULED)
@@ -184,9 +187,16 @@ def cancel(session: Session, slug: str, now: datetime, *, who: str, reason: str 
     if campaign.materialised_at is None:
         # What is written of it by now is all there will ever be.
         campaign.materialised_at = now
-    _note(session, "campaign cancel", campaign, now, who, reason=reason)
+    _note(session, "campaign cancel", campaign, now, who, rows=_open_mails(session, campaign), reason=reason)
     session.flush()
     return campaign
+
+
+def _open_mails(session: Session, campaign: Campaign) -> int:
+    """How many of its mails have not reached an end."""
+    ended = (*ENDS, tally.FORGOTTEN)
+    counted = tally.counts(session, [campaign_source(campaign.id)])
+    return sum(mails for (_, state), mails in counted.items() if state not in ended)
 
 
 def _locked(session: Session, campaign_id: int) -> Campaign:
