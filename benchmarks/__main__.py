@@ -105,7 +105,8 @@ class Measuring:
         self._note(signed=path.rate / signing.bare())
 
     def _sign_ups(self) -> None:
-        self._note(confirm=confirmation(self._scene, self._port, self._ready(self._sizes.campaign)))
+        house = self._scene.house(self._sizes.campaign, 0)
+        self._note(confirm=confirmation(self._scene, self._port, house))
 
     def _import(self) -> None:
         self._note(imported=imported(self._scene.house(0, 0), self._scene.folder, self._sizes.rows))

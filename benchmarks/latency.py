@@ -8,7 +8,7 @@ import time
 from sqlalchemy import text
 
 from benchmarks.sending import Beat, accepted
-from benchmarks.stage import House, Stage, workers
+from benchmarks.stage import House, Stage, send_campaign, workers
 from mailer.audience.lists import Evidence, get_list
 from mailer.audience.subscribers import Person
 from mailer.db import business_now, session_scope
@@ -28,11 +28,11 @@ WAITED = text("""
 def confirmation(stage: Stage, port: int, house: House) -> float:
     """The 99th percentile of seconds from a sign-up to the confirmation's acceptance.
 
-    The house has its mails planned, which are sent as a campaign meanwhile.
+    A campaign to everybody in the house is sent meanwhile.
     """
+    send_campaign(house, stage.folder)
     with session_scope(house.sessions) as session:
         session.execute(text("UPDATE lists SET opt_in = 'double'"))
-        session.execute(text("UPDATE deliveries SET lane = 'campaign'"))
     broker = Broker(stage.redis.redis_url)
     broker.empty()
     settings = stage.settings(house.url, f"smtp://127.0.0.1:{port}")

@@ -17,10 +17,12 @@ from sqlalchemy import text
 
 from mailer.cli.connect import prepare_database
 from mailer.cli.stack import worker_command
-from mailer.db import Sessions, make_engine, make_sessions, session_scope
+from mailer.db import Sessions, business_now, make_engine, make_sessions, session_scope
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.embedded.runtime import short_folder
+from mailer.launch.campaign import look_ahead, put_draft, schedule
+from mailer.launch.campaign_check import check_campaign
 from mailer.launch.check import check_course
 from mailer.launch.publish import publish
 from mailer.settings import PROJECT, Settings
@@ -56,6 +58,20 @@ day: 1
 """
 PARAGRAPH = "A quiet sentence of the usual length, which says one thing and then stops. " * 3 + "\n\n"
 LINK = "[{{ first_name | default('friend', true) }}, this link is yours]({{ links.view }})\n\n"
+
+CAMPAIGN = """\
+---
+slug: bench-news
+subject: "News, {{ first_name | default(\\"friend\\", true) }}"
+preheader: "A short line"
+language: en
+lists: [bench]
+---
+# News
+
+{{ greeting }}
+
+"""
 
 PEOPLE = """
     INSERT INTO subscribers (email, email_key, name, zone)
@@ -114,6 +130,19 @@ class Stage:
             secret_key=("b" * 32,),
             data_dir=self.folder / "data",
         )
+
+
+def send_campaign(house: House, folder: Path) -> None:
+    """Have a campaign sent to everybody on the house's list: its mails are written by the next tick."""
+    file = folder / "campaign.md"
+    file.write_text(CAMPAIGN + PARAGRAPH + LINK * 7, encoding="utf-8")
+    with session_scope(house.sessions) as session:
+        now = business_now(session)
+        compiled, problems = check_campaign(session, [file])
+        if compiled is None:
+            raise RuntimeError(f"the campaign of the benchmark is broken: {problems}")
+        put_draft(session, compiled, now, who="bench")
+        schedule(session, look_ahead(session, compiled.source.slug), now, now, who="bench")
 
 
 @dataclass(frozen=True)
