@@ -90,7 +90,7 @@ def _alone(stage: Callable[..., int], *arguments: Any) -> int:
 
 def _recover() -> int:
     with session_scope(parts().sessions) as session:
-        recovered = recover(session, parts().journal_dir, business_now(session))
+        recovered = recover(session, parts().journal_dir, business_now(session), parts().policy)
     recovered.forget_journals()
     return recovered.rows
 

@@ -141,8 +141,9 @@ def _add(session: Session, person: Person, list_: str | None, consent: str) -> s
         add_subscriber(session, person)
         return f"{person.email} is known here; no list, so no mail."
     evidence = Evidence(wording=consent, source="command line")
-    subscription = sign_up(session, person, get_list(session, list_), evidence, business_now(session))
-    stopped = find_suppression(session, person.email)
+    now = business_now(session)
+    subscription = sign_up(session, person, get_list(session, list_), evidence, now)
+    stopped = find_suppression(session, person.email, now)
     if stopped is not None and stopped.reason != SuppressionReason.EVERYTHING:
         why = f"{stopped.reason} on {stopped.at:%Y-%m-%d}"
         return f"{person.email} is on record for the list {list_}, but the address is not mailed: {why}."

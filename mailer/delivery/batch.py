@@ -26,6 +26,7 @@ from mailer.delivery.outcome import (
     unreachable,
     waits,
 )
+from mailer.delivery.policy import DEFAULTS, Policy
 from mailer.delivery.transports.base import Answered, Broke, Cut, Email, Pool, Result, Trouble
 from mailer.links import Signer
 from mailer.models import DeliveryState, Lane
@@ -69,6 +70,7 @@ class Post:
     journal: Journal
     signer: Signer
     base_url: str
+    policy: Policy = DEFAULTS
 
 
 def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
@@ -182,7 +184,7 @@ class _Sending:
         if isinstance(result, Answered):
             return after_reply(row, result.reply, self._now)
         if isinstance(result, Cut):
-            return after_cut(row, result.reason)
+            return after_cut(row, result.reason, self._post.policy.after_cut[Lane(row.lane)])
         if isinstance(result, Broke):
             return after_break(row, result.reason, self._now)
         return unreachable(row, result.reason)
@@ -196,7 +198,7 @@ class _Sending:
         with session_scope(self._post.sessions) as session:
             self._now = business_now(session)
             counts = settle.record(
-                *(session, claim.batch_id, claim.token, results, self._now),
+                *(session, claim.batch_id, claim.token, results, self._now, self._post.policy),
                 transport_id=claim.transport_id,
                 is_last=is_last,
             )

@@ -51,7 +51,7 @@ def come_back(session: Session, subscriber_id: int, list_id: int, source: str, n
         raise BadLink
     if subscription.state == SubscriptionState.ACTIVE:
         return Answer.ON_LIST
-    suppression = find_suppression(session, subscriber.email)
+    suppression = find_suppression(session, subscriber.email, now)
     if suppression is not None and suppression.reason != SuppressionReason.EVERYTHING:
         return Answer.BLOCKED
     if _asked_since(session, subscription.id, now - timedelta(days=1)) >= ASKED_AT_MOST:
