@@ -84,7 +84,8 @@ def _alone(stage: Callable[..., int], *arguments: Any) -> int:
     except DatabaseDown:
         raise
     except Exception:
-        log.exception("%s failed; the next tick tries again", stage.__name__)
+        fields = {"event": "stage.failed", "stage": stage.__name__}
+        log.exception("%s failed; the next tick tries again", stage.__name__, extra=fields)
         return 0
 
 

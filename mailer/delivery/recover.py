@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +20,9 @@ from mailer.delivery.journal import Entry, read_journals
 from mailer.delivery.outcome import Outcome, after_crash, after_cut, after_reply, put_back, unreachable
 from mailer.delivery.policy import Policy
 from mailer.delivery.settle import record
-from mailer.models import Lane
+from mailer.models import DeliveryState, Lane
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,16 @@ def _settle(
         transport_id=batch.transport_id,
         is_last=True,
     )
+    if not outcomes:
+        return 0
+    fields = {
+        "event": "batch.recovered",
+        "batch_id": batch.id,
+        "transport": batch.transport_id,
+        "mails": dict(Counter(str(outcome.state) for outcome in outcomes)),
+        "in_doubt": [one.row.id for one in outcomes if one.is_cut or one.state == DeliveryState.UNCERTAIN],
+    }
+    log.warning("The mails of a lost worker were settled by its journal", extra=fields)
     return len(outcomes)
 
 

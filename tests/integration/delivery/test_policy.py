@@ -40,7 +40,7 @@ def counted(house: House) -> Mapping[int, int]:
 def suppressed(house: House, email: str = CLEO) -> tuple[str, datetime | None] | None:
     with session_scope(house.sessions) as session:
         found = find_suppression(session, email, house.at)
-        return found and (found.reason, found.until)
+        return (found.reason, found.until) if found else None
 
 
 def test_the_settings_say_what_happens_and_have_sane_defaults() -> None:
