@@ -113,7 +113,8 @@ def test_no_log_names_a_person_a_course_or_a_secret(logs: dict[str, str], server
 @pytest.mark.parametrize("part", ["worker-control", "worker-transactional", "worker-course", "beat", "web"])
 def test_every_line_of_ours_is_json(logs: dict[str, str], part: str) -> None:
     # Celery writes its last words past every handler, from inside of a signal.
-    others = [line for line in logs[f"{part}.log"].splitlines() if not line.startswith(("{", "worker: "))]
+    lines = filter(None, logs[f"{part}.log"].splitlines())
+    others = [line for line in lines if not line.startswith(("{", "worker: "))]
     assert others == []
     for line in lines_of(logs, f"{part}.log"):
         assert {"at", "level", "logger", "message"} <= set(line)
