@@ -29,6 +29,8 @@ from mailer.settings import Settings
 CHUNK = 1000
 THEIR_WISH = (SuppressionReason.COMPLAINT, SuppressionReason.EVERYTHING)
 """Said by the reader, and not ours to take back lightly."""
+LIFTED_BY_CONFIRMING = frozenset({SuppressionReason.EVERYTHING, SuppressionReason.SOFT_BOUNCE})
+"""Whoever signs up again is asked again: they wanted no mail, or their mailbox took none, and now it may."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,18 @@ def last_suppression(session: Session, email: str) -> Suppression | None:
     ).scalar_one_or_none()
 
 
-def lift_own_stop(session: Session, email: str) -> None:
-    """Mail this address again after its owner, who had left everything, has confirmed anew."""
+def lift_own_stop(session: Session, email: str) -> SuppressionReason | None:
+    """Mail this address again after its owner has confirmed anew, which also shows that mail arrives.
+
+    Returns the reason for which it was not mailed, if it was one of LIFTED_BY_CONFIRMING.
+    """
     _, key = normalise(email)
-    session.execute(
-        delete(Suppression).where(
-            Suppression.email_hash == address_hash(key), Suppression.reason == SuppressionReason.EVERYTHING
-        )
-    )
+    lifted = session.execute(
+        delete(Suppression)
+        .where(Suppression.email_hash == address_hash(key), Suppression.reason.in_(LIFTED_BY_CONFIRMING))
+        .returning(Suppression.reason)
+    ).scalar_one_or_none()
+    return None if lifted is None else SuppressionReason(lifted)
 
 
 def list_suppressions(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.audience.soft_bounces import count_soft_bounces, forget_soft_bounces
-from mailer.audience.suppression import suppress
+from mailer.audience.suppression import find_suppression, suppress
 from mailer.db import as_array
 from mailer.delivery.claim import lock_batch
 from mailer.delivery.outcome import Outcome
@@ -101,6 +101,7 @@ def record(
             _bounced(session, outcome, now, policy)
     forget_soft_bounces(session, [one.row.subscriber_id for one in accepted if one.row.id in ours])
     _count_soft_bounces(session, [one for one in mine if one.is_soft_bounce], now, policy)
+    _keep_waiting(session, mine, now)
     _note(session, [one for one in mine if one.was_tried], now)
     moved = [one for one in outcomes if one.row.id in ours]
     _count(session, moved, transport_id)
@@ -229,3 +230,12 @@ def _count_soft_bounces(session: Session, outcomes: Sequence[Outcome], now: date
         else:
             # Their lessons wait for them, rather than be planned one by one and not sent.
             enroll.wait_until(session, subscriber_id, now + rule.ends)
+
+
+def _keep_waiting(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """A course that was published anew has planned something for somebody who waits: let them wait on."""
+    for outcome in outcomes:
+        if outcome.state == DeliveryState.SUPPRESSED and outcome.reason == SuppressionReason.SOFT_BOUNCE:
+            found = find_suppression(session, outcome.row.email, now)
+            if found is not None and found.until is not None:
+                enroll.wait_until(session, outcome.row.subscriber_id, found.until)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from mailer import outbox
 from mailer.audience.addresses import normalise
 from mailer.audience.lists import find_subscription
-from mailer.audience.suppression import find_suppression
+from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.clock import local_date
 from mailer.errors import MailerError
 from mailer.i18n import fallback_chain
@@ -26,7 +26,6 @@ from mailer.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
-    SuppressionReason,
 )
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import Place, Wait, decide
@@ -101,8 +100,8 @@ def _may_begin_again(
     if enrollment.state == EnrollmentState.FINISHED and subscription.changed_at <= enrollment.ended_at:
         return False
     stopped = find_suppression(session, subscriber.email, now)
-    # Their own wish to leave everything ends when they confirm, which is what the course then waits for.
-    return stopped is None or stopped.reason == SuppressionReason.EVERYTHING
+    # It ends when they confirm, which is what the course then waits for.
+    return stopped is None or stopped.reason in LIFTED_BY_CONFIRMING
 
 
 def _begin_again(enrollment: Enrollment) -> None:

@@ -7,15 +7,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from mailer.audience.lists import add_list, get_list
 from mailer.audience.soft_bounces import SoftBounces
+from mailer.audience.subscribers import Person
 from mailer.audience.suppression import find_suppression, suppress
 from mailer.db import session_scope
 from mailer.delivery.policy import AFTER_CUT, AfterCut, Policy, policy_of
-from mailer.models import Delivery, Enrollment, Lane, SoftBounce, SuppressionReason
+from mailer.feedback.record import confirm_subscription
+from mailer.models import Delivery, Enrollment, Lane, OptIn, SoftBounce, SuppressionReason
+from mailer.schedule.signup import sign_up
 from mailer.settings import load_settings
-from tests.support.cast import ADA, BEN, CLEO
+from tests.support.cast import ADA, BEN, CLEO, CONSENT
 from tests.support.house import House
 from tests.support.scripted_smtp import CUT, ScriptedSmtp
 
@@ -194,3 +198,39 @@ def test_a_hard_bounce_ends_where_the_operator_wants_it_so(
     assert suppressed(house) == ("hard-bounce", now + 365 * DAY)
     house.go_to(now + 365 * DAY)
     assert suppressed(house) is None
+
+
+def test_publishing_anew_costs_somebody_who_waits_one_lesson_at_most(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    house.enroll(CLEO)
+    assert house.send() == {"accepted": 1}
+    until = now + 30 * DAY
+    with session_scope(house.sessions) as session:
+        suppress(session, CLEO, SuppressionReason.SOFT_BOUNCE, now, until=until)
+        session.execute(update(Enrollment).values(next_due_at=now))  # as publishing does
+    house.go_to(now.replace(hour=8) + DAY)
+    assert house.send() == {"suppressed": 1}
+    with session_scope(house.sessions) as session:
+        assert session.execute(select(Enrollment.next_due_at)).scalar_one() == until
+
+
+def test_who_confirms_anew_after_soft_bounces_is_asked_and_then_mailed_and_their_course_goes_on(
+    house: House, server: ScriptedSmtp, now: datetime
+) -> None:
+    decide(house, Policy(soft_bounces=SoftBounces(most=1, over=timedelta(0))))
+    house.enroll(CLEO)
+    server.about["RCPT", CLEO] = [FULL]
+    assert house.send() == {"failed": 1}
+    assert suppressed(house) is not None
+    with session_scope(house.sessions) as session:
+        list_ = add_list(session, "letters", "Letters", OptIn.DOUBLE, get_list(session, "calm").sender_id)
+        subscription = sign_up(session, Person(CLEO), list_, CONSENT, now)
+        number = subscription.id
+    assert house.send() == {"accepted": 1}  # the question whether she wants the letters
+    assert suppressed(house) is not None
+    with session_scope(house.sessions) as session:
+        confirm_subscription(session, number, "page", now)
+    assert suppressed(house) is None
+    house.go_to(now.replace(hour=8) + DAY)
+    assert house.send() == {"accepted": 1}
