@@ -107,7 +107,9 @@ class JsonLines(JsonFormatter):
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         masked: dict[str, Any] = self._mask.anything(log_data)
-        return {"at": masked.pop("at"), **masked}
+        # What was not known, or did not happen, is not said.
+        said = {name: value for name, value in masked.items() if value is not None and value != {}}
+        return {"at": said.pop("at"), **said}
 
 
 class TextLines(logging.Formatter):

@@ -100,7 +100,11 @@ def add(
 def lift_(
     email: str,
     despite_their_wish: Annotated[
-        bool, typer.Option("--despite-their-wish", help="Also when the reader complained or stopped it.")
+        bool,
+        typer.Option(
+            "--despite-their-wish",
+            help="Also when the reader complained or stopped it; say --because of what.",
+        ),
     ] = False,
     because: Annotated[str, typer.Option(help="Why; kept in the action log.")] = "",
     yes: Yes = False,

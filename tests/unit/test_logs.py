@@ -107,7 +107,13 @@ def test_the_secrets_of_the_settings_are_found_in_every_spelling() -> None:
 
 def test_a_json_line_has_the_fields_of_its_event() -> None:
     said = record(
-        "%s said no", "ada@example.org", event="delivery.failed", delivery_id=7, code=550, mails={"failed": 1}
+        "%s said no",
+        "ada@example.org",
+        event="delivery.failed",
+        delivery_id=7,
+        code=550,
+        mails={"failed": 1},
+        transport=None,
     )
     line = JsonLines(NOBODY).format(said)
     assert "\n" not in line
