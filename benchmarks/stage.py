@@ -142,7 +142,7 @@ def send_campaign(house: House, folder: Path) -> None:
         if compiled is None:
             raise RuntimeError(f"the campaign of the benchmark is broken: {problems}")
         put_draft(session, compiled, now, who="bench")
-        schedule(session, look_ahead(session, compiled.source.slug), now, now, who="bench")
+        schedule(session, look_ahead(session, compiled.source.slug, now), now, now, who="bench")
 
 
 @dataclass(frozen=True)

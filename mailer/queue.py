@@ -103,7 +103,8 @@ class Broker:
         try:
             self._celery.send_task(task, args=arguments, queue=queue, expires=expires, retry=False)
         except (BrokerDown, redis.RedisError, OSError) as error:
-            log.warning("Redis does not answer (%s); mail waits in the database until it does", error)
+            words = "Redis does not answer (%s); mail waits in the database until it does"
+            log.warning(words, error, extra={"event": "broker.away", "queue": queue})
             return False
         return True
 

@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -33,9 +33,7 @@ def _with_a_port_that_is_one(url: str | None) -> str | None:
 
 
 def _comma_separated(value: object) -> object:
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
+    return _parts(value) if isinstance(value, str) else value
 
 
 def default_data_dir() -> Path:
@@ -47,6 +45,83 @@ def default_data_dir() -> Path:
         return Path("/var/lib/steadypost")
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "steadypost"
+
+
+class Choices(BaseModel):
+    """A setting that says something about each of several things: `a=this,b=that`.
+
+    What is not named keeps its default; a `-` in a name is a `_` here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __str__(self) -> str:
+        """As it is written in the environment."""
+        return ",".join(
+            f"{name.replace('_', '-')}={_never(value)}" for name, value in self.model_dump().items()
+        )
+
+    @classmethod
+    def read(cls, value: object) -> object:
+        """What is written in the environment; raises ValueError with the words that could stand there."""
+        if not isinstance(value, str):
+            return value
+        names = [name.replace("_", "-") for name in cls.model_fields]
+        chosen: dict[str, str] = {}
+        for part in _parts(value):
+            name, equals, word = (piece.strip() for piece in part.partition("="))
+            if not equals or name not in names or name in chosen:
+                raise ValueError(f"{part!r} must be name=value, with each of {', '.join(names)} at most once")
+            chosen[name.replace("-", "_")] = word
+        try:
+            return cls.model_validate(chosen)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = str(first["loc"][0]).replace("_", "-")
+            raise ValueError(f"{name}: {first['msg']}") from None
+
+
+def _never(value: object) -> object:
+    return "never" if value is None else value
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+class AfterCut(Choices):
+    """By lane: what becomes of a mail whose conversation was cut between the final dot and its reply."""
+
+    transactional: Literal["resend", "hold"] = "resend"
+    course: Literal["resend", "hold"] = "resend"
+    campaign: Literal["resend", "hold"] = "hold"
+
+
+Days = Annotated[
+    Annotated[int, Field(ge=1, le=36_500)] | None,
+    BeforeValidator(lambda value: None if value == "never" else value),
+]
+"""A number of days, or `never`."""
+
+
+class SuppressionDays(Choices):
+    """By reason: after how many days a suppression ends by itself; no other reason ever does."""
+
+    soft_bounce: Days = 30
+    hard_bounce: Days = None
+
+
+MayLift = Literal["marketer", "operator", "owner", "nobody"]
+
+
+class LiftedBy(Choices):
+    """By reason: who may lift a suppression, and all above them."""
+
+    soft_bounce: MayLift = "marketer"
+    hard_bounce: MayLift = "operator"
+    manual: MayLift = "operator"
+    complaint: MayLift = "owner"
+    unsubscribed_from_everything: MayLift = "owner"
 
 
 class Settings(BaseModel):
@@ -62,6 +137,12 @@ class Settings(BaseModel):
     data_dir: Path = Field(default_factory=default_data_dir)
     instance_token: str | None = None
     keep_months: Annotated[int, Field(ge=2)] = 25
+    after_cut: Annotated[AfterCut, BeforeValidator(AfterCut.read)] = AfterCut()
+    soft_bounces: int = Field(default=3, ge=0, le=1000)
+    soft_bounce_days: int = Field(default=7, ge=0, le=3650)
+    suppression_days: Annotated[SuppressionDays, BeforeValidator(SuppressionDays.read)] = SuppressionDays()
+    lifted_by: Annotated[LiftedBy, BeforeValidator(LiftedBy.read)] = LiftedBy()
+    log_format: Literal["text", "json"] = "text"
 
     @field_validator("database_url")
     @classmethod
@@ -114,6 +195,9 @@ class Settings(BaseModel):
         values = self.model_dump(exclude_none=True)
         values["secret_key"] = ",".join(self.secret_key)
         values["data_dir"] = self.data_dir.absolute()
+        for name in type(self).model_fields:
+            if isinstance(choices := getattr(self, name), Choices):
+                values[name] = choices
         return {PREFIX + name.upper(): str(value) for name, value in values.items() if value != ""}
 
 

@@ -6,11 +6,14 @@ task, an emptied broker or a second beat changes nothing but the moment of the n
 
 from __future__ import annotations
 
+import logging
 import os
 
 from celery import Celery
+from celery.signals import celeryd_init, setup_logging
 
 from mailer.errors import BadSetting
+from mailer.logs import set_up_logs
 from mailer.queue import CONTROL, TaskName, make_celery
 from mailer.settings import Settings, load_settings
 
@@ -51,4 +54,14 @@ def make_app(settings: Settings) -> Celery:
     return celery
 
 
-app = make_app(load_settings(os.environ))
+settings = load_settings(os.environ)
+app = make_app(settings)
+
+
+def _write_lines(loglevel: int = logging.WARNING, **_: object) -> None:
+    """In place of Celery's own handlers: it sets none up when somebody hears `setup_logging`."""
+    set_up_logs(settings, loglevel)
+
+
+setup_logging.connect(_write_lines)
+celeryd_init.connect(_write_lines)  # what it warns of before that

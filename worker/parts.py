@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from mailer.db import Sessions, make_engine, make_sessions
 from mailer.delivery.batch import Post
 from mailer.delivery.journal import Journal
+from mailer.delivery.policy import policy_of
 from mailer.delivery.transports.server import SmtpServer
 from mailer.delivery.transports.smtp_pool import SmtpPool
 from mailer.errors import BadSetting
@@ -32,6 +33,7 @@ class Parts:
         self._relay = SmtpPool(SmtpServer.from_url(str(settings.smtp_url)))
         self._signer = Signer(settings.secret_key)
         self._base_url = settings.base_url
+        self.policy = policy_of(settings)
         self.journal_dir = settings.data_dir / "journal"
         self.keep_months = settings.keep_months
 
@@ -39,7 +41,9 @@ class Parts:
     def post(self) -> Post:
         """What a batch needs to send; with the journal of this process, which only one that sends has."""
         journal = Journal(self.journal_dir)
-        return Post(self.sessions, lambda _: self._relay, journal, self._signer, self._base_url)
+        return Post(
+            *(self.sessions, lambda _: self._relay, journal, self._signer, self._base_url), policy=self.policy
+        )
 
 
 @lru_cache(maxsize=1)

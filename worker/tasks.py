@@ -89,13 +89,14 @@ def _alone(stage: Callable[..., int], *arguments: Any) -> int:
     except DatabaseDown:
         raise
     except Exception:
-        log.exception("%s failed; the next tick tries again", stage.__name__)
+        fields = {"event": "stage.failed", "stage": stage.__name__}
+        log.exception("%s failed; the next tick tries again", stage.__name__, extra=fields)
         return 0
 
 
 def _recover() -> int:
     with session_scope(parts().sessions) as session:
-        recovered = recover(session, parts().journal_dir, business_now(session))
+        recovered = recover(session, parts().journal_dir, business_now(session), parts().policy)
     recovered.forget_journals()
     return recovered.rows
 

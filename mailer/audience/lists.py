@@ -94,7 +94,7 @@ def subscribe(
     assert subscription is not None  # noqa: S101
     if subscription.state == SubscriptionState.ACTIVE:
         return subscription
-    has_left = added is None or _has_left_everything(session, subscriber_id)
+    has_left = added is None or _has_left_everything(session, subscriber_id, now)
     is_active = list_.opt_in == OptIn.SINGLE and not has_left
     subscription.state = SubscriptionState.ACTIVE if is_active else SubscriptionState.PENDING
     subscription.changed_at = now
@@ -103,8 +103,8 @@ def subscribe(
     return subscription
 
 
-def _has_left_everything(session: Session, subscriber_id: int) -> bool:
-    stopped = find_suppression(session, session.get_one(Subscriber, subscriber_id).email)
+def _has_left_everything(session: Session, subscriber_id: int, now: datetime) -> bool:
+    stopped = find_suppression(session, session.get_one(Subscriber, subscriber_id).email, now)
     return stopped is not None and stopped.reason == SuppressionReason.EVERYTHING
 
 

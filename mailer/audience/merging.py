@@ -65,7 +65,7 @@ def merge_people(
     session.execute(text(_MERGED))
     session.execute(text(_MERGE))
     session.execute(text(_UNCHANGED))
-    session.execute(text(_STANDING), {"list_id": joining.list_id})
+    session.execute(text(_STANDING), {"list_id": joining.list_id, "now": now})
     count, new, unconfirmed = session.execute(text(_COUNT)).one()
     kept_away = [KeptAway(*row) for row in session.execute(text(_KEPT_AWAY))]
     joined = _join(session, joining, now)
@@ -160,7 +160,7 @@ _STANDING = """
     ) p ON true
     LEFT JOIN LATERAL (
         SELECT reason, at FROM suppressions
-        WHERE email_hash = sha256(convert_to(m.email_key, 'UTF8')) LIMIT 1
+        WHERE email_hash = sha256(convert_to(m.email_key, 'UTF8')) AND (until IS NULL OR until > :now) LIMIT 1
     ) x ON true
 """
 

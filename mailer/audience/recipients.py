@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -39,7 +40,8 @@ COUNT = text("""
         FROM subscriptions WHERE list_id = ANY(CAST(:lists AS bigint[])) GROUP BY subscriber_id
     ) AS p
     JOIN subscribers AS s ON s.id = p.subscriber_id
-    LEFT JOIN suppressions AS x ON x.email_hash = sha256(convert_to(s.email_key, 'UTF8'))
+    LEFT JOIN suppressions AS x
+      ON x.email_hash = sha256(convert_to(s.email_key, 'UTF8')) AND (x.until IS NULL OR x.until > :now)
     """)
 
 
@@ -57,7 +59,7 @@ class Reach:
     unsubscribed: int
 
 
-def count_recipients(session: Session, list_ids: Sequence[int]) -> Reach:
-    """Whom a mail to these lists would reach at this moment."""
-    row = session.execute(COUNT, {"lists": as_array(list_ids)}).one()
+def count_recipients(session: Session, list_ids: Sequence[int], now: datetime) -> Reach:
+    """Whom a mail to these lists would reach at `now`."""
+    row = session.execute(COUNT, {"lists": as_array(list_ids), "now": now}).one()
     return Reach(row.people, row.suppressed, row.pending, row.unsubscribed)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, delete, literal, literal_column, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    case,
+    delete,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer.audience.addresses import address_hash, normalise
 from mailer.errors import NotFound, Refused
-from mailer.models import Action, Suppression, SuppressionReason
+from mailer.models import Action, Role, Suppression, SuppressionReason
+from mailer.settings import Settings
 
 CHUNK = 1000
 THEIR_WISH = (SuppressionReason.COMPLAINT, SuppressionReason.EVERYTHING)
 """Said by the reader, and not ours to take back lightly."""
+LIFTED_BY_CONFIRMING = frozenset({SuppressionReason.EVERYTHING, SuppressionReason.SOFT_BOUNCE})
+"""Whoever signs up again is asked again: they wanted no mail, or their mailbox took none, and now it may."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +44,31 @@ class Stopped:
 
 
 def suppress(
-    session: Session, email: str, reason: SuppressionReason, now: datetime, detail: str = ""
+    session: Session,
+    email: str,
+    reason: SuppressionReason,
+    now: datetime,
+    detail: str = "",
+    *,
+    until: datetime | None = None,
 ) -> bool:
-    """Stop all mail to this address; False when it was stopped already (the first reason stays).
+    """Stop all mail to this address, for good or `until` a moment; False when it was stopped already.
 
-    Only a reader's own stop gives way to a graver reason: they can lift theirs by confirming anew, and
-    that must not bring back an address which bounces. Raises BadAddress.
+    The first reason stays, unless the new one lasts longer. A reader's own stop gives way to a graver reason,
+    then for good: they can lift theirs by confirming anew, which must not bring back an address that bounces,
+    and what is graver must not end by itself where they wanted no mail at all. Raises BadAddress.
     """
-    return suppress_all(session, [email], reason, now, detail).known == 0
+    return suppress_all(session, [email], reason, now, detail, until=until).known == 0
 
 
 def suppress_all(
-    session: Session, emails: Iterable[str], reason: SuppressionReason, now: datetime, detail: str = ""
+    session: Session,
+    emails: Iterable[str],
+    reason: SuppressionReason,
+    now: datetime,
+    detail: str = "",
+    *,
+    until: datetime | None = None,
 ) -> Stopped:
     """Stop all mail to these addresses, each once, as `suppress` does; raises BadAddress."""
     addresses: dict[str, str] = {}
@@ -49,17 +76,8 @@ def suppress_all(
         addresses.setdefault(key, address)
     # In one order, so that two who stop the same addresses do not wait for each other in a ring.
     rows = sorted((address_hash(key), address) for key, address in addresses.items())
-    values = {"reason": reason, "at": now, "detail": detail}
-    stop = (
-        insert(Suppression)
-        .on_conflict_do_update(
-            index_elements=["email_hash"],
-            set_=values,
-            where=(Suppression.reason == SuppressionReason.EVERYTHING)
-            & literal(reason != SuppressionReason.EVERYTHING),
-        )
-        .returning(literal_column("suppressions.xmax = 0", Boolean))
-    )
+    values = {"reason": reason, "at": now, "detail": detail, "until": until}
+    stop = _stop(reason, now, values)
     is_new: list[bool] = []
     for first in range(0, len(rows), CHUNK):
         chunk = rows[first : first + CHUNK]
@@ -68,61 +86,141 @@ def suppress_all(
     return Stopped(sum(is_new), len(is_new) - sum(is_new), len(rows) - len(is_new))
 
 
-def find_suppression(session: Session, email: str) -> Suppression | None:
-    """Why this address is not mailed, or None."""
+def _stop(reason: SuppressionReason, now: datetime, values: dict[str, Any]) -> Any:
+    """The statement that writes suppressions; it gives a row for each that changed, true for a new one."""
+    new = insert(Suppression)
+    has_ended = Suppression.until <= now
+    is_their_stop = (Suppression.reason == SuppressionReason.EVERYTHING) & literal(not _is_light(reason))
+    lasts_longer = Suppression.until.is_not(None) & or_(
+        new.excluded.until.is_(None), new.excluded.until > Suppression.until
+    )
+    if reason == SuppressionReason.EVERYTHING:
+        # Their wish makes a bounce last, and does not take its place: it could be lifted by confirming anew.
+        is_bounce = (Suppression.reason == SuppressionReason.HARD_BOUNCE) & ~has_ended
+        values = values | {
+            name: case((is_bounce, getattr(Suppression, name)), else_=getattr(new.excluded, name))
+            for name in ("reason", "at", "detail")
+        }
+    elif not _is_light(reason):
+        is_theirs = Suppression.reason == SuppressionReason.EVERYTHING
+        values = values | {"until": case((is_theirs, null()), else_=new.excluded.until)}
+    return new.on_conflict_do_update(
+        index_elements=["email_hash"], set_=values, where=or_(has_ended, is_their_stop, lasts_longer)
+    ).returning(literal_column("suppressions.xmax = 0", Boolean))
+
+
+def _is_light(reason: SuppressionReason) -> bool:
+    """Whether it never takes the place of a reader's own stop."""
+    return reason in (SuppressionReason.EVERYTHING, SuppressionReason.SOFT_BOUNCE)
+
+
+def in_force(now: datetime) -> ColumnElement[bool]:
+    """Whether a suppression stops mail at `now`."""
+    return or_(Suppression.until.is_(None), Suppression.until > now)
+
+
+def find_suppression(session: Session, email: str, now: datetime) -> Suppression | None:
+    """Why this address is not mailed at `now`, or None."""
+    _, key = normalise(email)
+    return session.execute(
+        select(Suppression).where(Suppression.email_hash == address_hash(key), in_force(now))
+    ).scalar_one_or_none()
+
+
+def last_suppression(session: Session, email: str) -> Suppression | None:
+    """Why this address is not mailed, or was not until its suppression ended; None when it always was."""
     _, key = normalise(email)
     return session.execute(
         select(Suppression).where(Suppression.email_hash == address_hash(key))
     ).scalar_one_or_none()
 
 
-def lift_own_stop(session: Session, email: str) -> None:
-    """Mail this address again after its owner, who had left everything, has confirmed anew."""
+def lift_own_stop(session: Session, email: str) -> SuppressionReason | None:
+    """Mail this address again after its owner has confirmed anew, which also shows that mail arrives.
+
+    Returns the reason for which it was not mailed, if it was one of LIFTED_BY_CONFIRMING.
+    """
     _, key = normalise(email)
-    session.execute(
-        delete(Suppression).where(
-            Suppression.email_hash == address_hash(key), Suppression.reason == SuppressionReason.EVERYTHING
-        )
-    )
+    lifted = session.execute(
+        delete(Suppression)
+        .where(Suppression.email_hash == address_hash(key), Suppression.reason.in_(LIFTED_BY_CONFIRMING))
+        .returning(Suppression.reason)
+    ).scalar_one_or_none()
+    return None if lifted is None else SuppressionReason(lifted)
 
 
 def list_suppressions(
-    session: Session, reason: SuppressionReason | None = None, limit: int | None = None
+    session: Session, now: datetime, reason: SuppressionReason | None = None, limit: int | None = None
 ) -> Sequence[Suppression]:
-    """The addresses that are not mailed, newest first; the address of somebody erased is None."""
-    chosen = select(Suppression).order_by(Suppression.at.desc(), Suppression.id.desc()).limit(limit)
+    """The addresses that are not mailed at `now`, newest first; the address of somebody erased is None."""
+    newest_first = (Suppression.at.desc(), Suppression.id.desc())
+    chosen = select(Suppression).where(in_force(now)).order_by(*newest_first).limit(limit)
     if reason is not None:
         chosen = chosen.where(Suppression.reason == reason)
     return session.execute(chosen).scalars().all()
 
 
-def may_be_lifted(session: Session, email: str, *, despite_their_wish: bool = False) -> Suppression:
-    """The suppression of this address, if an operator may lift it.
+@dataclass(frozen=True)
+class Lifting:
+    """Who lifts suppressions, with what leave, and why.
 
-    Raises BadAddress, NotFound, or Refused when the reader themselves wanted it.
+    `allowed` says by reason from which role on it may be lifted; None: by nobody. What the reader themselves
+    wanted (`despite_their_wish`) is lifted only by saying so and `because` of what.
     """
-    found = find_suppression(session, email)
+
+    who: str
+    role: Role
+    allowed: Mapping[SuppressionReason, Role | None]
+    despite_their_wish: bool = False
+    because: str = ""
+
+
+def who_may_lift(settings: Settings) -> dict[SuppressionReason, Role | None]:
+    """By reason, the least role that may lift a suppression."""
+    words = {name.replace("_", "-"): word for name, word in settings.lifted_by.model_dump().items()}
+    return {
+        reason: None if words[reason] == "nobody" else Role(words[reason]) for reason in SuppressionReason
+    }
+
+
+def may_be_lifted(session: Session, email: str, now: datetime, lifting: Lifting) -> Suppression:
+    """The suppression of this address, if it may be lifted so.
+
+    Raises BadAddress, NotFound, or Refused when it is not theirs to lift, or the reader's own wish.
+    """
+    found = find_suppression(session, email, now)
     if found is None:
         raise NotFound("This address is not suppressed; `steadypost suppression list` shows those that are.")
-    if found.reason in THEIR_WISH and not despite_their_wish:
+    least = lifting.allowed[SuppressionReason(found.reason)]
+    roles = list(Role)
+    if least is None or roles.index(lifting.role) < roles.index(least):
+        who = "nobody" if least is None else f"only {_a(least)}"
+        raise Refused(f"What is stopped for {found.reason} is lifted by {who}: STEADYPOST_LIFTED_BY says so.")
+    if found.reason in THEIR_WISH and not (lifting.despite_their_wish and lifting.because.strip()):
         raise Refused(
             f"This is the reader's own wish ({found.reason} on {found.at:%Y-%m-%d}): let them sign up again, "
-            "or say --despite-their-wish."
+            "or say --despite-their-wish and --because of what."
         )
     return found
 
 
-def lift(session: Session, email: str, now: datetime, *, who: str, despite_their_wish: bool = False) -> None:
+def _a(role: Role) -> str:
+    return f"an {role}" if role[0] in "aeiou" else f"a {role}"
+
+
+def lift(session: Session, email: str, now: datetime, lifting: Lifting) -> None:
     """Mail this address again, and say in the action log who decided it, with the address as a hash.
 
     Raises what `may_be_lifted` does.
     """
-    found = may_be_lifted(session, email, despite_their_wish=despite_their_wish)
+    found = may_be_lifted(session, email, now, lifting)
     detail = {"address": short_hash(email), "reason": found.reason, "since": found.at.isoformat()}
     if found.reason in THEIR_WISH:
         detail["despite"] = "their wish"
+    if lifting.because.strip():
+        detail["because"] = lifting.because.strip()
     session.delete(found)
-    session.add(Action(at=now, who=who, what="suppression lift", detail=detail, rows=1))
+    session.add(Action(at=now, who=lifting.who, what="suppression lift", detail=detail, rows=1))
 
 
 def short_hash(email: str) -> str:

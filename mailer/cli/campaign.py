@@ -197,7 +197,7 @@ def _wind_up(connected: Connected) -> int:
 
 def _look_ahead(connected: Connected, slug: str) -> Launch:
     with connected.session() as session:
-        return look_ahead(session, slug)
+        return look_ahead(session, slug, business_now(session))
 
 
 def _to_whom(launch: Launch) -> str:

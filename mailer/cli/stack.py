@@ -25,7 +25,7 @@ from mailer.settings import Settings
 WEB_PORT = 8025
 MAILBOX_PORT = 8026
 SMTP_PORT = 2525
-CELERY = ("celery", "-A", "worker.app")
+CELERY = ("celery", "--quiet", "-A", "worker.app")
 ADDRESSES_FILE = "addresses.json"
 """Where a running stack says how it can be reached; a command such as send-test reads it."""
 

@@ -12,13 +12,13 @@ from mailer.audience.fields import declare_field, declared_fields, typed_fields
 from mailer.audience.importing import ImportOrder
 from mailer.audience.lists import Evidence, get_list
 from mailer.audience.subscribers import Person, add_subscriber
-from mailer.audience.suppression import find_suppression
+from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.cli.connect import connect
 from mailer.cli.importing import NotTakenFile, as_values, print_report, watched
 from mailer.cli.show import as_json, as_table, say
 from mailer.db import business_now
 from mailer.errors import Refused
-from mailer.models import FieldType, SubscriptionState, SuppressionReason
+from mailer.models import FieldType, SubscriptionState
 from mailer.reports.person import describe_person
 from mailer.schedule.importing import import_to_list
 from mailer.schedule.signup import sign_up
@@ -141,9 +141,11 @@ def _add(session: Session, person: Person, list_: str | None, consent: str) -> s
         add_subscriber(session, person)
         return f"{person.email} is known here; no list, so no mail."
     evidence = Evidence(wording=consent, source="command line")
-    subscription = sign_up(session, person, get_list(session, list_), evidence, business_now(session))
-    stopped = find_suppression(session, person.email)
-    if stopped is not None and stopped.reason != SuppressionReason.EVERYTHING:
+    now = business_now(session)
+    subscription = sign_up(session, person, get_list(session, list_), evidence, now)
+    stopped = find_suppression(session, person.email, now)
+    is_asked = subscription.state == SubscriptionState.PENDING
+    if stopped is not None and not (is_asked and stopped.reason in LIFTED_BY_CONFIRMING):
         why = f"{stopped.reason} on {stopped.at:%Y-%m-%d}"
         return f"{person.email} is on record for the list {list_}, but the address is not mailed: {why}."
     if subscription.state == SubscriptionState.PENDING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +12,28 @@ import typer
 
 from mailer.audience.addresses import BadAddress, normalise
 from mailer.audience.spreadsheet import open_sheet
-from mailer.audience.suppression import lift, list_suppressions, may_be_lifted, suppress_all
+from mailer.audience.suppression import (
+    Lifting,
+    lift,
+    list_suppressions,
+    may_be_lifted,
+    suppress_all,
+    who_may_lift,
+)
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, count, say, warn
 from mailer.db import business_now
 from mailer.errors import Refused
-from mailer.models import Action, SuppressionReason
+from mailer.models import Action, Role, Suppression, SuppressionReason
+from mailer.schedule.enroll import go_on
 
 app = typer.Typer(help="Addresses that must not be mailed.", no_args_is_help=True)
 
 SHOWN_LINES = 10
+
+COMMAND_LINE = Role.OWNER
+"""Whoever has a shell here has the database too."""
 
 
 class ByHand(StrEnum):
@@ -39,19 +51,14 @@ def list_(
 ) -> None:
     """Show the addresses that are not mailed and why, newest first."""
     with connect() as connected, connected.session() as session:
-        found = list_suppressions(session, reason, limit)
+        found = list_suppressions(session, business_now(session), reason, limit)
     if as_json_:
-        as_json(
-            [
-                {"email": row.email, "reason": row.reason, "detail": row.detail, "at": row.at.isoformat()}
-                for row in found
-            ]
-        )
+        as_json([_as_values(row) for row in found])
         return
     as_table(
-        ("address", "reason", "since (UTC)", "detail"),
+        ("address", "reason", "since (UTC)", "until (UTC)", "detail"),
         [
-            (row.email or "(erased)", row.reason, f"{row.at:%Y-%m-%d %H:%M}", row.detail or "-")
+            (row.email or "(erased)", row.reason, _minute(row.at), _minute(row.until), row.detail or "-")
             for row in found
         ],
         "Every address may be mailed.",
@@ -71,7 +78,7 @@ def add(
     named = [normalise(email)[0] for email in emails or []]
     bad: list[int] = []
     named += _addresses(file, bad) if file else []
-    words = detail.encode(errors="replace").decode().strip()
+    words = _words(detail)
     with connect() as connected, connected.session() as session:
         now = business_now(session)
         done = suppress_all(session, named, SuppressionReason(reason), now, words)
@@ -81,7 +88,7 @@ def add(
             session.add(Action(at=now, who=operator(), what="suppression add", detail=about, rows=changed))
     say(f"{count(done.new, 'address', 'addresses')} new: not mailed any more.")
     if done.graver:
-        say(f"{done.graver:,} were stopped by their readers; now for this reason.")
+        say(f"{done.graver:,} had been stopped for a while, or by their readers; now for this reason.")
     if done.known:
         say(f"{done.known:,} had been stopped before.")
     if bad:
@@ -93,19 +100,47 @@ def add(
 def lift_(
     email: str,
     despite_their_wish: Annotated[
-        bool, typer.Option("--despite-their-wish", help="Also when the reader complained or stopped it.")
+        bool,
+        typer.Option(
+            "--despite-their-wish",
+            help="Also when the reader complained or stopped it; say --because of what.",
+        ),
     ] = False,
+    because: Annotated[str, typer.Option(help="Why; kept in the action log.")] = "",
     yes: Yes = False,
 ) -> None:
     """Mail an address again. A reader's complaint or own stop is not lifted by the way."""
     with connect() as connected:
+        allowed = who_may_lift(connected.settings)
+        lifting = Lifting(operator(), COMMAND_LINE, allowed, despite_their_wish, _words(because))
         with connected.session() as session:
-            found = may_be_lifted(session, email, despite_their_wish=despite_their_wish)
+            found = may_be_lifted(session, email, business_now(session), lifting)
         ask_first(f"Mail this address again ({found.reason} since {found.at:%Y-%m-%d})?", yes=yes)
         with connected.session() as session:
             now = business_now(session)
-            lift(session, email, now, who=operator(), despite_their_wish=despite_their_wish)
+            lift(session, email, now, lifting)
+            if found.until is not None:
+                go_on(session, email, now)
     say("The address may be mailed again; courses that ended for it stay ended until `course enroll`.")
+
+
+def _as_values(row: Suppression) -> dict[str, str | None]:
+    return {
+        "email": row.email,
+        "reason": row.reason,
+        "detail": row.detail,
+        "at": row.at.isoformat(),
+        "until": row.until.isoformat() if row.until else None,
+    }
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "-"
+
+
+def _words(text: str) -> str:
+    """Text from the command line, which need not be UTF-8, as it can be kept."""
+    return text.encode(errors="replace").decode().strip()
 
 
 def _addresses(file: Path, bad: list[int]) -> Iterator[str]:

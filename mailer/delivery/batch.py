@@ -26,6 +26,8 @@ from mailer.delivery.outcome import (
     unreachable,
     waits,
 )
+from mailer.delivery.policy import DEFAULTS, Policy
+from mailer.delivery.report import Report
 from mailer.delivery.transports.base import Answered, Broke, Cut, Email, Pool, Result, Trouble
 from mailer.links import Signer
 from mailer.models import DeliveryState, Lane
@@ -69,6 +71,7 @@ class Post:
     journal: Journal
     signer: Signer
     base_url: str
+    policy: Policy = DEFAULTS
 
 
 def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
@@ -91,6 +94,7 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
         post.journal.abandon()
         raise
     post.journal.end()
+    sending.report.end(sending.counts)
     return BatchOutcome(sending.counts, Lane(claim.lane))
 
 
@@ -121,6 +125,7 @@ class _Sending:
         ]
         self._flushed_at = self._renewed_at = time.monotonic()
         self.counts: Counter[DeliveryState] = Counter()
+        self.report = Report(claim)
 
     def next(self) -> tuple[int, Email] | None:
         """The next mail that can be made; see Feed."""
@@ -146,7 +151,10 @@ class _Sending:
         row = self._claim.rows[key]
         if isinstance(result, Answered):
             self._post.journal.reply(row.id, self._claim.token, result.reply)
-        self._results.append(self._outcome(row, result))
+        outcome = self._outcome(row, result)
+        if outcome.state != DeliveryState.ACCEPTED:
+            self.report.note(outcome)
+        self._results.append(outcome)
         if len(self._results) >= GROUP:
             self._flush()
 
@@ -160,7 +168,8 @@ class _Sending:
         """Record the rest; what was not tried is planned again, and nothing held against it."""
         left = self._claim.rows[self._at :]
         if trouble is not None:
-            log.warning("%s", trouble.reason)
+            fields = {"event": "transport.trouble", **self.report.fields, "kind": str(trouble.kind)}
+            log.warning("The transport cannot be used: %s", trouble.reason, extra=fields)
             self._results += [unreachable(row, trouble.reason) for row in left]
         else:
             self._results += [put_back(row, "paused") for row in left]
@@ -173,16 +182,18 @@ class _Sending:
             reason = error.what
         except Exception as error:
             # A bug is not a bounce: it stays loud, and this row alone is set aside.
-            log.exception("Delivery %s could not be composed", row.id)
+            log.exception("Delivery %s could not be composed", row.id, extra={"delivery_id": row.id})
             reason = f"{type(error).__name__}: {error}"
-        self._results.append(Outcome(row, DeliveryState.QUARANTINED, reason, was_tried=False))
+        outcome = Outcome(row, DeliveryState.QUARANTINED, reason, was_tried=False)
+        self.report.note(outcome)
+        self._results.append(outcome)
         return None
 
     def _outcome(self, row: Claimed, result: Result) -> Outcome:
         if isinstance(result, Answered):
             return after_reply(row, result.reply, self._now)
         if isinstance(result, Cut):
-            return after_cut(row, result.reason)
+            return after_cut(row, result.reason, self._post.policy.after_cut[Lane(row.lane)])
         if isinstance(result, Broke):
             return after_break(row, result.reason, self._now)
         return unreachable(row, result.reason)
@@ -196,14 +207,15 @@ class _Sending:
         with session_scope(self._post.sessions) as session:
             self._now = business_now(session)
             counts = settle.record(
-                *(session, claim.batch_id, claim.token, results, self._now),
+                *(session, claim.batch_id, claim.token, results, self._now, self._post.policy),
                 transport_id=claim.transport_id,
                 is_last=is_last,
             )
             is_ours = counts is not None and (is_last or self._keep(session))
         if not is_ours:
             self._is_lost = True
-            log.warning("Batch %s was given to somebody else; the rest of it is left alone", claim.batch_id)
+            words = "The batch was given to somebody else; the rest of it is left alone"
+            log.warning(words, extra={"event": "batch.lost", **self.report.fields})
         self.counts += counts or Counter()
         self._flushed_at = time.monotonic()
         if self._renewed_at == 0:

@@ -129,7 +129,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     (source,) = read_sources(session, [batch.source])
     rows, refused, waiting = [], [], []
     for row, known in found:
-        verdict = refusal(_facts(row, known, setting, source))
+        verdict = refusal(_facts(row, known, setting, source, now))
         if verdict is not None:
             refused.append((row, *verdict))
         elif (until := _its_hour(row, setting, now)) is not None:
@@ -157,6 +157,7 @@ class Known(NamedTuple):
     has_person: bool
     subscription_state: str | None
     suppression_reason: str | None
+    suppressed_until: datetime | None
     enrollment_state: str | None
     enrollment_round: int | None
 
@@ -167,7 +168,7 @@ _ROWS = """
            d.enrollment_id, d.course_id, d.step_id, d.list_id, d.message_id, d.source,
            coalesce(s.email, ''), coalesce(s.name, ''), s.language, s.zone,
            CASE WHEN s.fields <> '{{}}'::jsonb THEN s.fields END, n.id,
-           d.dedup_key, s.id IS NOT NULL, n.state, x.reason, e.state, e.round
+           d.dedup_key, s.id IS NOT NULL, n.state, x.reason, x.until, e.state, e.round
     FROM deliveries AS d
     LEFT JOIN subscribers AS s ON s.id = d.subscriber_id
     LEFT JOIN subscriptions AS n ON n.subscriber_id = d.subscriber_id AND n.list_id = d.list_id
@@ -236,15 +237,16 @@ def _senders(session: Session, ids: set[int | None]) -> dict[int, SenderFacts]:
     return {row.id: SenderFacts(*row) for row in rows}
 
 
-def _facts(row: Claimed, known: Known, setting: Setting, source: Source) -> Facts:
+def _facts(row: Claimed, known: Known, setting: Setting, source: Source, now: datetime) -> Facts:
     has_left = known.enrollment_state == EnrollmentState.STOPPED or (
         known.enrollment_round is not None
         and int(known.dedup_key.rpartition(":")[2]) != known.enrollment_round
     )
+    is_over = known.suppressed_until is not None and known.suppressed_until <= now
     return Facts(
         row.kind,
         known.subscription_state,
-        known.suppression_reason,
+        None if is_over else known.suppression_reason,
         has_left_course=has_left,
         has_sender=setting.sender_of(row) is not None,
         has_person=known.has_person,

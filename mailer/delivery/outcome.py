@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mailer.delivery.claim import Claimed
+from mailer.delivery.policy import AfterCut
 from mailer.delivery.retry import UNREACHABLE_WAIT, Bounce, GiveUp, RetryAt, SmtpReply, after_refusal
 from mailer.models import DeliveryState, Lane
 
@@ -17,8 +18,8 @@ NO_WAIT = timedelta(0)
 class Outcome(NamedTuple):
     """The state a claimed row goes into. The rest is for one that is planned again.
 
-    `is_deferral`, `is_cut` and `is_crash` say what to count; `was_tried` is False when no server was
-    spoken to about it. `until` is when it may leave, where that is a moment and not a wait.
+    `is_deferral`, `is_cut`, `is_crash` and `is_soft_bounce` say what to count; `was_tried` is False when no
+    server was spoken to about it. `until` is when it may leave, where that is a moment and not a wait.
     """
 
     row: Claimed
@@ -29,6 +30,7 @@ class Outcome(NamedTuple):
     is_deferral: bool = False
     is_cut: bool = False
     is_crash: bool = False
+    is_soft_bounce: bool = False
     was_tried: bool = True
     until: datetime | None = None
 
@@ -43,17 +45,16 @@ def after_reply(row: Claimed, reply: SmtpReply, now: datetime) -> Outcome:
             return Outcome(row, DeliveryState.PLANNED, "deferred", reply, wait, is_deferral=True)
         case Bounce(reason):
             return Outcome(row, DeliveryState.BOUNCED, reason, reply)
-        case GiveUp(reason):
-            return Outcome(row, DeliveryState.FAILED, reason, reply)
+        case GiveUp(reason, is_soft_bounce):
+            return Outcome(row, DeliveryState.FAILED, reason, reply, is_soft_bounce=is_soft_bounce)
 
 
-def after_cut(row: Claimed, reason: str) -> Outcome:
-    """The server may have the mail (RFC 1047).
+def after_cut(row: Claimed, reason: str, after: AfterCut) -> Outcome:
+    """The server may have the mail (RFC 1047), and `after` is what the mail's lane then does.
 
-    A lesson is sent again once, with the same Message-ID; after that, and for a campaign at once, it is
-    left uncertain, for evidence or a person to decide.
+    RESEND: once more, with the same Message-ID, and uncertain when that is cut too.
     """
-    if row.lane == Lane.CAMPAIGN or row.cuts >= MOST_CUTS:
+    if after is AfterCut.HOLD or row.cuts >= MOST_CUTS:
         return Outcome(row, DeliveryState.UNCERTAIN, reason)
     return Outcome(row, DeliveryState.PLANNED, reason, wait=UNREACHABLE_WAIT, is_cut=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +18,11 @@ from mailer.db import as_array
 from mailer.delivery.claim import Claimed, rows_with_a_worker
 from mailer.delivery.journal import Entry, read_journals
 from mailer.delivery.outcome import Outcome, after_crash, after_cut, after_reply, put_back, unreachable
+from mailer.delivery.policy import Policy
 from mailer.delivery.settle import record
+from mailer.models import DeliveryState, Lane
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ _LOST = text("""
 _OPEN = text("SELECT token FROM batches WHERE token = ANY (CAST(:gone AS uuid[]))")
 
 
-def recover(session: Session, folder: Path, now: datetime) -> Recovered:
+def recover(session: Session, folder: Path, now: datetime, policy: Policy) -> Recovered:
     """Settle the rows of lost workers.
 
     A batch is lost when the process that journals its token is gone, or when its lease ran out. No line
@@ -55,7 +61,7 @@ def recover(session: Session, folder: Path, now: datetime) -> Recovered:
     suspects = {_key(found.entries[-1]) for found in abandoned if found.entries}
     rows = 0
     for batch in session.execute(_LOST, gone).all():
-        rows += _settle(session, batch, known, suspects, now)
+        rows += _settle(session, batch, known, suspects, now, policy)
     # A batch that somebody else has locked is settled by a later look, which needs its journal.
     still_open = set(session.execute(_OPEN, gone).scalars())
     done = tuple(found.path for found in abandoned if not found.tokens & still_open)
@@ -70,21 +76,40 @@ def _key(entry: Entry) -> Key:
 
 
 def _settle(
-    session: Session, batch: Any, known: Mapping[Key, Entry], suspects: Set[Key], now: datetime
+    session: Session,
+    batch: Any,
+    known: Mapping[Key, Entry],
+    suspects: Set[Key],
+    now: datetime,
+    policy: Policy,
 ) -> int:
     outcomes = [
-        _outcome(row, known.get((row.id, batch.token)), suspects, now)
+        _outcome(row, known.get((row.id, batch.token)), suspects, now, policy)
         for row in rows_with_a_worker(session, batch.id, batch.delivery_ids)
     ]
-    record(session, batch.id, batch.token, outcomes, now, transport_id=batch.transport_id, is_last=True)
+    record(
+        *(session, batch.id, batch.token, outcomes, now, policy),
+        transport_id=batch.transport_id,
+        is_last=True,
+    )
+    if not outcomes:
+        return 0
+    fields = {
+        "event": "batch.recovered",
+        "batch_id": batch.id,
+        "transport": batch.transport_id,
+        "mails": dict(Counter(str(outcome.state) for outcome in outcomes)),
+        "in_doubt": [one.row.id for one in outcomes if one.is_cut or one.state == DeliveryState.UNCERTAIN],
+    }
+    log.warning("The mails of a lost worker were settled by its journal", extra=fields)
     return len(outcomes)
 
 
-def _outcome(row: Claimed, entry: Entry | None, suspects: Set[Key], now: datetime) -> Outcome:
+def _outcome(row: Claimed, entry: Entry | None, suspects: Set[Key], now: datetime, policy: Policy) -> Outcome:
     if entry is None:
         return put_back(row, "worker lost")
     if entry.reply is not None:
         return after_reply(row, entry.reply, now)
     if entry.has_dot:
-        return after_cut(row, "worker lost after the final dot")
+        return after_cut(row, "worker lost after the final dot", policy.after_cut[Lane(row.lane)])
     return after_crash(row) if _key(entry) in suspects else unreachable(row, "worker lost")

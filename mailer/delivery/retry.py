@@ -25,11 +25,26 @@ GIVE_UP_AFTER = {
 BAD_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 """The address itself is wrong (RFC 3463 section 3.2; 5.1.10 is RFC 7505's null MX)."""
 
+NO_ROOM = re.compile(r"[45]\.2\.[12]|4\.1\.(?![78]$)\d+")
+"""The mailbox is there and takes nothing (RFC 3463 section 3.3: disabled, full), or is not found at present.
+
+4.1.7 and 4.1.8 are about the sender's address, which is ours (section 3.2).
+"""
+
+NO_ROOM_WORDS = re.compile(
+    r"mailbox (?:is )?full|quota|storage"
+    r"|(?:mailbox|account) (?:is |has been )?(?:disabled|inactive|suspended)"
+    r"|(?:host|domain)(?: name)? not found",
+    re.IGNORECASE,
+)
+"""The same in words, for servers that give no enhanced code."""
+
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 
 NO_MAILBOX = re.compile(r"user|mailbox|recipient|address|account", re.IGNORECASE)
 NOT_THE_MAILBOX = re.compile(
-    r"relay|rcpthosts|block|black|list|spam|rbl|denied|auth|policy|reject|reput|banned", re.IGNORECASE
+    r"relay|rcpthosts|block|black|list|spam|rbl|denied|auth|policy|reject|reput|banned|sender|helo|client",
+    re.IGNORECASE,
 )
 """Words of servers that give no enhanced code. A refusal of us must never suppress a whole audience."""
 
@@ -79,9 +94,10 @@ class Bounce:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """This mail ends here, and nothing is held against the address."""
+    """This mail ends here. `is_soft_bounce`: because of its mailbox, which may well take mail again."""
 
     reason: str
+    is_soft_bounce: bool = False
 
 
 def after_refusal(
@@ -90,15 +106,22 @@ def after_refusal(
     """What to do after a refusal: 4yz try later, 5yz stop (RFC 5321 section 4.2.1).
 
     Waits 15 min * 2**deferrals, at most 4 h, until the mail is older than its lane allows. Only a
-    refusal of the address bounces; a refusal for policy or reputation (5.7.x and the like) fails.
+    refusal of the address bounces; a mailbox that is full or disabled is a soft bounce; a refusal for policy
+    or reputation (5.7.x and the like) just fails.
     """
     if reply.code < 500:
         # An outage of ours must not make the first greylisting the last word.
         if age >= GIVE_UP_AFTER[lane] and deferrals >= FEWEST_TRIES:
+            if _has_no_room(reply):
+                return GiveUp(
+                    f"mailbox {reply.enhanced or reply.code} for {_hours(age)}", is_soft_bounce=True
+                )
             return GiveUp(f"refused for {_hours(age)}")
         return RetryAt(min(FIRST_WAIT * 2 ** min(deferrals, 10), LONGEST_WAIT))
     if reply.enhanced in BAD_MAILBOX:
         return Bounce(f"bad address {reply.enhanced}")
+    if _has_no_room(reply):
+        return GiveUp(f"mailbox {reply.enhanced or reply.code}", is_soft_bounce=True)
     # Old servers give no enhanced code; 550 and 553 on RCPT TO then mean the mailbox (RFC 5321 4.2.3).
     if reply.enhanced is None and reply.at_recipient and reply.code in (550, 553) and _names_mailbox(reply):
         return Bounce(f"bad address {reply.code}")
@@ -107,6 +130,15 @@ def after_refusal(
 
 def _names_mailbox(reply: SmtpReply) -> bool:
     return bool(NO_MAILBOX.search(reply.text)) and not NOT_THE_MAILBOX.search(reply.text)
+
+
+def _has_no_room(reply: SmtpReply) -> bool:
+    # A conversation that broke, or a server that refuses us, says nothing about a mailbox.
+    if not (reply.at_recipient or reply.is_final):
+        return False
+    if reply.enhanced is not None:
+        return bool(NO_ROOM.fullmatch(reply.enhanced))
+    return bool(NO_ROOM_WORDS.search(reply.text)) and not NOT_THE_MAILBOX.search(reply.text)
 
 
 def _hours(age: timedelta) -> str:

@@ -11,10 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mailer import tally
-from mailer.audience.suppression import suppress
+from mailer.audience.soft_bounces import count_soft_bounces, forget_soft_bounces
+from mailer.audience.suppression import find_suppression, suppress
 from mailer.db import as_array
 from mailer.delivery.claim import lock_batch
 from mailer.delivery.outcome import Outcome
+from mailer.delivery.policy import Policy
 from mailer.delivery.states import ENDS
 from mailer.models import DeliveryState, Event, EventKind, SuppressionReason
 from mailer.schedule import enroll
@@ -74,13 +76,15 @@ def record(
     token: uuid.UUID,
     outcomes: Sequence[Outcome],
     now: datetime,
+    policy: Policy,
     *,
     transport_id: int | None = None,
     is_last: bool = False,
 ) -> Counter[DeliveryState] | None:
     """Write the outcomes of a batch, or None when it is that token's no more (only what was taken counts).
 
-    A hard bounce suppresses the address and stops the person's courses. `is_last` ends the batch. Returns how
+    A hard bounce suppresses the address and stops the person's courses; enough soft ones in a row suppress it
+    for a while, as `policy` says. `is_last` ends the batch. Returns how
     many rows went into each state.
     """
     if not lock_batch(session, batch_id, token):
@@ -94,7 +98,10 @@ def record(
     mine = [one for one in others if one.row.id in ours]
     for outcome in mine:
         if outcome.state == DeliveryState.BOUNCED:
-            _bounced(session, outcome, now)
+            _bounced(session, outcome, now, policy)
+    forget_soft_bounces(session, [one.row.subscriber_id for one in accepted if one.row.id in ours])
+    _count_soft_bounces(session, [one for one in mine if one.is_soft_bounce], now, policy)
+    _keep_waiting(session, mine, now)
     _note(session, [one for one in mine if one.was_tried], now)
     moved = [one for one in outcomes if one.row.id in ours]
     _count(session, moved, transport_id)
@@ -200,14 +207,35 @@ def _count(session: Session, outcomes: Sequence[Outcome], transport_id: int | No
     )
 
 
-def _bounced(session: Session, outcome: Outcome, now: datetime) -> None:
+def _bounced(session: Session, outcome: Outcome, now: datetime, policy: Policy) -> None:
     row = outcome.row
     words = outcome.reply.text if outcome.reply else ""
     # In the order in which a reader's own leaving takes these rows, or the two could block each other.
     enroll.stop(session, row.subscriber_id, "the address bounced", now)
-    suppress(session, row.email, SuppressionReason.HARD_BOUNCE, now, detail=words)
+    until = None if policy.hard_bounce_ends is None else now + policy.hard_bounce_ends
+    suppress(session, row.email, SuppressionReason.HARD_BOUNCE, now, detail=words, until=until)
     session.add(
         Event(
             kind=EventKind.BOUNCED, at=now, subscriber_id=row.subscriber_id, delivery_id=row.id, detail=words
         )
     )
+
+
+def _count_soft_bounces(session: Session, outcomes: Sequence[Outcome], now: datetime, policy: Policy) -> None:
+    people = [outcome.row.subscriber_id for outcome in outcomes]
+    rule = policy.soft_bounces
+    for subscriber_id in count_soft_bounces(session, people, rule, now):
+        if rule.ends is None:
+            enroll.stop(session, subscriber_id, "the mailbox took no mail", now)
+        else:
+            # Their lessons wait for them, rather than be planned one by one and not sent.
+            enroll.wait_until(session, subscriber_id, now + rule.ends)
+
+
+def _keep_waiting(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """A course that was published anew has planned something for somebody who waits: let them wait on."""
+    for outcome in outcomes:
+        if outcome.state == DeliveryState.SUPPRESSED and outcome.reason == SuppressionReason.SOFT_BOUNCE:
+            found = find_suppression(session, outcome.row.email, now)
+            if found is not None and found.until is not None:
+                enroll.wait_until(session, outcome.row.subscriber_id, found.until)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import NamedTuple
 
+from mailer.audience.suppression import LIFTED_BY_CONFIRMING
 from mailer.clock import local_date
 from mailer.models import (
     DeliveryKind,
     DeliveryState,
     SubscriptionState,
-    SuppressionReason,
 )
 from mailer.schedule.timing import leaves_at
 
@@ -37,8 +37,7 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
     if facts.is_cancelled:
         return DeliveryState.CANCELLED, "campaign cancelled"
     is_confirmation = facts.kind == DeliveryKind.CONFIRM
-    # Whoever left everything and signs up again is asked again; nobody else who is suppressed is.
-    if facts.suppression and not (is_confirmation and facts.suppression == SuppressionReason.EVERYTHING):
+    if facts.suppression and not (is_confirmation and facts.suppression in LIFTED_BY_CONFIRMING):
         return DeliveryState.SUPPRESSED, facts.suppression
     if is_confirmation and facts.subscription == SubscriptionState.ACTIVE:
         return DeliveryState.SKIPPED, "confirmed already"

@@ -158,6 +158,8 @@ class EmbeddedPostgres(EmbeddedServer):
             "unix_socket_directories": str(self._socket_folder),
             "unix_socket_permissions": "0700",
             "logging_collector": "off",
+            # The details of an error quote rows, and so addresses.
+            "log_error_verbosity": "terse",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         server = [str(programs / "bin" / "postgres"), "-D", str(self.cluster), *options]

@@ -85,7 +85,7 @@ def _follow_parent(number: signal.Signals) -> Callable[[], None] | None:
 def open_log(path: Path) -> BinaryIO:
     """Open the log at `path` for appending; one that grew over 5 MB is set aside as `<name>.1` first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)  # logs name people's addresses
+    path.parent.chmod(0o700)  # ours are masked, those of servers may quote anything
     if path.exists() and path.stat().st_size > KEEP_LOG_BYTES:
         path.replace(path.with_name(path.name + ".1"))
     return path.open("ab")

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.lists import Evidence, find_subscription
-from mailer.audience.suppression import find_suppression
+from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.links import BadLink
 from mailer.models import (
     Consent,
@@ -20,7 +20,6 @@ from mailer.models import (
     MailingList,
     Subscriber,
     SubscriptionState,
-    SuppressionReason,
 )
 from mailer.schedule import enroll
 from mailer.schedule.signup import put_on_list
@@ -51,8 +50,8 @@ def come_back(session: Session, subscriber_id: int, list_id: int, source: str, n
         raise BadLink
     if subscription.state == SubscriptionState.ACTIVE:
         return Answer.ON_LIST
-    suppression = find_suppression(session, subscriber.email)
-    if suppression is not None and suppression.reason != SuppressionReason.EVERYTHING:
+    suppression = find_suppression(session, subscriber.email, now)
+    if suppression is not None and suppression.reason not in LIFTED_BY_CONFIRMING:
         return Answer.BLOCKED
     if _asked_since(session, subscription.id, now - timedelta(days=1)) >= ASKED_AT_MOST:
         return Answer.TOO_OFTEN

@@ -96,7 +96,8 @@ def confirm_subscription(session: Session, subscription_id: int, source: str, no
     evidence = Evidence(wording=seen.consent or seen.list_title, source=source)
     is_new = confirm(session, subscription, evidence, now)
     if is_new:
-        lift_own_stop(session, subscriber.email)
+        if lift_own_stop(session, subscriber.email) == SuppressionReason.SOFT_BOUNCE:
+            enroll.go_on(session, subscriber.email, now)
         enroll.start_waiting(session, subscriber, subscription.list_id, now)
         session.add(Event(kind=EventKind.CONFIRMED, at=now, subscriber_id=subscriber.id, detail=source))
         session.flush()

@@ -128,14 +128,14 @@ class Launch:
     reach: Reach
 
 
-def look_ahead(session: Session, slug: str) -> Launch:
+def look_ahead(session: Session, slug: str, now: datetime) -> Launch:
     """Whom the campaign would reach now, changing nothing.
 
     Raises NotFound, or Refused when it cannot be sent.
     """
     campaign = get_campaign(session, slug)
     _refuse_sent(campaign)
-    reach = count_recipients(session, campaign.list_ids)
+    reach = count_recipients(session, campaign.list_ids, now)
     titles = session.execute(
         select(MailingList.id, MailingList.slug).where(MailingList.id.in_(campaign.list_ids))
     )

@@ -11,6 +11,7 @@ from mailer.models.audience import (
     ImportState,
     MailingList,
     OptIn,
+    SoftBounce,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -21,7 +22,7 @@ from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignState
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
-from mailer.models.operations import Action, Heartbeat, Hold, HoldScope
+from mailer.models.operations import Action, Heartbeat, Hold, HoldScope, Role
 from mailer.models.sending import (
     Attempt,
     Batch,
@@ -69,7 +70,9 @@ __all__ = [
     "Message",
     "Move",
     "OptIn",
+    "Role",
     "Sender",
+    "SoftBounce",
     "Step",
     "StepKind",
     "Subscriber",

@@ -43,6 +43,7 @@ class FieldType(StrEnum):
 
 class SuppressionReason(StrEnum):
     HARD_BOUNCE = "hard-bounce"
+    SOFT_BOUNCE = "soft-bounce"
     COMPLAINT = "complaint"
     EVERYTHING = "unsubscribed-from-everything"
     MANUAL = "manual"
@@ -140,7 +141,7 @@ class Suppression(Base):
     """An address that must not be mailed.
 
     Found by a hash of the address, so that the row can outlive the person's erasure; otherwise the
-    next import would bring the address back.
+    next import would bring the address back. It is in force before `until`, or for good when that is None.
     """
 
     __tablename__ = "suppressions"
@@ -151,8 +152,21 @@ class Suppression(Base):
     reason: Mapped[str]
     detail: Mapped[str] = mapped_column(server_default=text("''"))
     at: Mapped[datetime]
+    until: Mapped[datetime | None]
 
     __table_args__ = (one_of("reason", SuppressionReason),)
+
+
+class SoftBounce(Base):
+    """How many mails to somebody were given up in a row because of their mailbox, none accepted between."""
+
+    __tablename__ = "soft_bounces"
+
+    subscriber_id: Mapped[int] = mapped_column(
+        ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    bounces: Mapped[int]
+    first_at: Mapped[datetime]
 
 
 class Import(Base):

@@ -23,6 +23,15 @@ class HoldScope(StrEnum):
     CAMPAIGN = "campaign"
 
 
+class Role(StrEnum):
+    """What somebody who works here may do; each may do what those before it may."""
+
+    READER = "reader"
+    MARKETER = "marketer"
+    OPERATOR = "operator"
+    OWNER = "owner"
+
+
 class Action(Base):
     """Something a person did to deliveries, suppressions or queues: who, what, and to how many rows."""
 

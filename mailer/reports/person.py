@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import find_suppression
 from mailer.clock import zone
+from mailer.db import business_now
 from mailer.models import (
     Campaign,
     Consent,
@@ -28,6 +29,7 @@ from mailer.models import (
 
 WHY_NOT_MAILED = {
     SuppressionReason.HARD_BOUNCE: "their mailbox refused a mail for good",
+    SuppressionReason.SOFT_BOUNCE: "their mailbox was full, or could not be reached, again and again",
     SuppressionReason.COMPLAINT: "they reported a mail as spam",
     SuppressionReason.EVERYTHING: "they unsubscribed from everything",
     SuppressionReason.MANUAL: "an operator stopped it",
@@ -70,7 +72,7 @@ def describe_person(session: Session, email: str) -> PersonReport:
         zone=who.zone,
         tags=who.tags,
         fields=who.fields,
-        suppressed=_why_suppressed(find_suppression(session, who.email), who.zone),
+        suppressed=_why_suppressed(find_suppression(session, who.email, business_now(session)), who.zone),
         lists=_lists(session, who),
         consents=_consents(session, who),
         courses=_courses(session, who),
@@ -83,7 +85,8 @@ def _why_suppressed(suppression: Suppression | None, zone_name: str | None) -> s
         return ""
     why = WHY_NOT_MAILED[SuppressionReason(suppression.reason)]
     said = f" ({suppression.detail})" if suppression.detail else ""
-    return f"{why} on {_local(suppression.at, zone_name)}{said}"
+    until = f", until {_local(suppression.until, zone_name)}" if suppression.until else ""
+    return f"{why} on {_local(suppression.at, zone_name)}{until}{said}"
 
 
 def _lists(session: Session, who: Subscriber) -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.subscribers import get_subscriber
-from mailer.audience.suppression import find_suppression
+from mailer.audience.suppression import last_suppression
 from mailer.clock import zone
 from mailer.delivery.states import ENDS
 from mailer.models import (
@@ -166,9 +166,8 @@ def _events(session: Session, who: Subscriber) -> Iterator[Decision]:
 
 
 def _suppression(session: Session, who: Subscriber) -> list[Decision]:
-    found = find_suppression(session, who.email)
-    return (
-        [Decision(found.at, "-", f"not mailed any more: {found.reason} {found.detail}".strip())]
-        if found
-        else []
-    )
+    found = last_suppression(session, who.email)
+    if found is None:
+        return []
+    how_long = "any more" if found.until is None else f"until {found.until:%Y-%m-%d %H:%M} UTC"
+    return [Decision(found.at, "-", f"not mailed {how_long}: {found.reason} {found.detail}".strip())]

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer import outbox
+from mailer.audience.addresses import normalise
 from mailer.audience.lists import find_subscription
-from mailer.audience.suppression import find_suppression
+from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.clock import local_date
 from mailer.errors import MailerError
 from mailer.i18n import fallback_chain
@@ -25,7 +26,6 @@ from mailer.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
-    SuppressionReason,
 )
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import Place, Wait, decide
@@ -67,7 +67,7 @@ def enroll(session: Session, course: Course, subscriber: Subscriber, now: dateti
         enrollment = _new_enrollment(course.id, subscriber.id, now)
         session.add(enrollment)
         session.flush()
-    elif _may_begin_again(session, enrollment, subscription, subscriber):
+    elif _may_begin_again(session, enrollment, subscription, subscriber, now):
         _begin_again(enrollment)
     if enrollment.state == EnrollmentState.WAITING and subscription.state == SubscriptionState.ACTIVE:
         start(session, enrollment, subscriber, load_plan(session, course.id), now)
@@ -88,16 +88,20 @@ def _new_enrollment(course_id: int, subscriber_id: int, now: datetime) -> Enroll
 
 
 def _may_begin_again(
-    session: Session, enrollment: Enrollment, subscription: Subscription, subscriber: Subscriber
+    session: Session,
+    enrollment: Enrollment,
+    subscription: Subscription,
+    subscriber: Subscriber,
+    now: datetime,
 ) -> bool:
     """Whether somebody who was in the course before may go through it once more."""
     if enrollment.ended_at is None:
         return False
     if enrollment.state == EnrollmentState.FINISHED and subscription.changed_at <= enrollment.ended_at:
         return False
-    stopped = find_suppression(session, subscriber.email)
-    # Their own wish to leave everything ends when they confirm, which is what the course then waits for.
-    return stopped is None or stopped.reason == SuppressionReason.EVERYTHING
+    stopped = find_suppression(session, subscriber.email, now)
+    # It ends when they confirm, which is what the course then waits for.
+    return stopped is None or stopped.reason in LIFTED_BY_CONFIRMING
 
 
 def _begin_again(enrollment: Enrollment) -> None:
@@ -191,6 +195,30 @@ def stop(session: Session, subscriber_id: int, reason: str, now: datetime, list_
         .returning(Enrollment.id)
     )
     return len(ended.all())
+
+
+def wait_until(session: Session, subscriber_id: int, until: datetime) -> None:
+    """Nothing more in this person's courses before `until`; then they go on where they stand."""
+    session.execute(
+        update(Enrollment)
+        .where(
+            Enrollment.subscriber_id == subscriber_id,
+            Enrollment.state == EnrollmentState.ACTIVE,
+            Enrollment.next_due_at < until,
+        )
+        .values(next_due_at=until)
+    )
+
+
+def go_on(session: Session, email: str, now: datetime) -> None:
+    """Have what comes next in the courses of this address decided anew: what they waited for is over."""
+    _, key = normalise(email)
+    person = select(Subscriber.id).where(Subscriber.email_key == key).scalar_subquery()
+    session.execute(
+        update(Enrollment)
+        .where(Enrollment.subscriber_id == person, Enrollment.state == EnrollmentState.ACTIVE)
+        .values(next_due_at=now)
+    )
 
 
 def system_message(session: Session, name: str, language: str) -> int:

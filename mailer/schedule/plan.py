@@ -69,7 +69,8 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
             _decide_one(row, plans[row.course_id], now, batch)
         except Exception:
             # One row that cannot be decided must not keep everybody else waiting.
-            log.exception("Enrollment %s cannot be decided", row.id)
+            fields = {"event": "enrollment.undecided", "enrollment_id": row.id}
+            log.exception("Enrollment %s cannot be decided", row.id, extra=fields)
             session.execute(
                 update(Enrollment).where(Enrollment.id == row.id).values(next_due_at=now + UNDECIDED_WAIT)
             )

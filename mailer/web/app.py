@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from mailer.logs import set_up_logs
 from mailer.settings import Settings, load_settings
 from mailer.web import files, health
 from mailer.web.deps import make_parts
@@ -15,6 +16,10 @@ MAX_BODY_BYTES = 64 * 1024
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application with its pages; raises BadSetting when a setting is wrong or missing."""
+    if settings is None:
+        # As a server's process, and no test's: uvicorn has set up its own logs before it asks for the app.
+        settings = load_settings()
+        set_up_logs(settings)
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
@@ -28,7 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "auto_configure": False,
         },
     )
-    app.state.parts = make_parts(settings or load_settings())
+    app.state.parts = make_parts(settings)
     for pages in (health, files, confirm, mail, unsubscribe, manage):
         app.include_router(pages.router)
     show_failures(app)

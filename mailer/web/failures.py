@@ -45,7 +45,7 @@ async def _only_a_test(request: Request, _: Exception) -> Response:
 
 
 async def _short_break(request: Request, error: Exception) -> Response:
-    log.warning("A page could not be shown: %s", error)
+    log.warning("A page could not be shown: %s", error, extra={"event": "page.failed"})
     return _page(request, "short-break", 503, headers={"Retry-After": str(RETRY_SECONDS)})
 
 

@@ -88,4 +88,4 @@ def draft(session: Session, paths: Sequence[Path], now: datetime) -> None:
 def set_going(house: House, starts_at: datetime | None = None, slug: str = SPRING) -> None:
     """Send it, or schedule it for a moment."""
     with house.sessions.begin() as session:
-        schedule(session, look_ahead(session, slug), starts_at or house.at, house.at, who="ann")
+        schedule(session, look_ahead(session, slug, house.at), starts_at or house.at, house.at, who="ann")

@@ -44,7 +44,7 @@ class House:
     def plan(self) -> None:
         """What the tick does before it dispatches."""
         with session_scope(self.sessions) as session:
-            recovered = recover(session, self.journals, self.at)
+            recovered = recover(session, self.journals, self.at, self.post.policy)
         recovered.forget_journals()
         with session_scope(self.sessions) as session:
             while plan_due(session, self.at) + materialise(session, self.at):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mailer.audience.suppression import who_may_lift
 from mailer.errors import BadSetting
+from mailer.models import Lane, SuppressionReason
 from mailer.settings import load_settings, local_secret_key
 
 KEY = "k" * 40
@@ -40,6 +42,13 @@ def test_old_keys_follow_after_a_comma() -> None:
         ("STEADYPOST_DATABASE_URL", "postgresql://ada:hunter2@host:five/db", "no port number"),
         ("STEADYPOST_BASE_URL", "example.org", "https://news.example.org"),
         ("STEADYPOST_SECRET_KEY", "short", "32 characters"),
+        ("STEADYPOST_AFTER_CUT", "lessons=hold", "each of transactional, course, campaign"),
+        ("STEADYPOST_AFTER_CUT", "course=hold,course=resend", "at most once"),
+        ("STEADYPOST_AFTER_CUT", "course=twice", "course: Input should be 'resend' or 'hold'"),
+        ("STEADYPOST_SUPPRESSION_DAYS", "complaint=30", "each of soft-bounce, hard-bounce"),
+        ("STEADYPOST_SUPPRESSION_DAYS", "soft-bounce=soon", "soft-bounce: Input should be a valid integer"),
+        ("STEADYPOST_LIFTED_BY", "manual=everybody", "manual: Input should be 'marketer'"),
+        ("STEADYPOST_LOG_FORMAT", "xml", "'text' or 'json'"),
         ("STEADYPOST_SECRET_KEY_FILE", "/nowhere/key", "cannot be read"),
     ],
 )
@@ -63,8 +72,26 @@ def test_no_secret_shows_when_settings_are_printed() -> None:
 
 
 def test_settings_survive_the_way_to_a_child_process() -> None:
-    settings = load_settings({"STEADYPOST_SECRET_KEY": KEY, "STEADYPOST_SMTP_URL": "smtp://a:b@c:25"})
+    settings = load_settings(
+        {
+            "STEADYPOST_SECRET_KEY": KEY,
+            "STEADYPOST_SMTP_URL": "smtp://a:b@c:25",
+            "STEADYPOST_AFTER_CUT": "course=hold",
+            "STEADYPOST_SUPPRESSION_DAYS": "soft-bounce=never",
+        }
+    )
     assert load_settings(settings.as_environment()) == settings
+
+
+def test_what_a_setting_of_several_does_not_name_keeps_its_default() -> None:
+    settings = load_settings({"STEADYPOST_AFTER_CUT": " campaign = resend ,"})
+    assert str(settings.after_cut) == "transactional=resend,course=resend,campaign=resend"
+
+
+def test_lanes_and_reasons_are_called_the_same_in_settings_as_everywhere() -> None:
+    settings = load_settings({})
+    assert list(settings.after_cut.model_dump()) == list(Lane)
+    assert set(who_may_lift(settings)) == set(SuppressionReason)
 
 
 def test_the_local_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:

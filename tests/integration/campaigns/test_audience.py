@@ -173,7 +173,9 @@ def test_pending_and_ended_people_are_left_out_and_suppressed_ones_accounted_for
         put_people(session, range(12, 15), "calm", spring.at, SubscriptionState.ENDED)
         suppress(session, "reader3@reader.example", SuppressionReason.HARD_BOUNCE, spring.at)
         # 10 is pending on letters and active on calm, 12 pending on letters and ended on calm
-        assert look_ahead(session, SPRING).reach == Reach(people=10, suppressed=1, pending=2, unsubscribed=2)
+        assert look_ahead(session, SPRING, spring.at).reach == Reach(
+            people=10, suppressed=1, pending=2, unsubscribed=2
+        )
     set_going(spring)
     assert send_all(spring) == {"accepted": 9, "suppressed": 1}
     assert balanced(spring) == {"accepted": 9, "suppressed": 1}
@@ -288,7 +290,7 @@ def test_what_is_asked_to_be_sent_is_what_was_seen(spring: House, tmp_path: Path
     with session_scope(spring.sessions) as session:
         put_people(session, [1], "calm", spring.at)
     with session_scope(spring.sessions) as session:
-        seen = look_ahead(session, SPRING)
+        seen = look_ahead(session, SPRING, spring.at)
     changed = write_campaign(tmp_path, body="Something else.")
     with session_scope(spring.sessions) as session:
         draft(session, [changed], spring.at)

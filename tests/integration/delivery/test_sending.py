@@ -15,6 +15,7 @@ from mailer.delivery import batch
 from mailer.delivery.batch import Post, deliver_batch
 from mailer.delivery.claim import claim_batch
 from mailer.delivery.outcome import Outcome
+from mailer.delivery.policy import DEFAULTS
 from mailer.delivery.settle import record
 from mailer.delivery.transports.base import Feed, Result, Trouble
 from mailer.delivery.transports.server import SmtpServer
@@ -157,7 +158,7 @@ def test_a_worker_that_wakes_after_its_lease_cannot_write_over_the_new_owner(
     assert house.send() == {"accepted": 1}
     with session_scope(house.sessions) as session:
         late = [Outcome(stale.rows[0], DeliveryState.FAILED, "too late")]
-        assert record(session, stale.batch_id, stale.token, late, house.at) is None
+        assert record(session, stale.batch_id, stale.token, late, house.at, DEFAULTS) is None
     assert house.states() == {"accepted": 1}
 
 
@@ -185,7 +186,7 @@ def test_cleos_hard_bounce_suppresses_her_address_and_stops_her_course(
     server.replies["RCPT"] = ["550 5.1.1 no such user"]
     assert house.send() == {"bounced": 1}
     with session_scope(house.sessions) as session:
-        suppression = find_suppression(session, CLEO)
+        suppression = find_suppression(session, CLEO, house.at)
         assert suppression is not None
         assert suppression.reason == "hard-bounce"
         assert session.execute(select(Enrollment.state)).scalar_one() == "stopped"
@@ -198,7 +199,7 @@ def test_a_policy_refusal_fails_the_mail_and_keeps_the_address(house: House, ser
     server.replies["DOT"] = ["550 5.7.1 looks like spam"]
     assert house.send() == {"failed": 1}
     with session_scope(house.sessions) as session:
-        assert find_suppression(session, ADA) is None
+        assert find_suppression(session, ADA, house.at) is None
 
 
 def test_a_greylisted_mail_comes_again_a_quarter_of_an_hour_later(

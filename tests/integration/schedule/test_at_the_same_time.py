@@ -98,7 +98,7 @@ def test_confirming_two_lists_at_once_after_leaving_everything(sessions: Session
 
     at_once(*(confirm(one) for one in ids))
     with session_scope(sessions) as session:
-        assert find_suppression(session, BEN) is None
+        assert find_suppression(session, BEN, now) is None
         assert session.scalars(select(Subscription.state)).all() == ["active", "active"]
 
 

@@ -166,11 +166,11 @@ def test_everything_is_lifted_by_signing_up_anew_and_confirming_not_before(
     ben = join(session, BEN, now)
     leave(session, ben.id, None, source="page", now=now)
     join(session, BEN, now + HOUR)
-    stop = find_suppression(session, BEN)
+    stop = find_suppression(session, BEN, now)
     assert stop is not None
     assert stop.reason == SuppressionReason.EVERYTHING
     confirm_subscription(session, subscription_of(session, ben).id, "page", now + HOUR)
-    assert find_suppression(session, BEN) is None
+    assert find_suppression(session, BEN, now) is None
 
 
 def test_who_left_everything_is_asked_also_by_a_list_that_asks_nobody(
@@ -182,7 +182,7 @@ def test_who_left_everything_is_asked_also_by_a_list_that_asks_nobody(
     subscription = sign_up(session, Person(BEN), list_, CONSENT, now + HOUR)
     assert (subscription.state, mails(session, ben)) == ("pending", ["confirm", "confirm"])
     confirm_subscription(session, subscription.id, "page", now + HOUR)
-    assert (subscription.state, find_suppression(session, BEN)) == ("active", None)
+    assert (subscription.state, find_suppression(session, BEN, now)) == ("active", None)
 
 
 def test_a_hard_bounce_is_lifted_neither_by_signing_up_nor_by_an_old_link(
@@ -192,7 +192,7 @@ def test_a_hard_bounce_is_lifted_neither_by_signing_up_nor_by_an_old_link(
     assert suppress(session, CLEO, SuppressionReason.HARD_BOUNCE, now)
     join(session, CLEO, now + HOUR)
     confirm_subscription(session, subscription_of(session, cleo).id, "page", now + HOUR)
-    stop = find_suppression(session, CLEO)
+    stop = find_suppression(session, CLEO, now)
     assert stop is not None
     assert stop.reason == SuppressionReason.HARD_BOUNCE
 
@@ -206,7 +206,7 @@ def test_a_graver_reason_takes_the_place_of_the_readers_own_and_no_other(
     assert not suppress(session, CLEO, SuppressionReason.COMPLAINT, now)
     assert not suppress(session, CLEO, SuppressionReason.EVERYTHING, now)
     lift_own_stop(session, CLEO)
-    stop = find_suppression(session, CLEO)
+    stop = find_suppression(session, CLEO, now)
     assert stop is not None
     assert (stop.reason, stop.at, stop.detail) == ("hard-bounce", now + HOUR, "550 5.1.1")
 

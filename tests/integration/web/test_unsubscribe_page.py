@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from mailer.audience.suppression import find_suppression, suppress
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, business_now, session_scope
 from mailer.feedback.come_back import ASKED_AT_MOST
 from mailer.links import Signer
 from mailer.models import Course, Delivery, DeliveryKind, Event, SubscriptionState, SuppressionReason
@@ -92,7 +92,7 @@ def test_everything_ends_all_and_keeps_the_address_from_being_mailed(
     with sessions() as session:
         assert standing(session, ada).subscription == "ended"
         assert standing(session, letters).subscription == "ended"
-        stop = find_suppression(session, "ada@example.org")
+        stop = find_suppression(session, "ada@example.org", business_now(session))
         assert stop is not None
         assert stop.reason == SuppressionReason.EVERYTHING
 
@@ -159,7 +159,7 @@ def test_coming_back_takes_a_new_mail_and_begins_with_the_first_lesson(
     assert "Tuesday, March 3, 2026" in site.post(links.confirm(ada)).text
     with sessions() as session:
         assert standing(session, ada).enrollment == "active"
-        assert find_suppression(session, "ada@example.org") is None
+        assert find_suppression(session, "ada@example.org", business_now(session)) is None
 
 
 def test_a_forwarded_link_cannot_fill_an_inbox(

@@ -33,6 +33,14 @@ from mailer.models import Lane
         (SmtpReply(550, "5.7.515 authenticate", True), 0, GiveUp("refused 5.7.515")),
         (SmtpReply(552, "5.3.4 too big"), 0, GiveUp("refused 5.3.4")),
         (SmtpReply(554, "transaction failed"), 0, GiveUp("refused 554")),
+        # The mailbox is there: never a hard bounce (RFC 3463 section 3.3).
+        (SmtpReply(552, "5.2.2 mailbox full", True), 0, GiveUp("mailbox 5.2.2", is_soft_bounce=True)),
+        (SmtpReply(550, "5.2.1 mailbox disabled", True), 0, GiveUp("mailbox 5.2.1", is_soft_bounce=True)),
+        (SmtpReply(550, "5.2.2 over quota", is_final=True), 0, GiveUp("mailbox 5.2.2", is_soft_bounce=True)),
+        (SmtpReply(550, "user's mailbox is full", True), 0, GiveUp("mailbox 550", is_soft_bounce=True)),
+        (SmtpReply(552, "user over quota", True), 0, GiveUp("mailbox 552", is_soft_bounce=True)),
+        (SmtpReply(550, "5.2.3 message too long", True), 0, GiveUp("refused 5.2.3")),
+        (SmtpReply(552, "message size exceeds the limit", is_final=True), 0, GiveUp("refused 552")),
     ],
 )
 def test_what_a_refusal_means(reply: SmtpReply, deferrals: int, expected: object) -> None:
@@ -47,6 +55,31 @@ def test_a_mail_that_is_too_old_is_given_up(lane: Lane, hours: int) -> None:
     young, old = timedelta(hours=hours - 1), timedelta(hours=hours)
     assert isinstance(after_refusal(reply, deferrals=4, age=young, lane=lane), RetryAt)
     assert after_refusal(reply, deferrals=4, age=old, lane=lane) == GiveUp(f"refused for {hours} h")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_soft"),
+    [
+        ("4.2.2 mailbox full", True),
+        ("4.2.1 disabled", True),
+        ("4.1.1 unverified address", True),
+        ("4.1.2 Domain not found", True),
+        ("mailbox full", True),
+        ("host not found", True),
+        ("4.1.8 <us@sender.example>: Sender address rejected: Domain not found", False),  # that is ours
+        ("<mail.sender.example>: Helo command rejected: Host not found", False),  # and so is that
+        ("4.2.0 something", False),
+        ("4.7.1 greylisted, mailbox full or not", False),
+        ("try again", False),
+    ],
+)
+def test_a_mail_that_is_too_old_is_a_soft_bounce_when_its_mailbox_was_the_reason(
+    text: str, is_soft: bool
+) -> None:
+    reply = SmtpReply(450, text, at_recipient=True)
+    decided = after_refusal(reply, deferrals=9, age=timedelta(days=4), lane=Lane.COURSE)
+    assert isinstance(decided, GiveUp)
+    assert decided.is_soft_bounce is is_soft
 
 
 def test_after_a_long_outage_of_ours_the_first_greylisting_is_not_the_last_word() -> None:
