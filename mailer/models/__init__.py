@@ -21,6 +21,15 @@ from mailer.models.base import Base
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldScope
+from mailer.models.routing import (
+    BreakerState,
+    LimitOrigin,
+    Period,
+    SenderTransport,
+    SendLimit,
+    SigningKey,
+    Transport,
+)
 from mailer.models.sending import (
     Attempt,
     Batch,
@@ -41,6 +50,7 @@ __all__ = [
     "Attempt",
     "Base",
     "Batch",
+    "BreakerState",
     "Consent",
     "ConsentKind",
     "Course",
@@ -61,12 +71,17 @@ __all__ = [
     "ImportState",
     "Instance",
     "Lane",
+    "LimitOrigin",
     "MailingList",
     "Media",
     "Message",
     "Move",
     "OptIn",
+    "Period",
+    "SendLimit",
     "Sender",
+    "SenderTransport",
+    "SigningKey",
     "Step",
     "StepKind",
     "Subscriber",
@@ -75,4 +90,5 @@ __all__ = [
     "Suppression",
     "SuppressionReason",
     "Tally",
+    "Transport",
 ]
