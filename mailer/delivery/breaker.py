@@ -129,7 +129,8 @@ def after_success(health: Health, now: datetime) -> Health:  # noqa: ARG001
 
 def pause_before_probe(kind: TroubleKind, openings: int) -> timedelta:
     """FIRST_PAUSE * 2**openings, at most LONGEST_PAUSE."""
-    return min(FIRST_PAUSE[kind] * 2 ** min(openings, 16), LONGEST_PAUSE[kind])
+    pause: timedelta = FIRST_PAUSE[kind] * 2 ** min(openings, 16)
+    return min(pause, LONGEST_PAUSE[kind])
 
 
 def slower(pace: Pace | None, now: datetime, *, taken: int, seconds: float) -> Pace:

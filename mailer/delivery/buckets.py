@@ -14,7 +14,7 @@ LENGTH = {
     Period.DAY: timedelta(days=1),
 }
 BURST_SHARE = 12
-"""A bucket holds a twelfth of its period's mails: five minutes' worth of an hour, five seconds' of a minute."""
+"""A bucket holds a twelfth of its period: five minutes' worth of an hour, five seconds' worth of a minute."""
 
 A_LITTLE = timedelta(milliseconds=20)
 """Added to a moment that was reckoned with fractions of tokens, so that it is never a hair too early."""
@@ -72,14 +72,16 @@ class Limit:
     def give_back(self, count: int, now: datetime, reserved_at: datetime) -> Limit:
         """The limit after `count` of the mails reserved at `reserved_at` turned out not to be sent.
 
-        What was counted on a day that is over, or before this limit was set, is not counted here.
+        What was counted on a day that is over, or before this limit was set, is not counted here. What was
+        refilled since then is kept back: without the reservation a full bucket would have let it run over.
         """
         if reserved_at < self.since:
             return self
         if self.period is Period.DAY:
             is_of_today = self.day == _day(now) == _day(reserved_at)
             return replace(self, used=max(0, self.used - count)) if is_of_today else self
-        level = min(self.capacity, self._level(now) + count)
+        refilled = max(now - reserved_at, timedelta(0)) / self.spacing
+        level = min(float(self.capacity), self._level(now) + max(0.0, count - refilled))
         return replace(self, tokens=level, filled_at=max(now, self.filled_at))
 
     def next_at(self, now: datetime) -> datetime:

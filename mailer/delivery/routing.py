@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import floor
 
 from mailer.delivery.breaker import PROBE_MAILS, Chance
@@ -86,4 +87,4 @@ def by_weight(count: int, weights: Sequence[int], point: float) -> list[int]:
         reached += weight
         bounds.append(min(count, floor(count * reached / total + point)))
     bounds.append(count)
-    return [end - start for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [end - start for start, end in pairwise(bounds)]
