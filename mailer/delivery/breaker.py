@@ -10,7 +10,7 @@ from mailer.delivery.transports.base import Trouble, TroubleKind
 from mailer.models import BreakerState
 
 FAILURES = 3
-"""Troubles in a row after which a server that cannot be reached is left alone."""
+"""Troubles in a row after which a server that cannot be reached, or refuses us, is left alone."""
 
 FIRST_PAUSE = {
     TroubleKind.UNREACHABLE: timedelta(seconds=10),
@@ -94,17 +94,17 @@ def probing(health: Health, now: datetime) -> Health:
 def after_trouble(health: Health, trouble: Trouble, now: datetime, *, taken: int = 0) -> Health:
     """A chunk ended in trouble, after the server had taken some mails of it.
 
-    Login, TLS and a server that refuses us do not mend themselves: the transport is out at once. One that
-    cannot be reached is out after FAILURES in a row, and as soon as a probe fails. A busy one stays in
-    use, more slowly; see `slower`. Every opening doubles the pause before the next probe.
+    Login and TLS do not mend themselves: the transport is out at once. One that cannot be reached, or that
+    refuses us (perhaps one sender only), is out after FAILURES in a row, and as soon as a probe fails. A busy
+    one stays in use, more slowly; see `slower`. Every opening doubles the pause before the next probe.
     """
     if trouble.kind is TroubleKind.BUSY:
         # It answered, so it is there. A probe that finds it busy has found it.
         return health if health.state is BreakerState.CLOSED else _closed(health)
     failures = 1 if taken else health.failures + 1
     known = replace(health, trouble=trouble.kind, reason=trouble.reason, failures=failures)
-    is_patient = trouble.kind is TroubleKind.UNREACHABLE and health.state is BreakerState.CLOSED
-    if is_patient and failures < FAILURES:
+    is_patient = trouble.kind in (TroubleKind.UNREACHABLE, TroubleKind.UNWELCOME)
+    if is_patient and health.state is BreakerState.CLOSED and failures < FAILURES:
         return known
     if health.state is BreakerState.OPEN:
         # A chunk that left before the breaker opened says nothing new.

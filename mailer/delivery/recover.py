@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from mailer.db import as_array
 from mailer.delivery.claim import Claimed, rows_with_a_worker
 from mailer.delivery.journal import Entry, read_journals
+from mailer.delivery.limits import give_back
 from mailer.delivery.outcome import Outcome, after_crash, after_cut, after_reply, put_back, unreachable
 from mailer.delivery.settle import record
+from mailer.models import DeliveryState
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Recovered:
 
 
 _LOST = text("""
-    SELECT id, token, delivery_ids, transport_id FROM batches
+    SELECT id, token, delivery_ids, transport_id, domain_group, made_at FROM batches
     WHERE token IS NOT NULL AND (lease_until < clock_timestamp() OR token = ANY (CAST(:gone AS uuid[])))
     ORDER BY id FOR UPDATE SKIP LOCKED
     """)
@@ -77,6 +79,9 @@ def _settle(
         for row in rows_with_a_worker(session, batch.id, batch.delivery_ids)
     ]
     record(session, batch.id, batch.token, outcomes, now, transport_id=batch.transport_id, is_last=True)
+    unused = sum(one.state == DeliveryState.PLANNED and not one.was_tried for one in outcomes)
+    if batch.transport_id is not None:
+        give_back(session, batch.transport_id, batch.domain_group, unused, batch.made_at)
     return len(outcomes)
 
 
