@@ -153,18 +153,23 @@ def _pace(session: Session, conduct: Conduct, pace: Pace | None, now: datetime) 
         if eased is None:
             session.execute(delete(SendLimit).where(*_of_slowing(conduct.transport_id)))
         elif eased != pace:
-            _slow(session, conduct.transport_id, eased, is_empty=False)
+            _slow(session, conduct.transport_id, eased)
 
 
-def _slow(session: Session, transport_id: int, pace: Pace, *, is_empty: bool = True) -> None:
-    """Set the pace. A server that was busy a moment ago is given nothing at first: its bucket is empty."""
+def _slow(session: Session, transport_id: int, pace: Pace) -> None:
+    """Set the pace. It begins with what it may give in five seconds: those that met the 421 wait anyway."""
     state = {"most": pace.per_minute, "since": pace.since}
-    emptied = {**state, "tokens": 0.0, "filled_at": pace.since}
     session.execute(
         insert(SendLimit)
-        .values(transport_id=transport_id, period=Period.MINUTE, origin=LimitOrigin.SLOWED, **emptied)
+        .values(
+            transport_id=transport_id,
+            period=Period.MINUTE,
+            origin=LimitOrigin.SLOWED,
+            tokens=float(pace.per_minute),
+            filled_at=pace.since,
+            **state,
+        )
         .on_conflict_do_update(
-            index_elements=["transport_id", "domain_group", "period", "origin"],
-            set_=emptied if is_empty else state,
+            index_elements=["transport_id", "domain_group", "period", "origin"], set_=state
         )
     )
