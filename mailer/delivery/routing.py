@@ -40,8 +40,11 @@ def share_out(mails: int, ways: Sequence[Way], point: float) -> list[Share]:
     also single mails are shared by weight in the long run (systematic sampling).
     """
     shares = []
+    is_served = any(way.chance is Chance.FULL and way.room != 0 for way in ways)
     for way in _to_probe(ways):
-        size = min(mails, PROBE_MAILS, PROBE_MAILS if way.room is None else way.room)
+        # A single mail, perhaps an urgent one, goes a sure way if there is one.
+        most = mails // 2 if is_served else mails
+        size = min(most, PROBE_MAILS, PROBE_MAILS if way.room is None else way.room)
         if size > 0:
             shares.append(Share(way.transport_id, size, is_probe=True))
             mails -= size
