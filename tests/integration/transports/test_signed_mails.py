@@ -128,7 +128,8 @@ def test_neither_a_password_nor_a_private_key_is_in_the_database(fleet: Fleet) -
     with session_scope(fleet.sessions) as session:
         rows = session.execute(
             text(
-                "SELECT row_to_json(t)::text FROM transports t UNION ALL SELECT row_to_json(k)::text FROM dkim_keys k"
+                "SELECT row_to_json(t)::text FROM transports t"
+                " UNION ALL SELECT row_to_json(k)::text FROM dkim_keys k"
                 " UNION ALL SELECT row_to_json(a)::text FROM actions a"
             )
         ).scalars()
@@ -173,7 +174,7 @@ def test_the_record_is_looked_for_before_a_key_signs(fleet: Fleet) -> None:
     record = signing.record_of(new_key(fleet, is_active=False))
     assert len(record.strings) == 2  # too long for one string of a zone file
     assert all(len(part) <= 255 for part in record.strings)
-    with dns_server({}) as resolver, pytest.raises(Refused, match="has no TXT record sp20260302._domainkey"):
+    with dns_server({}) as resolver, pytest.raises(Refused, match="has no TXT record sp20260302"):
         signing.check_published(record, resolver)
     with (
         dns_server({record.name: ("v=DKIM1; k=rsa; p=AAAA",)}) as resolver,
