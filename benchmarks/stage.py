@@ -57,6 +57,8 @@ day: 1
 PARAGRAPH = "A quiet sentence of the usual length, which says one thing and then stops. " * 3 + "\n\n"
 LINK = "[{{ first_name | default('friend', true) }}, this link is yours]({{ links.view }})\n\n"
 
+SECRET = "b" * 32
+
 PEOPLE = """
     INSERT INTO subscribers (email, email_key, name, zone)
     SELECT 'reader' || n || '@reader.example', 'reader' || n || '@reader.example', 'Reader ' || n, 'Etc/UTC'
@@ -111,7 +113,7 @@ class Stage:
             database_url=url,
             redis_url=self.redis.redis_url,
             smtp_url=smtp_url,
-            secret_key=("b" * 32,),
+            secret_key=(SECRET,),
             data_dir=self.folder / "data",
         )
 

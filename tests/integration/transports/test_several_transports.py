@@ -10,6 +10,7 @@ from mailer.delivery import roster
 from mailer.delivery.batch import deliver_batch
 from mailer.delivery.limits import limits_of
 from mailer.models import Attempt, BreakerState, Delivery, LimitOrigin
+from mailer.reports.queues import queue_status
 from mailer.sealing import Seal
 from tests.support.fleet import Fleet
 from tests.support.scripted_smtp import CUT
@@ -62,6 +63,9 @@ def test_one_dies_the_other_takes_over_and_it_comes_back_by_probing(fleet: Fleet
     assert (len(first.mails), len(second.mails)) == (0, 40)
     assert fleet.transport("first").state == BreakerState.OPEN
     assert "unexpectedly closed" in fleet.transport("first").reason
+    with session_scope(fleet.sessions) as session:
+        (told,) = [line for line in queue_status(session, fleet.house.at, {}).warnings() if "first" in line]
+    assert "Transport first is out" in told
     # While it is out nobody asks it anything.
     asked = first.connections
     fleet.enroll(50)
