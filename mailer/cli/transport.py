@@ -12,15 +12,14 @@ import typer
 from mailer.audience.addresses import normalise
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import Connected, connect
+from mailer.cli.one_mail import hand_over
 from mailer.cli.show import as_json, as_table, say
 from mailer.cli.stack import running_smtp_url
 from mailer.clock import real_now
 from mailer.delivery import roster
 from mailer.delivery.buckets import WORDS
-from mailer.delivery.pools import Pools
-from mailer.delivery.transports.base import Answered, Email
+from mailer.delivery.transports.base import Email
 from mailer.delivery.transports.check import check_server, server_of
-from mailer.delivery.transports.smtp_pool import send_one
 from mailer.delivery.warmup import WarmupPlan
 from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
@@ -160,15 +159,8 @@ def send_test(
             users = roster.senders_by(session, transport)
             if sender is None:
                 sender = roster.get_sender(session, users[0][0]).email if users else address
-        default_url = running_smtp_url(connected.settings) if slug == DEFAULT else ""
-        pools = Pools(connected.sessions, _seal(connected), default_url)
-        result = send_one(pools(transport.id), _test_mail(slug, sender, address))
-        pools.close()
-    if not isinstance(result, Answered):
-        raise Refused(f"The test mail was not sent: {result.reason}.")
-    if not result.reply.is_taken:
-        raise Refused(f"The mail server refused it: {result.reply.code} {result.reply.text}")
-    say(f"Sent to {address} from {sender} by {slug}: {result.reply.code} {result.reply.text}")
+        reply = hand_over(connected, transport, _test_mail(slug, sender, address))
+    say(f"Sent to {address} from {sender} by {slug}: {reply.code} {reply.text}")
 
 
 @app.command("pause")

@@ -15,7 +15,7 @@ from mailer.db import Sessions, business_now, session_scope
 from mailer.delivery import holds, settle
 from mailer.delivery.claim import Claim, Claimed, claim_batch, renew_lease
 from mailer.delivery.compose import Composer
-from mailer.delivery.conduct import Conduct, objection, report
+from mailer.delivery.conduct import Conduct, Standing, report, standing
 from mailer.delivery.facts import course_facts
 from mailer.delivery.journal import Journal
 from mailer.delivery.outcome import (
@@ -98,7 +98,8 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
         claim = claim_batch(session, batch_id, now)
         if claim is None:
             return BatchOutcome()
-        composer, stop = _prepared(session, post, claim)
+        way = standing(session, claim.transport_id, claim.domain_group, claim.made_at)
+        composer, stop = _prepared(session, post, claim, way)
     sending = _Sending(post, claim, composer, now, deadline, stop)
     post.journal.begin(claim.token)
     try:
@@ -109,14 +110,14 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
         post.journal.abandon()
         raise
     post.journal.end()
-    _report(post, sending.conduct)
+    _report(post, sending.conduct(way))
     return BatchOutcome(sending.counts, Lane(claim.lane))
 
 
-def _prepared(session: Session, post: Post, claim: Claim) -> tuple[Composer, str]:
+def _prepared(session: Session, post: Post, claim: Claim, way: Standing) -> tuple[Composer, str]:
     """What makes the mails of a batch, and why none of them may leave now ('' when they may)."""
     stop = "paused" if holds.in_force(session).stops(claim.lane, claim.source) else ""
-    stop = stop or objection(session, claim.transport_id, claim.domain_group, claim.made_at)
+    stop = stop or way.objection
     keys: Mapping[int, Sequence[DkimKey]] = {}
     try:
         if post.keyring is not None and not stop:
@@ -130,7 +131,7 @@ def _prepared(session: Session, post: Post, claim: Claim) -> tuple[Composer, str
 
 
 def _report(post: Post, conduct: Conduct | None) -> None:
-    if conduct is not None:
+    if conduct is not None and not conduct.tells_nothing:
         with session_scope(post.sessions) as session:
             report(session, conduct)
 
@@ -212,8 +213,7 @@ class _Sending:
             self._results += [self._left_over(row) for row in left]
         self._flush(is_last=True)
 
-    @property
-    def conduct(self) -> Conduct | None:
+    def conduct(self, way: Standing) -> Conduct | None:
         """What the batch tells about its transport; asked when it is finished."""
         claim, ends = self._claim, self._ends
         if claim.transport_id is None:
@@ -227,6 +227,7 @@ class _Sending:
             unused=max(0, mails - tried),
             seconds=time.monotonic() - self._began_at,
             trouble=self._trouble,
+            was_well=way.is_well,
         )
 
     def _left_over(self, row: Claimed) -> Outcome:

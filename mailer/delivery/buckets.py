@@ -16,6 +16,9 @@ LENGTH = {
 BURST_SHARE = 12
 """A bucket holds a twelfth of its period: five minutes' worth of an hour, five seconds' worth of a minute."""
 
+KEPT_SHARE = 50
+"""A fiftieth of a day is kept for urgent mail: no confirmation waits for midnight behind a campaign."""
+
 A_LITTLE = timedelta(milliseconds=20)
 """Added to a moment that was reckoned with fractions of tokens, so that it is never a hair too early."""
 
@@ -56,10 +59,11 @@ class Limit:
             return LENGTH[self.period] / self.most
         return LENGTH[self.period] / (self.most - self.capacity + 1)
 
-    def free(self, now: datetime) -> int:
-        """How many mails may be reserved now."""
+    def free(self, now: datetime, *, is_urgent: bool = True) -> int:
+        """How many mails may be reserved now; fewer of a day when they are not urgent (see KEPT_SHARE)."""
         if self.period is Period.DAY:
-            return max(0, self.most - (self.used if self.day == _day(now) else 0))
+            most = self.most if is_urgent else self.most - self.most // KEPT_SHARE
+            return max(0, most - (self.used if self.day == _day(now) else 0))
         return floor(self._level(now))
 
     def take(self, count: int, now: datetime) -> Limit:
@@ -84,21 +88,21 @@ class Limit:
         level = min(float(self.capacity), self._level(now) + max(0.0, count - refilled))
         return replace(self, tokens=level, filled_at=max(now, self.filled_at))
 
-    def next_at(self, now: datetime) -> datetime:
+    def next_at(self, now: datetime, *, is_urgent: bool = True) -> datetime:
         """The moment at which one more mail may be reserved, should nobody else take it."""
-        if self.free(now) > 0:
+        if self.free(now, is_urgent=is_urgent) > 0:
             return now
         if self.period is Period.DAY:
             return _midnight_after(now)
         return now + (1 - self._level(now)) * self.spacing + A_LITTLE
 
-    def promise(self, count: int, now: datetime) -> tuple[Limit, list[datetime]]:
+    def promise(self, count: int, now: datetime, *, is_urgent: bool = True) -> tuple[Limit, list[datetime]]:
         """A moment for each of `count` mails that have to wait, behind all that wait already.
 
         They come when there is a token for each, so that a row which waits is moved once, not each time
         when somebody looks.
         """
-        first = self.next_at(now)
+        first = self.next_at(now, is_urgent=is_urgent)
         if self.promised_until is not None:
             first = max(first, self.promised_until + self.spacing)
         moments = [first + number * self.spacing for number in range(count)]

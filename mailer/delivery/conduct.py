@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer.delivery.breaker import (
-    WELL,
     Health,
     Pace,
     after_success,
@@ -42,13 +42,19 @@ class Conduct:
     unused: int
     seconds: float
     trouble: Trouble | None = None
+    was_well: bool = False
+
+    @property
+    def tells_nothing(self) -> bool:
+        """All went well by a transport that was well."""
+        return self.was_well and self.trouble is None and not self.unused
 
 
 def report(session: Session, conduct: Conduct) -> None:
     """Write what a batch tells about its transport, if it tells anything."""
     if conduct.unused:
         give_back(*(session, conduct.transport_id, conduct.domain_group), conduct.unused, conduct.reserved_at)
-    if conduct.trouble is None and _is_well(session, conduct.transport_id):
+    if conduct.trouble is None and conduct.was_well:
         return
     slowed = session.execute(_slowed(conduct.transport_id).with_for_update()).one_or_none()
     row = session.execute(
@@ -64,20 +70,32 @@ def report(session: Session, conduct: Conduct) -> None:
     _pace(session, conduct, Pace(slowed.most, slowed.since) if slowed else None, now)
 
 
-def objection(
+@dataclass(frozen=True)
+class Standing:
+    """A batch's transport as the batch begins: why it must not go ('' when it may), whether all is well."""
+
+    objection: str = ""
+    is_well: bool = True
+
+
+def standing(
     session: Session, transport_id: int | None, domain_group: str | None, reserved_at: datetime
-) -> str:
-    """Why a batch that was made a while ago must not go by its transport any more; '' when it may.
+) -> Standing:
+    """Whether a batch that was made a while ago may still go by its transport.
 
     A transport may have been taken out since. And what was reserved long ago must not be added to what the
     limits allow now: that batch is made anew.
     """
     if transport_id is None:
-        return ""
+        return Standing()
     values = {"id": transport_id, "group": domain_group or "", "made": reserved_at, "stale": STALE_SECONDS}
     row = session.execute(_STANDING, values).one_or_none()
     if row is None:
-        return "its transport was removed"
+        return Standing("its transport was removed")
+    return Standing(_objection(row), row.is_well)
+
+
+def _objection(row: Any) -> str:
     if row.is_paused:
         return f"transport {row.slug} is paused"
     if row.state == BreakerState.OPEN:
@@ -90,18 +108,13 @@ STALE_SECONDS = 60.0
 
 _STANDING = text("""
     SELECT slug, state, reason, paused_at IS NOT NULL AS is_paused,
+           state = 'closed' AND failures = 0 AND openings = 0
+           AND NOT EXISTS (SELECT FROM send_limits WHERE transport_id = :id AND origin = 'slowed') AS is_well,
            :made < clock_timestamp() - :stale * interval '1 second'
            AND EXISTS (SELECT FROM send_limits
                        WHERE transport_id = :id AND domain_group IN ('', :group)) AS is_stale
     FROM transports WHERE id = :id
     """)
-
-
-def _is_well(session: Session, transport_id: int) -> bool:
-    """Whether there is nothing that a success could change."""
-    is_slowed = _slowed(transport_id).with_only_columns(SendLimit.id).exists().label("is_slowed")
-    row = session.execute(select(*HEALTH, is_slowed).where(Transport.id == transport_id)).one_or_none()
-    return row is None or (health_of(row) == WELL and not row.is_slowed)
 
 
 def _slowed(transport_id: int) -> Select[int, int, datetime]:

@@ -57,7 +57,8 @@ def offer(session: Session, lane: Lane, now: datetime) -> list[int]:
     sources = [one for one in _open_sources(session, lane) if not stopped.stops_source(one)]
     if not sources:
         return again
-    ways = read_ways(session, {one.sender_id for one in sources if one.sender_id is not None})
+    senders = {one.sender_id for one in sources if one.sender_id is not None}
+    ways = read_ways(session, senders, is_urgent=lane is Lane.TRANSACTIONAL)
     made = _make_batches(session, _Turn(lane, sources, room, stopped.domains, ways), now)
     ways.allowances.save(session)
     return again + made

@@ -21,10 +21,14 @@ _COLUMNS = tuple(each.name for each in fields(Limit))
 
 
 class Allowances:
-    """The limits of some transports as they stand in one transaction; `save` writes what was taken."""
+    """The limits of some transports as they stand in one transaction; `save` writes what was taken.
 
-    def __init__(self, limits: Iterable[Limit], now: datetime) -> None:
+    `is_urgent`: the mails are of the transactional lane, for which a little of each day is kept.
+    """
+
+    def __init__(self, limits: Iterable[Limit], now: datetime, *, is_urgent: bool = True) -> None:
         self.now = now
+        self._is_urgent = is_urgent
         self._limits = {limit.id: limit for limit in limits}
         self._changed: set[int] = set()
 
@@ -41,7 +45,11 @@ class Allowances:
 
         `group` None stands for all domains that have no limit of their own.
         """
-        return min((limit.free(self.now) for limit in self._of(transport_id, group)), default=None)
+        return min(map(self.free, self._of(transport_id, group)), default=None)
+
+    def free(self, limit: Limit) -> int:
+        """How many mails of this kind one limit allows now."""
+        return limit.free(self.now, is_urgent=self._is_urgent)
 
     def take(self, transport_id: int, group: str | None, count: int) -> None:
         """Reserve `count` mails; ask `room` first."""
@@ -55,18 +63,18 @@ class Allowances:
 
     def next_at(self, transport_id: int, group: str | None) -> datetime:
         """When one more mail to `group` may go by this transport."""
-        return max((limit.next_at(self.now) for limit in self._of(transport_id, group)), default=self.now)
+        return max(map(self._next_at, self._of(transport_id, group)), default=self.now)
 
     def narrowest(self, transport_id: int, group: str | None) -> Limit | None:
         """The limit that is waited for the longest."""
-        return max(self._of(transport_id, group), key=lambda limit: limit.next_at(self.now), default=None)
+        return max(self._of(transport_id, group), key=self._next_at, default=None)
 
     def promise(self, transport_id: int, group: str | None, count: int) -> list[datetime]:
         """A moment for each of `count` mails that wait for the first time."""
         limit = self.narrowest(transport_id, group)
         if limit is None:
             return [self.now] * count
-        promised, moments = limit.promise(count, self.now)
+        promised, moments = limit.promise(count, self.now, is_urgent=self._is_urgent)
         self._put(promised)
         return moments
 
@@ -86,6 +94,9 @@ class Allowances:
         )
         self._changed.clear()
 
+    def _next_at(self, limit: Limit) -> datetime:
+        return limit.next_at(self.now, is_urgent=self._is_urgent)
+
     def _of(self, transport_id: int, group: str | None) -> list[Limit]:
         return [
             limit
@@ -102,7 +113,9 @@ class Allowances:
 _STATE = ("tokens", "filled_at", "day", "used", "promised_until")
 
 
-def locked_allowances(session: Session, transport_ids: Collection[int]) -> Allowances:
+def locked_allowances(
+    session: Session, transport_ids: Collection[int], *, is_urgent: bool = True
+) -> Allowances:
     """The limits of these transports, ours until the end of the transaction."""
     rows = session.execute(
         select(*(getattr(SendLimit, name) for name in _COLUMNS))
@@ -111,7 +124,7 @@ def locked_allowances(session: Session, transport_ids: Collection[int]) -> Allow
         .with_for_update()
     ).all()
     now = session.execute(select(func.clock_timestamp())).scalar_one()
-    return Allowances(map(_limit, rows), now)
+    return Allowances(map(_limit, rows), now, is_urgent=is_urgent)
 
 
 def reserve(session: Session, transport_id: int, group: str | None, wanted: int) -> int:

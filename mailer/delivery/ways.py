@@ -89,22 +89,22 @@ class Ways:
             return None
         first = min(usable, key=lambda way: self.allowances.next_at(way.transport_id, group))
         limit = self.allowances.narrowest(first.transport_id, group)
-        if limit is None or limit.domain_group != group or limit.free(self.allowances.now):
+        if limit is None or limit.domain_group != group or self.allowances.free(limit):
             return None
         return limit
 
 
-def read_ways(session: Session, sender_ids: Collection[int]) -> Ways:
+def read_ways(session: Session, sender_ids: Collection[int], *, is_urgent: bool = False) -> Ways:
     """The ways of these senders, whose limits are ours until the end of the transaction."""
     choices = _choices(session, sender_ids)
     rows = session.execute(select(*HEALTH, Transport.slug, Transport.warmup_day)).all()
     by_default = [_Choice(row.id, 1) for row in rows if row.slug == DEFAULT]
     used = {choice.transport_id for some in [*choices.values(), by_default] for choice in some}
-    allowances = locked_allowances(session, used)
+    allowances = locked_allowances(session, used, is_urgent=is_urgent)
     today = allowances.now.date()
     behind = [row.id for row in rows if row.warmup_day is not None and row.warmup_day < today]
     if behind and begin_days(session, behind, today):
-        allowances = locked_allowances(session, used)
+        allowances = locked_allowances(session, used, is_urgent=is_urgent)
     chances = {row.id: _chance(row, allowances.now) for row in rows}
     return Ways(allowances, chances, choices, by_default)
 

@@ -17,7 +17,7 @@ from mailer.db import session_scope
 from mailer.errors import MailerError
 from mailer.models import Action
 from tests.support.house import House
-from tests.support.scripted_smtp import ScriptedSmtp
+from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
 from tests.support.stack import run
 
 SECRET = "a secret for transports that is long enough to be one"
@@ -175,3 +175,14 @@ def test_a_sender_is_changed_and_warned_of_the_course_file(steady: Run) -> None:
     shown = steady("sender", "show", "calm").stdout
     assert "calm: The Quiet Room <course@steadypost.example>" in shown
     assert "Its mail is not signed; `steadypost sender dkim new calm` makes a key." in shown
+
+
+def test_a_test_mail_of_a_step_goes_the_senders_way_and_is_signed(steady: Run, server: ScriptedSmtp) -> None:
+    with scripted_smtp() as relay:
+        steady("transport", "add", "relay", "--url", relay.url)
+        steady("sender", "transport", "add", "calm", "relay")
+        steady("sender", "dkim", "new", "calm", "--selector", "s1")
+        steady("sender", "dkim", "activate", "calm", "s1", "--no-check")
+        steady("course", "send-test", "calm", "hello", "--to", "me@example.org")
+        assert server.mails == []
+        assert "s=s1" in relay.mails[0]["DKIM-Signature"]

@@ -107,6 +107,13 @@ def test_a_day_is_a_day_of_utc_and_may_be_used_up_at_once() -> None:
     assert limit.free(midnight) == 500
 
 
+def test_a_little_of_a_day_is_kept_for_urgent_mail() -> None:
+    limit = full(500, Period.DAY).take(490, NOON)
+    assert (limit.free(NOON), limit.free(NOON, is_urgent=False)) == (10, 0)
+    assert limit.next_at(NOON, is_urgent=False) == datetime(2026, 3, 3, tzinfo=UTC)
+    assert limit.next_at(NOON) == NOON
+
+
 def test_what_was_reserved_yesterday_is_not_given_back_to_today() -> None:
     late = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
     limit = full(100, Period.DAY).take(60, late)
