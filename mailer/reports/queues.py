@@ -118,6 +118,11 @@ class QueueStatus:
             if age is None or age > SILENT.total_seconds():
                 last = "never" if age is None else f"{age_words(age)} ago"
                 lines.append(f"No worker takes from {queue_words(queue)} (last heartbeat: {last}).")
+        for one in self.transports:
+            why = f": {one.reason}" if one.reason else ""
+            lines.append(
+                f"Transport {one.slug} is {one.state}{why} (`steadypost transport show {one.slug}`)."
+            )
         for lane in self.lanes:
             if self._is_stuck(lane):
                 due = age_words(lane.oldest or 0)

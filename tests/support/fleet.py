@@ -73,11 +73,18 @@ class Fleet:
 
     def let_pauses_pass(self) -> None:
         """As if the time until every next probe had gone by."""
+        self._probe_in("-1 second")
+
+    def let_pauses_last(self) -> None:
+        """However slow this machine is just now, no probe is due."""
+        self._probe_in("1 hour")
+
+    def _probe_in(self, time: str) -> None:
         with session_scope(self.sessions) as session:
             session.execute(
                 update(Transport)
                 .where(Transport.probe_at.is_not(None))
-                .values(probe_at=text("clock_timestamp() - interval '1 second'"))
+                .values(probe_at=text(f"clock_timestamp() + interval '{time}'"))
             )
 
     def let_limits_refill(self, **time: float) -> None:

@@ -59,6 +59,7 @@ def test_one_dies_the_other_takes_over_and_it_comes_back_by_probing(fleet: Fleet
     fleet.enroll(40)
     for _ in range(6):
         fleet.send()
+        fleet.let_pauses_last()
         fleet.wait(seconds=21)
     assert (len(first.mails), len(second.mails)) == (0, 40)
     assert fleet.transport("first").state == BreakerState.OPEN
@@ -99,6 +100,7 @@ def test_a_wrong_password_takes_a_transport_out_at_once_and_the_lane_goes_on(fle
     transport = fleet.transport("locked")
     assert (transport.state, transport.trouble) == (BreakerState.OPEN, "login")
     fleet.wait(seconds=21)
+    fleet.let_pauses_last()
     assert fleet.send() == {"accepted": 10}
     assert len(other.mails) == 20
     assert len(locked.logins) == 1  # an account is not locked by our trying
