@@ -96,15 +96,18 @@ class Limit:
             return _midnight_after(now)
         return now + (1 - self._level(now)) * self.spacing + A_LITTLE
 
+    def next_promise(self, now: datetime, *, is_urgent: bool = True) -> datetime:
+        """The moment that the next mail which has to wait is promised: behind all that wait already."""
+        first = self.next_at(now, is_urgent=is_urgent)
+        return first if self.promised_until is None else max(first, self.promised_until + self.spacing)
+
     def promise(self, count: int, now: datetime, *, is_urgent: bool = True) -> tuple[Limit, list[datetime]]:
-        """A moment for each of `count` mails that have to wait, behind all that wait already.
+        """A moment for each of `count` mails that have to wait.
 
         They come when there is a token for each, so that a row which waits is moved once, not each time
         when somebody looks.
         """
-        first = self.next_at(now, is_urgent=is_urgent)
-        if self.promised_until is not None:
-            first = max(first, self.promised_until + self.spacing)
+        first = self.next_promise(now, is_urgent=is_urgent)
         moments = [first + number * self.spacing for number in range(count)]
         return replace(self, promised_until=moments[-1]) if moments else self, moments
 

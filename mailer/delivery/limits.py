@@ -7,9 +7,11 @@ once the rows are ours. Where nothing is limited this is one look at a small tab
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
+from heapq import heapify, heapreplace
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
@@ -69,14 +71,21 @@ class Allowances:
         """The limit that is waited for the longest."""
         return max(self._of(transport_id, group), key=self._next_at, default=None)
 
-    def promise(self, transport_id: int, group: str | None, count: int) -> list[datetime]:
-        """A moment for each of `count` mails that wait for the first time."""
-        limit = self.narrowest(transport_id, group)
-        if limit is None:
-            return [self.now] * count
-        promised, moments = limit.promise(count, self.now, is_urgent=self._is_urgent)
-        self._put(promised)
-        return moments
+    def promise(self, limits: Sequence[Limit], count: int) -> list[datetime]:
+        """A moment for each of `count` mails that wait for the first time, at whichever limit is first."""
+        heads = [(self._next_promise(limit), limit.id) for limit in limits]
+        heapify(heads)
+        shares: Counter[int] = Counter()
+        for _ in range(count):
+            moment, number = heads[0]
+            shares[number] += 1
+            heapreplace(heads, (moment + self._limits[number].spacing, number))
+        moments: list[datetime] = []
+        for number, share in shares.items():
+            promised, some = self._limits[number].promise(share, self.now, is_urgent=self._is_urgent)
+            self._put(promised)
+            moments += some
+        return sorted(moments)
 
     def save(self, session: Session) -> None:
         """Write what was taken and given back."""
@@ -93,6 +102,9 @@ class Allowances:
             ],
         )
         self._changed.clear()
+
+    def _next_promise(self, limit: Limit) -> datetime:
+        return limit.next_promise(self.now, is_urgent=self._is_urgent)
 
     def _next_at(self, limit: Limit) -> datetime:
         return limit.next_at(self.now, is_urgent=self._is_urgent)

@@ -40,17 +40,18 @@ def set_aside(
     `now` is business time. A row is moved about once, however many stand before it: each gets a moment of
     its own. Rows that wait for the transport as a whole stay where they are.
     """
-    limit = ways.waiting_for(sender_id, group)
-    if limit is None:
+    limits = ways.waiting_for(sender_id, group)
+    if not limits:
         return
     again = set(session.execute(_AGAIN, {"ids": as_array(ids)}).scalars())
     first, fresh = [one for one in ids if one in again], [one for one in ids if one not in again]
-    start = ways.allowances.next_at(limit.transport_id, group)
-    moments = [start + number * limit.spacing for number in range(len(first))]
-    moments += ways.allowances.promise(limit.transport_id, group, len(fresh))
+    soonest = min(limits, key=lambda limit: ways.allowances.next_at(limit.transport_id, group))
+    start = ways.allowances.next_at(soonest.transport_id, group)
+    moments = [start + number * soonest.spacing / len(limits) for number in range(len(first))]
+    moments += ways.allowances.promise(limits, len(fresh))
     # Limits go by the database's clock, deliveries by business time.
     moments = [now + (moment - ways.allowances.now) for moment in moments]
-    values = {"ids": as_array(first + fresh), "until": as_array(moments), "reason": f"{WAITS}{limit}"}
+    values = {"ids": as_array(first + fresh), "until": as_array(moments), "reason": f"{WAITS}{soonest}"}
     session.execute(_MOVE, values)
 
 

@@ -82,16 +82,15 @@ class Ways:
         self.allowances.take(share.transport_id, group, share.mails)
         return True
 
-    def waiting_for(self, sender_id: int | None, group: str) -> Limit | None:
-        """The limit of `group` that its mails wait for; None when they wait for something else."""
+    def waiting_for(self, sender_id: int | None, group: str) -> list[Limit]:
+        """The limits of `group`, one for each way, that its mails wait for; none if it is something else."""
         usable = [way for way in self.of(sender_id, group) if way.chance is Chance.FULL]
-        if not usable:
-            return None
-        first = min(usable, key=lambda way: self.allowances.next_at(way.transport_id, group))
-        limit = self.allowances.narrowest(first.transport_id, group)
-        if limit is None or limit.domain_group != group or self.allowances.free(limit):
-            return None
-        return limit
+        narrowest = [self.allowances.narrowest(way.transport_id, group) for way in usable]
+        return [
+            limit
+            for limit in narrowest
+            if limit is not None and limit.domain_group == group and not self.allowances.free(limit)
+        ]
 
 
 def read_ways(session: Session, sender_ids: Collection[int], *, is_urgent: bool = False) -> Ways:

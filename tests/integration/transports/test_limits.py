@@ -16,6 +16,7 @@ from mailer.delivery.batch import deliver_batch
 from mailer.delivery.limits import give_back, limits_of, reserve
 from mailer.delivery.warmup import WarmupPlan
 from mailer.models import Delivery, Lane, Period
+from mailer.reports.why import why
 from tests.support.fleet import Fleet, clock
 
 OUTLOOK = ("outlook.com", "hotmail.com", "live.com")
@@ -117,6 +118,20 @@ def test_each_row_that_waits_has_a_moment_of_its_own_and_is_moved_once(fleet: Fl
         fleet.let_limits_refill(minutes=5, seconds=1)
         sent += fleet.send().get("accepted", 0)
     assert sent == 11
+
+
+def test_two_transports_work_off_a_domain_that_both_limit(fleet: Fleet) -> None:
+    for slug in ("one", "two"):
+        fleet.add(slug)
+        fleet.limit(slug, Period.HOUR, 12, to="outlook.com")  # one at once, then one every five minutes
+    fleet.enroll(10, "outlook.com")
+    fleet.send()
+    last = max(fleet.rows(Delivery.next_attempt_at))[0]
+    # Two go at once, and the other eight in pairs: after 5, 10, 15 and 20 minutes.
+    assert last - fleet.house.at < timedelta(minutes=21)
+    with session_scope(fleet.sessions) as session:
+        told = [one.what for one in why(session, "reader9@outlook.com").decisions]
+    assert "waits: 12 an hour to outlook" in told
 
 
 def test_a_limit_that_is_raised_lets_what_waits_go_at_once(fleet: Fleet) -> None:
