@@ -73,6 +73,8 @@ lists: [bench]
 
 """
 
+SECRET = "b" * 32
+
 PEOPLE = """
     INSERT INTO subscribers (email, email_key, name, zone)
     SELECT 'reader' || n || '@reader.example', 'reader' || n || '@reader.example', 'Reader ' || n, 'Etc/UTC'
@@ -127,7 +129,7 @@ class Stage:
             database_url=url,
             redis_url=self.redis.redis_url,
             smtp_url=smtp_url,
-            secret_key=("b" * 32,),
+            secret_key=(SECRET,),
             data_dir=self.folder / "data",
         )
 

@@ -8,11 +8,13 @@ from mailer.db import Sessions, make_engine, make_sessions
 from mailer.delivery.batch import Post
 from mailer.delivery.journal import Journal
 from mailer.delivery.policy import policy_of
+from mailer.delivery.pools import Pools
+from mailer.delivery.signing import Keyring
 from mailer.delivery.transports.server import SmtpServer
-from mailer.delivery.transports.smtp_pool import SmtpPool
 from mailer.errors import BadSetting
 from mailer.links import Signer
 from mailer.queue import Broker
+from mailer.sealing import Seal
 from mailer.settings import Settings, load_settings
 
 
@@ -30,7 +32,10 @@ class Parts:
             raise BadSetting(f"{names} missing, a worker cannot run without")
         self.sessions: Sessions = make_sessions(make_engine(str(settings.database_url)))
         self.broker = Broker(str(settings.redis_url))
-        self._relay = SmtpPool(SmtpServer.from_url(str(settings.smtp_url)))
+        seal = Seal(settings.secret_key)
+        SmtpServer.from_url(str(settings.smtp_url))  # a wrong one is better found now than with a batch
+        self._pools = Pools(self.sessions, seal, str(settings.smtp_url))
+        self._keyring = Keyring(seal)
         self._signer = Signer(settings.secret_key)
         self._base_url = settings.base_url
         self.policy = policy_of(settings)
@@ -42,7 +47,9 @@ class Parts:
         """What a batch needs to send; with the journal of this process, which only one that sends has."""
         journal = Journal(self.journal_dir)
         return Post(
-            *(self.sessions, lambda _: self._relay, journal, self._signer, self._base_url), policy=self.policy
+            *(self.sessions, self._pools, journal, self._signer, self._base_url),
+            policy=self.policy,
+            keyring=self._keyring,
         )
 
 

@@ -11,23 +11,22 @@ import typer
 from mailer.audience.lists import get_list
 from mailer.audience.subscribers import get_subscriber
 from mailer.cli.connect import Connected, connect
+from mailer.cli.one_mail import hand_over
 from mailer.cli.show import as_json, as_table, console, count, say, warn
-from mailer.cli.stack import running_smtp_url
 from mailer.content.course_folder import Problem
 from mailer.content.guide import ImportReport, Tie, default_folder, import_guide
 from mailer.db import business_now
-from mailer.delivery.transports.base import Answered, Email
-from mailer.delivery.transports.server import SmtpServer
-from mailer.delivery.transports.smtp_pool import SmtpPool, send_one
+from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.publish import Plan, plan_publication, publish
-from mailer.launch.send_test import compose_test
+from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.links import Signer
 from mailer.models import EnrollmentState, MailingList
 from mailer.reports.overview import course_steps, courses_overview
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll, enroll_list
+from mailer.sealing import Seal
 
 app = typer.Typer(help="Courses: import a guide, check, publish, enroll.", no_args_is_help=True)
 
@@ -172,29 +171,21 @@ def send_test(
     with connect() as connected:
         settings = connected.settings
         with connected.session() as session:
+            course = get_course(session, slug)
+            transport = transport_for_test(session, course)
             email = compose_test(
                 session,
-                get_course(session, slug),
+                course,
                 step,
                 to=to,
                 as_email=as_,
                 signer=Signer(settings.secret_key),
                 base_url=settings.base_url,
                 now=business_now(session),
+                keyring=Keyring(Seal(settings.secret_key)),
             )
-    _hand_over(SmtpServer.from_url(running_smtp_url(settings)), email)
+        hand_over(connected, transport, email)
     say(f"Sent {step} of {slug} to {to}.")
-
-
-def _hand_over(server: SmtpServer, email: Email) -> None:
-    """Send one mail; raises Refused with what the server said, or why it could not be asked."""
-    pool = SmtpPool(server, conversations=1)
-    result = send_one(pool, email)
-    pool.close()
-    if not isinstance(result, Answered):
-        raise Refused(f"The test mail was not sent: {result.reason}.")
-    if not result.reply.is_taken:
-        raise Refused(f"The mail server refused it: {result.reply.code} {result.reply.text}")
 
 
 def _checked(folder: Path) -> CompiledCourse:

@@ -15,8 +15,10 @@ from mailer.cli import (
     doctor,
     lists,
     queue,
+    sender,
     subscriber,
     suppression,
+    transport,
     up,
     why,
 )
@@ -40,6 +42,8 @@ app.add_typer(lists.app, name="list")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(queue.app, name="queue")
 app.add_typer(suppression.app, name="suppression")
+app.add_typer(sender.app, name="sender")
+app.add_typer(transport.app, name="transport")
 app.add_typer(database.app, name="db")
 app.add_typer(doctor.app, name="doctor")
 

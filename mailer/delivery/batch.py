@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from mailer.db import Sessions, business_now, session_scope
 from mailer.delivery import holds, settle
 from mailer.delivery.claim import Claim, Claimed, claim_batch, renew_lease
 from mailer.delivery.compose import Composer
+from mailer.delivery.conduct import Conduct, Standing, report, standing
 from mailer.delivery.facts import course_facts
 from mailer.delivery.journal import Journal
 from mailer.delivery.outcome import (
@@ -23,15 +24,29 @@ from mailer.delivery.outcome import (
     after_cut,
     after_reply,
     put_back,
+    throttled,
     unreachable,
     waits,
 )
 from mailer.delivery.policy import DEFAULTS, Policy
 from mailer.delivery.report import Report
-from mailer.delivery.transports.base import Answered, Broke, Cut, Email, Pool, Result, Trouble
+from mailer.delivery.retry import is_throttling
+from mailer.delivery.signing import Keyring
+from mailer.delivery.transports.base import (
+    Answered,
+    Broke,
+    Cut,
+    Email,
+    Pool,
+    Result,
+    Trouble,
+    TroubleKind,
+)
 from mailer.links import Signer
 from mailer.models import DeliveryState, Lane
+from mailer.render.dkim import DkimKey
 from mailer.render.personalize import CannotRender
+from mailer.sealing import SealedWithAnotherKey
 
 GROUP = 500
 """Results recorded in one commit. A lost worker's are in its journal, so few commits cost no certainty."""
@@ -63,8 +78,11 @@ class BatchOutcome:
 
 @dataclass(frozen=True)
 class Post:
-    """What a batch needs besides its rows. `pool` gives the conversations with a transport (None: the relay
-    of the settings)."""
+    """What a batch needs besides its rows.
+
+    `pool` gives the conversations with a transport (None: the relay of the settings), `keyring` the DKIM keys
+    of senders.
+    """
 
     sessions: Sessions
     pool: Callable[[int | None], Pool]
@@ -72,6 +90,7 @@ class Post:
     signer: Signer
     base_url: str
     policy: Policy = DEFAULTS
+    keyring: Keyring | None = None
 
 
 def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
@@ -82,12 +101,12 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
         claim = claim_batch(session, batch_id, now)
         if claim is None:
             return BatchOutcome()
-        composer = Composer(post.signer, post.base_url, claim.setting, course_facts(session, claim.rows))
-        is_stopped = holds.in_force(session).stops(claim.lane, claim.source)
-    sending = _Sending(post, claim, composer, now, deadline, is_stopped=is_stopped)
+        way = standing(session, claim.transport_id, claim.domain_group, claim.made_at)
+        composer, stop = _prepared(session, post, claim, way)
+    sending = _Sending(post, claim, composer, now, deadline, stop)
     post.journal.begin(claim.token)
     try:
-        trouble = None if is_stopped else post.pool(claim.transport_id).send_all(sending)
+        trouble = None if stop else post.pool(claim.transport_id).send_all(sending)
         sending.finish(trouble)
     except BaseException:
         # What is known stays in the journal, from which the next tick settles the batch.
@@ -95,7 +114,30 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
         raise
     post.journal.end()
     sending.report.end(sending.counts)
+    _report(post, sending.conduct(way))
     return BatchOutcome(sending.counts, Lane(claim.lane))
+
+
+def _prepared(session: Session, post: Post, claim: Claim, way: Standing) -> tuple[Composer, str]:
+    """What makes the mails of a batch, and why none of them may leave now ('' when they may)."""
+    stop = "paused" if holds.in_force(session).stops(claim.lane, claim.source) else ""
+    stop = stop or way.objection
+    keys: Mapping[int, Sequence[DkimKey]] = {}
+    try:
+        if post.keyring is not None and not stop:
+            keys = post.keyring.keys_of(session, claim.setting.senders.values())
+    except SealedWithAnotherKey as error:
+        # Without the signature these mails would be taken for forged ones; they wait for their key.
+        log.warning("%s", error)
+        stop = str(error)
+    courses = course_facts(session, claim.rows)
+    return Composer(post.signer, post.base_url, claim.setting, courses, keys), stop
+
+
+def _report(post: Post, conduct: Conduct | None) -> None:
+    if conduct is not None and not conduct.tells_nothing:
+        with session_scope(post.sessions) as session:
+            report(session, conduct)
 
 
 class _Sending:
@@ -108,29 +150,32 @@ class _Sending:
         composer: Composer,
         now: datetime,
         deadline: float,
-        *,
-        is_stopped: bool,
+        stop: str,
     ) -> None:
         self._post = post
         self._claim = claim
         self._composer = composer
         self._now = now
         self._deadline = deadline
-        self._is_stopped = is_stopped
+        self._stop = stop
+        self._busy: Trouble | None = None
+        self._ends: Counter[type[Result]] = Counter()
+        self._taken = 0
+        self._trouble: Trouble | None = None
         self._is_lost = False
         self._at = 0
         self._results = [
             *(Outcome(row, state, reason, was_tried=False) for row, state, reason in claim.refused),
             *(waits(row, until, "waits for its hour") for row, until in claim.waiting),
         ]
-        self._flushed_at = self._renewed_at = time.monotonic()
+        self._began_at = self._flushed_at = self._renewed_at = time.monotonic()
         self.counts: Counter[DeliveryState] = Counter()
         self.report = Report(claim)
 
     def next(self) -> tuple[int, Email] | None:
         """The next mail that can be made; see Feed."""
         rows = self._claim.rows
-        while self._at < len(rows) and not (self._is_stopped or self._is_lost):
+        while self._at < len(rows) and not (self._stop or self._busy or self._is_lost):
             key, row = self._at, rows[self._at]
             self._at += 1
             self._post.journal.attempt(row.id, self._claim.token)
@@ -154,6 +199,7 @@ class _Sending:
         outcome = self._outcome(row, result)
         if outcome.state != DeliveryState.ACCEPTED:
             self.report.note(outcome)
+        self._ends[type(result)] += 1
         self._results.append(outcome)
         if len(self._results) >= GROUP:
             self._flush()
@@ -167,13 +213,37 @@ class _Sending:
     def finish(self, trouble: Trouble | None) -> None:
         """Record the rest; what was not tried is planned again, and nothing held against it."""
         left = self._claim.rows[self._at :]
+        self._trouble = trouble = trouble or self._busy
         if trouble is not None:
             fields = {"event": "transport.trouble", **self.report.fields, "kind": str(trouble.kind)}
             log.warning("The transport cannot be used: %s", trouble.reason, extra=fields)
             self._results += [unreachable(row, trouble.reason) for row in left]
         else:
-            self._results += [put_back(row, "paused") for row in left]
+            self._results += [self._left_over(row) for row in left]
         self._flush(is_last=True)
+
+    def conduct(self, way: Standing) -> Conduct | None:
+        """What the batch tells about its transport; asked when it is finished."""
+        claim, ends = self._claim, self._ends
+        if claim.transport_id is None:
+            return None
+        tried = ends[Answered] + ends[Broke] + ends[Cut]
+        mails = len(claim.rows) + len(claim.refused) + len(claim.waiting)
+        return Conduct(
+            *(claim.transport_id, claim.domain_group, claim.made_at),
+            taken=self._taken,
+            answered=ends[Answered],
+            unused=max(0, mails - tried),
+            seconds=time.monotonic() - self._began_at,
+            trouble=self._trouble,
+            was_well=way.is_well,
+        )
+
+    def _left_over(self, row: Claimed) -> Outcome:
+        """A row that was not begun, and no server's fault: it waits where somebody stopped it."""
+        if self._stop in ("", "paused"):
+            return put_back(row, self._stop)
+        return unreachable(row, self._stop)
 
     def _compose(self, row: Claimed) -> Email | None:
         try:
@@ -191,6 +261,10 @@ class _Sending:
 
     def _outcome(self, row: Claimed, result: Result) -> Outcome:
         if isinstance(result, Answered):
+            if is_throttling(result.reply):
+                self._busy = Trouble(TroubleKind.BUSY, f"busy: {result.reply.code} {result.reply.text}")
+                return throttled(row, result.reply)
+            self._taken += result.reply.is_taken
             return after_reply(row, result.reply, self._now)
         if isinstance(result, Cut):
             return after_cut(row, result.reason, self._post.policy.after_cut[Lane(row.lane)])
@@ -223,7 +297,8 @@ class _Sending:
 
     def _keep(self, session: Session) -> bool:
         """Look for a pause, and ask for more time now and then; whether the batch is still ours."""
-        self._is_stopped |= holds.in_force(session).stops(self._claim.lane, self._claim.source)
+        if holds.in_force(session).stops(self._claim.lane, self._claim.source):
+            self._stop = "paused"
         if time.monotonic() - self._renewed_at < RENEW_SECONDS:
             return True
         self._renewed_at = 0

@@ -98,6 +98,8 @@ class Claim:
     source: Source
     lane: str
     transport_id: int | None
+    domain_group: str | None
+    made_at: datetime
     rows: Sequence[Claimed]
     refused: Sequence[tuple[Claimed, DeliveryState, str]]
     waiting: Sequence[tuple[Claimed, datetime]]
@@ -106,7 +108,8 @@ class Claim:
 
 _CLAIM = text("""
     UPDATE batches SET token = :token, lease_until = clock_timestamp() + CAST(:lease AS interval)
-    WHERE id = :id AND token IS NULL RETURNING id, lane, source, transport_id, delivery_ids
+    WHERE id = :id AND token IS NULL
+    RETURNING id, lane, source, transport_id, domain_group, made_at, delivery_ids
     """)
 _RENEW = text("""
     UPDATE batches SET lease_until = clock_timestamp() + CAST(:lease AS interval)
@@ -136,7 +139,8 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
             waiting.append((row, until))
         else:
             rows.append(row)
-    return Claim(*(batch.id, token, source, batch.lane, batch.transport_id, rows, refused, waiting, setting))
+    way = (batch.transport_id, batch.domain_group, batch.made_at)
+    return Claim(batch.id, token, source, batch.lane, *way, rows, refused, waiting, setting)
 
 
 def renew_lease(session: Session, claim: Claim) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from mailer.clock import local_date, zone
@@ -13,6 +13,7 @@ from mailer.delivery.transports.base import Email
 from mailer.links import Signer
 from mailer.models import DeliveryKind
 from mailer.render.context import About, MailLinks, Reader, build_context, mail_links
+from mailer.render.dkim import DkimKey, sign
 from mailer.render.fast import build_fast
 from mailer.render.mime import Headers
 from mailer.render.personalize import CannotRender, Rendered, render
@@ -34,12 +35,17 @@ class CourseFacts:
 
 @dataclass(frozen=True)
 class Composer:
-    """Makes mails. `setting` holds what they have in common, `courses` the facts of their courses, by id."""
+    """Makes mails.
+
+    `setting` holds what they have in common, `courses` the facts of their courses by id, `keys` the DKIM keys
+    that sign for a sender, by its id.
+    """
 
     signer: Signer
     base_url: str
     setting: Setting
     courses: Mapping[int, CourseFacts]
+    keys: Mapping[int, Sequence[DkimKey]] = field(default_factory=dict)
 
     def compose(self, row: Claimed, now: datetime) -> Email:
         """The finished mail for `row`, leaving at `now`; raises CannotRender."""
@@ -64,6 +70,7 @@ class Composer:
             is_auto_submitted=row.kind in (DeliveryKind.CONFIRM, DeliveryKind.WELCOME),
         )
         content = build_fast(message.templates, self._context(row, sender, message, links), headers)
+        content = sign(content, self.keys.get(sender.id, ()), now)
         return Email(sender.email, row.email, content, has_dot_lines=False)
 
     def render(self, row: Claimed) -> Rendered:

@@ -1,22 +1,31 @@
 """Dispatch: due rows become batches for the workers, only a little ahead of what these can send.
 
 Sources take turns, a chunk each, so that a large campaign does not stand before a small one; what is on hold
-is not looked at. A batch nobody took up (a broker emptied, a worker lost before it began) is offered again.
+or has no way to go is not looked at. A chunk is divided among its sender's transports, and its mails are
+reserved with it; those to a domain with a limit of its own are a batch of their own. A batch nobody took up
+(a broker emptied, a worker lost before it began) is offered again.
 """
 
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
 from mailer.db import as_array
 from mailer.delivery import holds
+from mailer.delivery.domains import group_of
+from mailer.delivery.limits import give_back
+from mailer.delivery.routing import share_out
+from mailer.delivery.set_aside import set_aside
 from mailer.delivery.sources import Source, read_sources
+from mailer.delivery.ways import Ways, read_ways
 from mailer.models import Delivery, Lane
 
 OFFER = timedelta(seconds=60)
@@ -27,6 +36,9 @@ CHUNK = {Lane.TRANSACTIONAL: 20, Lane.COURSE: 500, Lane.CAMPAIGN: 500}
 
 AHEAD = 8
 """Batches of one lane that wait for a worker at the same time."""
+
+MOST_LOOKS = 4 * AHEAD
+"""Chunks looked at in one dispatch, also when the rows of many only move out of the way."""
 
 ADVISORY_LOCK = 7_318_002
 """Its second half is the lane; see `migrations.ADVISORY_LOCK` for the other one."""
@@ -43,7 +55,13 @@ def offer(session: Session, lane: Lane, now: datetime) -> list[int]:
     if room <= 0 or stopped.stops_lane(lane):
         return again
     sources = [one for one in _open_sources(session, lane) if not stopped.stops_source(one)]
-    return again + _make_batches(session, _Turn(lane, sources, room, stopped.domains), now)
+    if not sources:
+        return again
+    senders = {one.sender_id for one in sources if one.sender_id is not None}
+    ways = read_ways(session, senders, is_urgent=lane is Lane.TRANSACTIONAL)
+    made = _make_batches(session, _Turn(lane, sources, room, stopped.domains, ways), now)
+    ways.allowances.save(session)
+    return again + made
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,7 @@ class _Turn:
     room: int
     domains: frozenset[str]
     """Domains on hold: their rows stay where they are."""
+    ways: Ways
 
 
 _LAPSED = text("""
@@ -99,19 +118,21 @@ def _open_sources(session: Session, lane: Lane) -> list[Source]:
 
 
 _DUE = """
-    SELECT d.id FROM deliveries AS d {join}
+    SELECT d.id {domain} FROM deliveries AS d {join}
     WHERE d.state = 'planned' AND d.lane = '{lane}' AND d.source = :source AND d.next_attempt_at <= :now
     {wish}
     ORDER BY d.next_attempt_at, d.id LIMIT :limit FOR UPDATE OF d SKIP LOCKED
 """
+_DOMAIN = "split_part(s.email_key, '@', 2)"
 _PEOPLE = "JOIN subscribers AS s ON s.id = d.subscriber_id"
-_NOT_AT = "AND split_part(s.email_key, '@', 2) <> ALL (CAST(:domains AS text[]))"
+_NOT_AT = f"AND {_DOMAIN} <> ALL (CAST(:domains AS text[]))"
 _TAKE = text("""
     UPDATE deliveries SET state = 'sending', batch_id = :batch WHERE id = ANY (CAST(:ids AS bigint[]))
     """)
 _BATCH = text("""
-    INSERT INTO batches (lane, source, delivery_ids, offered_until)
-    VALUES (:lane, :source, CAST(:ids AS bigint[]), clock_timestamp() + CAST(:offer AS interval))
+    INSERT INTO batches (lane, source, transport_id, domain_group, delivery_ids, offered_until)
+    VALUES (:lane, :source, :transport, :group, CAST(:ids AS bigint[]),
+            clock_timestamp() + CAST(:offer AS interval))
     RETURNING id
     """)
 
@@ -119,41 +140,76 @@ _BATCH = text("""
 def _make_batches(session: Session, turn: _Turn, now: datetime) -> list[int]:
     """A chunk of each source in turn, until there is no room or nothing is due."""
     made: list[int] = []
-    sources = list(turn.sources)
-    while sources and len(made) < turn.room:
-        left = []
-        for source in sources[: turn.room - len(made)]:
-            ids = _due(session, turn, source, now)
-            if ids:
-                made.append(_batch(session, turn.lane, source, ids))
-            if len(ids) == CHUNK[turn.lane]:
-                left.append(source)
-        sources = sources[turn.room :] + left
+    sources = deque(turn.sources)
+    looks = 0
+    while sources and len(made) < turn.room and looks < MOST_LOOKS:
+        looks += 1
+        source = sources.popleft()
+        is_more, batches = _next_of(session, turn, source, now)
+        made += batches
+        if is_more:
+            sources.append(source)
     return made
 
 
-def _due(session: Session, turn: _Turn, source: Source, now: datetime) -> list[int]:
-    """The ids of the next due rows of a source."""
+def _next_of(session: Session, turn: _Turn, source: Source, now: datetime) -> tuple[bool, list[int]]:
+    """Batches of the next due rows of a source, one for each way they go; whether there may be more."""
+    most = turn.ways.room(source.sender_id, CHUNK[turn.lane])
+    if most <= 0:
+        return False, []
+    limited = turn.ways.limited_groups(source.sender_id)
+    rows = _due(session, turn, source, now, most, has_domains=bool(limited))
+    made: list[int] = []
+    for group, ids in _by_group(rows, limited):
+        given = 0
+        for share in share_out(len(ids), turn.ways.of(source.sender_id, group), random.random()):  # noqa: S311
+            if turn.ways.take(session, share, group):
+                part = ids[given : given + share.mails]
+                made.append(_batch(session, turn.lane, source, part, (share.transport_id, group)))
+                given += share.mails
+        if group is not None and given < len(ids):
+            set_aside(session, turn.ways, source.sender_id, group, ids[given:], now)
+    return len(rows) == most, made
+
+
+def _by_group(rows: Sequence[tuple[int, str]], limited: frozenset[str]) -> list[tuple[str | None, list[int]]]:
+    """The ids by the limited group that each belongs to; None for all others, which stay together."""
+    found: dict[str | None, list[int]] = {}
+    for number, domain in rows:
+        group = group_of(domain) if limited else None
+        found.setdefault(group if group in limited else None, []).append(number)
+    return list(found.items())
+
+
+def _due(
+    session: Session, turn: _Turn, source: Source, now: datetime, limit: int, *, has_domains: bool
+) -> list[tuple[int, str]]:
+    """The next due rows of a source: their ids, and their domains where these matter."""
     query = _DUE.format(
         lane=turn.lane,
-        join=_PEOPLE if turn.domains else "",
+        domain=f", {_DOMAIN}" if has_domains else ", ''",
+        join=_PEOPLE if has_domains or turn.domains else "",
         wish=_NOT_AT if turn.domains else "",
     )
-    values = {"source": source.name, "now": now, "limit": CHUNK[turn.lane]}
+    values = {"source": source.name, "now": now, "limit": limit}
     if turn.domains:
         values["domains"] = as_array(turn.domains)
-    return list(session.execute(text(query), values).scalars().all())
+    return [(row[0], row[1]) for row in session.execute(text(query), values)]
 
 
-def _batch(session: Session, lane: Lane, source: Source, ids: Sequence[int]) -> int:
+def _batch(
+    session: Session, lane: Lane, source: Source, ids: Sequence[int], way: tuple[int, str | None]
+) -> int:
     values = {"lane": lane, "source": source.name, "ids": as_array(sorted(ids)), "offer": OFFER}
-    batch: int = session.execute(_BATCH, values).scalar_one()
+    to = {"transport": way[0], "group": way[1]}
+    batch: int = session.execute(_BATCH, {**values, **to}).scalar_one()
     session.execute(_TAKE, {"batch": batch, "ids": values["ids"]})
     return batch
 
 
 _UNCLAIMED = text(
-    "SELECT id, delivery_ids FROM batches WHERE token IS NULL ORDER BY id FOR UPDATE SKIP LOCKED"
+    "SELECT id, delivery_ids, transport_id, domain_group, made_at FROM batches"
+    " WHERE token IS NULL ORDER BY id FOR UPDATE SKIP LOCKED"
 )
 _UNOFFER = text("""
     UPDATE deliveries SET state = 'planned', batch_id = NULL
@@ -168,12 +224,22 @@ def take_back(session: Session, conditions: Sequence[ColumnElement[bool]]) -> No
 
     So that a person can still act on it; the next dispatch offers the rest anew. Reads the few batches only.
     """
-    batches = {row.id: row.delivery_ids for row in session.execute(_UNCLAIMED)}
-    ids = [number for batch in batches.values() for number in batch]
+    batches = {row.id: row for row in session.execute(_UNCLAIMED)}
+    ids = [number for batch in batches.values() for number in batch.delivery_ids]
     if not ids:
         return
     chosen = select(Delivery.batch_id).where(Delivery.id.in_(ids), *conditions).distinct()
     meant = [batch for batch in session.execute(chosen).scalars() if batch in batches]
-    values = {"batches": as_array(meant), "ids": as_array(i for batch in meant for i in batches[batch])}
+    back = [number for batch in meant for number in batches[batch].delivery_ids]
+    values = {"batches": as_array(meant), "ids": as_array(back)}
     session.execute(_UNOFFER, values)
     session.execute(_DROP, {"batches": values["batches"]})
+    for batch in sorted((batches[number] for number in meant), key=_transport_of):
+        if batch.transport_id is not None:
+            give_back(
+                *(session, batch.transport_id, batch.domain_group), len(batch.delivery_ids), batch.made_at
+            )
+
+
+def _transport_of(batch: Any) -> int:
+    return batch.transport_id or 0

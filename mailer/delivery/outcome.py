@@ -13,6 +13,7 @@ from mailer.models import DeliveryState, Lane
 MOST_CUTS = 1
 MOST_CRASHES = 3
 NO_WAIT = timedelta(0)
+THROTTLED_WAIT = timedelta(minutes=1)
 
 
 class Outcome(NamedTuple):
@@ -77,6 +78,11 @@ def after_crash(row: Claimed) -> Outcome:
 def unreachable(row: Claimed, reason: str) -> Outcome:
     """The server could not be asked: the row waits a little, and nothing is counted against it."""
     return Outcome(row, DeliveryState.PLANNED, reason, wait=UNREACHABLE_WAIT, was_tried=False)
+
+
+def throttled(row: Claimed, reply: SmtpReply) -> Outcome:
+    """The server wants fewer mails just now: the row waits, and neither a try nor a deferral is counted."""
+    return Outcome(row, DeliveryState.PLANNED, "the server is busy", reply, THROTTLED_WAIT, was_tried=False)
 
 
 def put_back(row: Claimed, reason: str) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from mailer.db import as_array
 from mailer.delivery.claim import Claimed, rows_with_a_worker
 from mailer.delivery.journal import Entry, read_journals
+from mailer.delivery.limits import give_back
 from mailer.delivery.outcome import Outcome, after_crash, after_cut, after_reply, put_back, unreachable
 from mailer.delivery.policy import Policy
 from mailer.delivery.settle import record
@@ -39,7 +40,7 @@ class Recovered:
 
 
 _LOST = text("""
-    SELECT id, token, delivery_ids, transport_id FROM batches
+    SELECT id, token, delivery_ids, transport_id, domain_group, made_at FROM batches
     WHERE token IS NOT NULL AND (lease_until < clock_timestamp() OR token = ANY (CAST(:gone AS uuid[])))
     ORDER BY id FOR UPDATE SKIP LOCKED
     """)
@@ -92,8 +93,15 @@ def _settle(
         transport_id=batch.transport_id,
         is_last=True,
     )
-    if not outcomes:
-        return 0
+    unused = sum(one.state == DeliveryState.PLANNED and not one.was_tried for one in outcomes)
+    if batch.transport_id is not None:
+        give_back(session, batch.transport_id, batch.domain_group, unused, batch.made_at)
+    if outcomes:
+        _tell(batch, outcomes)
+    return len(outcomes)
+
+
+def _tell(batch: Any, outcomes: Sequence[Outcome]) -> None:
     fields = {
         "event": "batch.recovered",
         "batch_id": batch.id,
@@ -102,7 +110,6 @@ def _settle(
         "in_doubt": [one.row.id for one in outcomes if one.is_cut or one.state == DeliveryState.UNCERTAIN],
     }
     log.warning("The mails of a lost worker were settled by its journal", extra=fields)
-    return len(outcomes)
 
 
 def _outcome(row: Claimed, entry: Entry | None, suspects: Set[Key], now: datetime, policy: Policy) -> Outcome:

@@ -49,6 +49,16 @@ NOT_THE_MAILBOX = re.compile(
 """Words of servers that give no enhanced code. A refusal of us must never suppress a whole audience."""
 
 
+THROTTLING = re.compile(
+    r"throttl|rate (?:limit )?exceeded|sending rate|too (?:many|fast)|slow down|quota exceeded", re.IGNORECASE
+)
+"""Words by which a relay tells us, not a mailbox, to slow down: "454 Throttling failure: Maximum sending rate
+exceeded" (https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html) and its like."""
+
+ABOUT_A_MAILBOX = re.compile(r"(?<![\d.])4\.2\.\d{1,3}(?![\d.])")
+"""A mailbox that gets too much, or is full (RFC 3463 section 3.3): another recipient may be welcome."""
+
+
 @dataclass(frozen=True)
 class SmtpReply:
     """A server's answer: the three-digit code and its text.
@@ -76,6 +86,13 @@ class SmtpReply:
         """The enhanced status code, such as 5.1.1, when the server gave one (RFC 2034)."""
         match = ENHANCED.search(self.text)
         return match[1] if match else None
+
+
+def is_throttling(reply: SmtpReply) -> bool:
+    """Whether a refusal says that we are too fast: it is held against the pace, not against the mail."""
+    if not 400 <= reply.code < 500 or ABOUT_A_MAILBOX.search(reply.text):
+        return False
+    return reply.code == 421 or bool(THROTTLING.search(reply.text))
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,22 @@ from mailer.clock import real_now
 from mailer.delivery.claim import Claimed, read_setting
 from mailer.delivery.compose import Composer
 from mailer.delivery.facts import course_facts
+from mailer.delivery.roster import get_transport, transports_of
+from mailer.delivery.signing import Keyring
 from mailer.delivery.transports.base import Email
+from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
 from mailer.links import Signer
-from mailer.models import Course, DeliveryKind, Lane, Step, Subscriber
+from mailer.models import (
+    BreakerState,
+    Course,
+    DeliveryKind,
+    Lane,
+    Sender,
+    Step,
+    Subscriber,
+    Transport,
+)
 
 TEST_DELIVERY = 0
 """The id in a test mail's links. Their pages say that it was a test, and change nothing."""
@@ -32,6 +44,7 @@ def compose_test(
     signer: Signer,
     base_url: str,
     now: datetime,
+    keyring: Keyring | None = None,
 ) -> Email:
     """The step as `as_email` would get it (or as a sample reader), addressed to `to`.
 
@@ -42,8 +55,17 @@ def compose_test(
         get_subscriber(session, as_email) if as_email else Subscriber(name="Ada", language=None, zone=None)
     )
     row = _as_claimed(session, course, step_key, person, now)._replace(email=address)
-    composer = Composer(signer, base_url, read_setting(session, [row]), course_facts(session, [row]))
+    setting = read_setting(session, [row])
+    keys = keyring.keys_of(session, setting.senders.values()) if keyring else {}
+    composer = Composer(signer, base_url, setting, course_facts(session, [row]), keys)
     return composer.compose(row, now)
+
+
+def transport_for_test(session: Session, course: Course) -> Transport:
+    """What a test mail of this course goes by: the heaviest of its sender's transports that is not out."""
+    ways = [one for one, _ in transports_of(session, session.get_one(Sender, course.sender_id))]
+    healthy = [one for one in ways if one.paused_at is None and one.state == BreakerState.CLOSED]
+    return next(iter([*healthy, *ways]), None) or get_transport(session, DEFAULT)
 
 
 def _as_claimed(

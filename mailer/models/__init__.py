@@ -23,6 +23,15 @@ from mailer.models.campaign import Campaign, CampaignState
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldScope, Role
+from mailer.models.routing import (
+    BreakerState,
+    LimitOrigin,
+    Period,
+    SenderTransport,
+    SendLimit,
+    SigningKey,
+    Transport,
+)
 from mailer.models.sending import (
     Attempt,
     Batch,
@@ -43,6 +52,7 @@ __all__ = [
     "Attempt",
     "Base",
     "Batch",
+    "BreakerState",
     "Campaign",
     "CampaignState",
     "Consent",
@@ -65,13 +75,18 @@ __all__ = [
     "ImportState",
     "Instance",
     "Lane",
+    "LimitOrigin",
     "MailingList",
     "Media",
     "Message",
     "Move",
     "OptIn",
+    "Period",
     "Role",
+    "SendLimit",
     "Sender",
+    "SenderTransport",
+    "SigningKey",
     "SoftBounce",
     "Step",
     "StepKind",
@@ -81,4 +96,5 @@ __all__ = [
     "Suppression",
     "SuppressionReason",
     "Tally",
+    "Transport",
 ]

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Float, Row, cast, func, select, text
+from sqlalchemy import Float, Row, cast, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.db import as_array
 from mailer.delivery.holds import list_holds
-from mailer.models import DeliveryState, Heartbeat, Lane
+from mailer.models import BreakerState, DeliveryState, Heartbeat, Lane, Transport
 
 SILENT = timedelta(seconds=90)
 """A queue whose last heartbeat is older has no worker: they are sent every 10 s and kept for 60 s."""
@@ -82,6 +82,15 @@ class HoldStatus:
 
 
 @dataclass(frozen=True)
+class TransportStatus:
+    """A transport that does not carry what it could: paused, out, or being tried again."""
+
+    slug: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class QueueStatus:
     """All of it at the business moment `at`. `depths` are tasks in the broker, None when it is away."""
 
@@ -91,6 +100,7 @@ class QueueStatus:
     workers: Sequence[WorkerStatus]
     last_heartbeats: Mapping[str, float]
     holds: Sequence[HoldStatus]
+    transports: Sequence[TransportStatus] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -108,6 +118,11 @@ class QueueStatus:
             if age is None or age > SILENT.total_seconds():
                 last = "never" if age is None else f"{age_words(age)} ago"
                 lines.append(f"No worker takes from {queue_words(queue)} (last heartbeat: {last}).")
+        for one in self.transports:
+            why = f": {one.reason}" if one.reason else ""
+            lines.append(
+                f"Transport {one.slug} is {one.state}{why} (`steadypost transport show {one.slug}`)."
+            )
         for lane in self.lanes:
             if self._is_stuck(lane):
                 due = age_words(lane.oldest or 0)
@@ -137,6 +152,7 @@ class QueueStatus:
             "workers": [asdict(worker) for worker in self.workers],
             "last_heartbeats": {queue: self.last_heartbeats.get(queue) for queue in self.depths},
             "holds": [asdict(hold) | {"since": hold.since.isoformat()} for hold in self.holds],
+            "transports": [asdict(one) for one in self.transports],
             "warnings": self.warnings(),
         }
 
@@ -174,7 +190,23 @@ def queue_status(session: Session, now: datetime, depths: Mapping[str, int | Non
         if beat.age <= SHOWN.total_seconds()
     ]
     holds = [HoldStatus(hold.scope, hold.target, hold.reason, hold.since) for hold in list_holds(session)]
-    return QueueStatus(now, lanes, depths, shown, last, holds)
+    return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session))
+
+
+def _transports(session: Session) -> list[TransportStatus]:
+    """Those that somebody may want to know of."""
+    rows = session.execute(
+        select(Transport)
+        .where(or_(Transport.paused_at.is_not(None), Transport.state != BreakerState.CLOSED))
+        .order_by(Transport.slug)
+    ).scalars()
+    words = {BreakerState.OPEN: "out", BreakerState.PROBING: "being tried again"}
+    return [
+        TransportStatus(row.slug, "paused", row.paused_reason)
+        if row.paused_at is not None
+        else TransportStatus(row.slug, words[BreakerState(row.state)], row.reason)
+        for row in rows
+    ]
 
 
 LOOK_AT = 100_000

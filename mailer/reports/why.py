@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import last_suppression
 from mailer.clock import zone
+from mailer.delivery.set_aside import WAITS
 from mailer.delivery.states import ENDS
 from mailer.models import (
     Attempt,
@@ -121,7 +122,9 @@ def _place_now(delivery: Delivery, name: str) -> Iterator[Decision]:
     elif delivery.settled_at is not None and state in NOT_SENT:
         yield Decision(delivery.settled_at, name, f"not sent: {state}{reason}")
     elif state == DeliveryState.PLANNED:
-        yield Decision(delivery.next_attempt_at, name, f"waits for its next try{reason}")
+        # A row that waits for a limit says so itself: "waits: 120 an hour to outlook".
+        waits = delivery.reason if delivery.reason.startswith(WAITS) else f"waits for its next try{reason}"
+        yield Decision(delivery.next_attempt_at, name, waits)
     elif state not in ENDS:
         yield Decision(delivery.next_attempt_at, name, f"{state}{reason}")
 

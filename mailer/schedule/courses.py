@@ -32,6 +32,11 @@ def get_course(session: Session, slug: str) -> Course:
     return found
 
 
+def is_published(session: Session, slug: str) -> bool:
+    """Whether there is a published course of this slug."""
+    return session.execute(select(Course.id).where(Course.slug == slug)).one_or_none() is not None
+
+
 def load_plan(session: Session, course_id: int) -> CoursePlan:
     """The course's steps as they are published now."""
     course = session.get_one(Course, course_id)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 
-import dkim  # type: ignore[import-untyped]
+import dkim
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
