@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 
 from mailer.db import Sessions, make_engine, make_sessions
 from mailer.delivery.batch import Post
+from mailer.delivery.installation import Installation
 from mailer.delivery.journal import Journal
 from mailer.delivery.transports.server import SmtpServer
 from mailer.delivery.transports.smtp_pool import SmtpPool
@@ -34,6 +35,9 @@ class Parts:
         self._base_url = settings.base_url
         self.journal_dir = settings.data_dir / "journal"
         self.keep_months = settings.keep_months
+        self.installation = Installation(settings.data_dir, settings.instance_token)
+        self.hold_after = settings.hold_after
+        self.may_send = True
 
     @cached_property
     def post(self) -> Post:

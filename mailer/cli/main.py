@@ -13,6 +13,7 @@ from mailer.cli import (
     delivery,
     demo,
     doctor,
+    hold,
     lists,
     queue,
     subscriber,
@@ -39,6 +40,7 @@ app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(lists.app, name="list")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(queue.app, name="queue")
+app.add_typer(hold.app, name="hold")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(database.app, name="db")
 app.add_typer(doctor.app, name="doctor")

@@ -21,7 +21,7 @@ from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignState
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
-from mailer.models.operations import Action, Heartbeat, Hold, HoldScope
+from mailer.models.operations import Action, Heartbeat, Hold, HoldCause, HoldScope
 from mailer.models.sending import (
     Attempt,
     Batch,
@@ -59,6 +59,7 @@ __all__ = [
     "FieldType",
     "Heartbeat",
     "Hold",
+    "HoldCause",
     "HoldScope",
     "Import",
     "ImportState",
