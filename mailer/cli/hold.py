@@ -40,6 +40,12 @@ MEANING = {
     Policy.SKIP_STALE: "what is more than {hours:g} h late is passed over, the rest moves",
 }
 
+AFTER_A_RESTORE = (
+    "If another installation goes on sending from this data, leave everything on hold here. Releasing",
+    "makes this installation the one that sends. What left after the backup was made cannot be known:",
+    "`--policy skip-stale --stale-after 0` sends nothing that was due until now.",
+)
+
 StaleAfter = Annotated[float, typer.Option(min=0, help="Hours after which skip-stale passes a mail over.")]
 
 
@@ -66,13 +72,8 @@ def show(
     _print(found)
     if any(hold.cause == HoldCause.FENCE for hold in holds):
         say("")
-        say(
-            "If another installation goes on sending from this data, leave everything on hold here, or set up"
-        )
-        say(
-            "this one with an empty database. Releasing makes this installation the one that sends. Where mail"
-        )
-        say("left after the backup was made, `--policy skip-stale --stale-after 0` sends none of it again.")
+        for line in AFTER_A_RESTORE:
+            say(line)
     say("")
     say("`steadypost hold release --policy shift` (or rhythm, or skip-stale) goes on; it asks first.")
 
@@ -152,9 +153,7 @@ def _print(found: Backlog) -> None:
     say("Whatever the policy, nobody gets two mails of one course on one day.")
     if found.drain_minutes is not None:
         minutes = max(1, round(found.drain_minutes))
-        say(
-            f"At the rate of the busiest minute lately, a first mail to each takes {count(minutes, 'minute')}."
-        )
+        say(f"At the rate of the busiest minute lately, a first mail to each takes {minutes:,} min.")
 
 
 def _question(choice: Choice, found: Backlog) -> str:
