@@ -89,6 +89,8 @@ def _fenced(signs: Signs) -> str:
     """Why this may be a copy or an older state of the database; empty when it is ours and the newest."""
     if signs.adopted == RESTORED:
         return "the database was restored from a backup; what is due in it may have left since then"
+    if signs.adopted is None:
+        return "no installation has adopted the database yet"
     if signs.adopted != signs.own:
         return "the database belongs to another installation: its instance token is not the one of this"
     if signs.known_fence is not None and signs.fence < signs.known_fence:
