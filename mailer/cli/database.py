@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -72,10 +73,13 @@ def restore(
             _refuse_to_replace(engine, replace=replace, yes=yes)
             people, doubted = _restore(engine, file)
         except OperationalError as error:
-            raise DatabaseDown(cause(error)) from error
+            if getattr(error.orig, "sqlstate", None) is None:
+                raise DatabaseDown(cause(error)) from error
+            raise _not_restored(file, error.orig) from None
         except DBAPIError as error:
-            said = str(error.orig).partition("\n")[0]
-            raise Refused(f"{file} could not be restored, and nothing was changed: {said}") from None
+            raise _not_restored(file, error.orig) from None
+        except psycopg.Error as error:  # where a table's rows are copied, SQLAlchemy is not asked
+            raise _not_restored(file, error) from None
         engine.dispose()
         prepare_database(url)
     say(f"Restored: {count(people, 'person', 'people')} from {file}.")
@@ -84,6 +88,11 @@ def restore(
     say("Everything is on hold, since mail may have left after the backup was made.")
     say("`steadypost hold show` says what is overdue, `steadypost hold release --policy …` goes on.")
     say(f"Links in mails that have left need the same {_secret_words(settings)}.")
+
+
+def _not_restored(file: Path, error: BaseException | None) -> Refused:
+    said = str(error).partition("\n")[0]
+    return Refused(f"{file} could not be restored, and nothing was changed: {said}.")
 
 
 def _refuse_to_replace(engine: Engine, *, replace: bool, yes: bool) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy.engine import make_url
 
 from mailer.embedded.postgres_program import find_program_folder
 from mailer.embedded.process import POLL_SECONDS
@@ -31,22 +30,20 @@ def dump(url: str, file: Path, watch: Callable[[int], None]) -> None:
     A file of that name is never overwritten, and one that was cut short is not left. `watch` hears from
     time to time how many bytes are written. Raises Refused.
     """
-    connection, environment = _connection(url)
-    unfinished = _begin(file)
+    connection, environment = connection_words(url)
+    unfinished = _begin(file.absolute())
     try:
-        with unfinished.open("wb") as output, tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as said:
             command = [str(_program("pg_dump")), "--format=custom", "--no-owner", "--no-privileges"]
+            command += ["--schema=public", "--no-password", "--file", str(unfinished), "--dbname", connection]
             process = subprocess.Popen(
-                [*command, "--schema=public", "--no-password", "--dbname", connection],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=said,
-                env=environment,
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment
             )
             _wait(process, lambda: watch(unfinished.stat().st_size))
             if process.returncode:
                 raise Refused(f"The backup could not be made: {_last_line(said)}")
-            os.fsync(output.fileno())
+        with unfinished.open("rb") as written:
+            os.fsync(written.fileno())
         os.link(unfinished, file)
     except FileExistsError:
         raise Refused(f"{file} is there already; choose another name, or move it away.") from None
@@ -130,10 +127,9 @@ def _program(name: str) -> Path:
     return find_program_folder(Path("no cluster")) / "bin" / name
 
 
-def _connection(url: str) -> tuple[str, dict[str, str]]:
+def connection_words(url: str) -> tuple[str, dict[str, str]]:
     """How libpq is told where to connect, without the password, and the environment that has it."""
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    values = conninfo_to_dict(plain)
+    values = conninfo_to_dict(f"postgresql://{url.partition('://')[2]}")
     password = values.pop("password", None)
     return make_conninfo("", **values), _environment() | ({"PGPASSWORD": str(password)} if password else {})
 
