@@ -15,6 +15,7 @@ A lane that is slow, or that a person has paused, is neither: the tick leaves it
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,10 +23,12 @@ from typing import Any
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
+from mailer import tally
 from mailer.db import ask_to_wake
+from mailer.delivery import dispatch
 from mailer.delivery.holds import guarded, put_on_hold
 from mailer.delivery.installation import Installation, Mark
-from mailer.models import DeliveryState, Hold, HoldCause, HoldScope, Instance, Lane
+from mailer.models import Delivery, DeliveryState, Hold, HoldCause, HoldScope, Instance, Lane
 
 MARK_EVERY = timedelta(seconds=10)
 """How often the sign of life is renewed; a database set back by less is not noticed."""
@@ -182,17 +185,26 @@ def fence_off(session: Session, now: datetime, reason: str) -> int:
 
 
 def doubt_sending(session: Session, now: datetime) -> int:
-    """End what was on its way in a copied or older state as uncertain; returns how many mails."""
+    """End what a worker had in a copied or older state as uncertain; returns how many mails.
+
+    What was only offered is planned again.
+    """
+    dispatch.take_back(session, [])
     values = {"now": now, "reason": "on its way when the database was copied; it may have arrived"}
-    return len(session.execute(DOUBT, values).all())
+    doubted = Counter(tally.Place(*row) for row in session.execute(DOUBT, values))
+    uncertain = {
+        tally.Change(place, DeliveryState.SENDING, DeliveryState.UNCERTAIN): mails
+        for place, mails in doubted.items()
+    }
+    tally.note(session, uncertain)
+    session.execute(text("DELETE FROM batches"))
+    return doubted.total()
 
 
-DOUBT = text(f"""
-    UPDATE deliveries
-    SET state = '{DeliveryState.UNCERTAIN}', reason = :reason, settled_at = :now,
-        token = NULL, lease_until = NULL, offered_until = NULL
-    WHERE state = '{DeliveryState.SENDING}' RETURNING id
-    """)  # noqa: S608  (our own words)
+DOUBT = text("""
+    UPDATE deliveries SET state = 'uncertain', reason = :reason, settled_at = :now, batch_id = NULL
+    WHERE state = 'sending' RETURNING lane, source, kind, step_id
+    """)
 
 
 def end_holds(session: Session, holds: list[Hold], now: datetime) -> None:
@@ -246,7 +258,7 @@ def _adopt_first(session: Session, here: Installation, known: Mark | None) -> tu
 
 HAS_MAIL = text("SELECT EXISTS (SELECT 1 FROM deliveries)")
 
-# Both by partial indexes: the first entry of each is all that is read.
+# By partial indexes; only read after a silence.
 OVERDUE = text("""
     SELECT least(
         (SELECT min(next_due_at) FROM enrollments WHERE state = 'active'),
@@ -261,6 +273,8 @@ def _hold_overdue(session: Session, found: Trouble, hold_after: timedelta, now: 
     if oldest is None or now - oldest <= hold_after:
         return
     reason = f"{found.reason}, and mail is overdue by {words(now - oldest)}"
+    # What was offered before the outage and that nobody has begun waits with the rest.
+    dispatch.take_back(session, [Delivery.lane.in_(HELD_LANES)])
     for lane in HELD_LANES:
         put_on_hold(session, HoldCause.OUTAGE, HoldScope.LANE, lane, now, reason)
 

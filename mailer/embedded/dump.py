@@ -61,8 +61,8 @@ def refuse_foreign(file: Path) -> None:
         [_program("pg_restore"), "--list", file], capture_output=True, env=_environment(), check=False
     )
     lines = listed.stdout.decode(errors="replace").splitlines()
-    # "3512; 0 16441 TABLE DATA public deliveries steadypost"
-    tables = {words[6] for words in map(str.split, lines) if words[3:6] == ["TABLE", "DATA", "public"]}
+    # "219; 1259 16385 TABLE public deliveries steadypost"
+    tables = {words[5] for words in map(str.split, lines) if words[3:5] == ["TABLE", "public"]}
     if listed.returncode or not tables >= OURS:
         raise Refused(
             f"{file} is not a backup of Steadypost's database, or it is damaged; "

@@ -257,24 +257,16 @@ def _add_other_mails(
             effect.late += row.mails - passed_over
 
 
-SAMPLE = 5000
-"""How many of the newest attempts the rate is read from."""
-
 BUSIEST = text("""
-    SELECT lane, max(number) FROM (
-        SELECT lane, date_trunc('minute', at) AS minute, count(*) AS number
-        FROM (
-            SELECT (SELECT lane FROM deliveries AS d WHERE d.id = a.delivery_id) AS lane, a.at
-            FROM (SELECT delivery_id, at, outcome FROM attempts ORDER BY id DESC LIMIT :sample) AS a
-            WHERE a.outcome = 'accepted'
-        ) AS newest
-        GROUP BY lane, date_trunc('minute', at)
+    SELECT lane, max(accepted) FROM (
+        SELECT lane, sum(mails)::bigint AS accepted FROM moves
+        WHERE new_state = 'accepted' GROUP BY lane, date_trunc('minute', at)
     ) AS minutes
-    WHERE lane IS NOT NULL GROUP BY lane
+    GROUP BY lane
     """)
 
 
 def _rates(session: Session) -> dict[str, int]:
-    """Accepted mails in the busiest minute lately, by lane."""
-    rows = session.execute(BUSIEST, {"sample": SAMPLE})
+    """Accepted mails in the busiest minute of those that moves are kept of, by lane."""
+    rows = session.execute(BUSIEST)
     return {lane: number for lane, number in rows}  # noqa: C416  (a row is not a pair for mypy)

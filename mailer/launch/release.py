@@ -14,6 +14,7 @@ holds are in force until the last of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from typing import Any
 from sqlalchemy import and_, select, text
 from sqlalchemy.orm import Session
 
-from mailer import outbox
+from mailer import outbox, tally
 from mailer.db import as_array
 from mailer.delivery import guard
 from mailer.delivery.holds import guarded
@@ -222,15 +223,20 @@ SKIP = text("""
         SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'planned'
         ORDER BY id FOR UPDATE
     )
-    UPDATE deliveries AS d
-    SET state = :skipped, reason = :reason, settled_at = :now, offered_until = NULL
+    UPDATE deliveries AS d SET state = 'skipped', reason = :reason, settled_at = :now
     FROM chosen WHERE d.id = chosen.id
-    RETURNING d.id
+    RETURNING d.lane, d.source, d.kind, d.step_id
     """)
 
 
 def _skip(session: Session, ids: Sequence[int], reason: str, now: datetime) -> int:
     if not ids:
         return 0
-    values = {"ids": as_array(ids), "skipped": DeliveryState.SKIPPED, "reason": reason, "now": now}
-    return len(session.execute(SKIP, values).all())
+    values = {"ids": as_array(ids), "reason": reason, "now": now}
+    skipped = Counter(tally.Place(*row) for row in session.execute(SKIP, values))
+    moved = {
+        tally.Change(place, DeliveryState.PLANNED, DeliveryState.SKIPPED): mails
+        for place, mails in skipped.items()
+    }
+    tally.note(session, moved)
+    return skipped.total()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -15,13 +16,13 @@ from mailer.db import Sessions, make_engine, make_sessions, session_scope
 from mailer.delivery.guard import may_send
 from mailer.delivery.holds import guarded
 from mailer.delivery.installation import Installation
-from mailer.embedded.dump import connection_words
+from mailer.embedded.dump import connection_words, dump
 from mailer.models import Action, Delivery, Subscriber
-from tests.support.cast import ADA, BEN, write_course
+from tests.support.cast import ADA, BEN, join, publish_folder, write_course
 from tests.support.place import HOLD_AFTER
 from tests.support.stack import run
 
-BEFORE_THE_GUARD = "0003"
+BEFORE_THE_GUARD = "0004"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 SECRET = "a secret for backups that is long enough to be one"
 
@@ -41,13 +42,20 @@ def command(database_url: str, tmp_path: Path) -> Command:
 
 
 @pytest.fixture
-def backup(command: Command, tmp_path: Path) -> Path:
+def backup(database_url: str, tmp_path: Path, now: datetime) -> Path:
     """A backup of a house with the course "calm" and Ada in it, whose confirmation is due."""
-    command("course", "publish", str(write_course(tmp_path / "calm", opt_in="double")))
-    command("subscriber", "add", ADA, "--list", "calm", "--consent", "Yes, please.")
+    with looking_into(database_url) as sessions, session_scope(sessions) as session:
+        publish_folder(session, write_course(tmp_path / "calm", opt_in="double"), now)
+        join(session, ADA, now)
     file = tmp_path / "house.backup"
-    command("db", "backup", str(file))
+    dump(database_url, file, lambda _: None)
     return file
+
+
+def ben_joins(database_url: str, now: datetime) -> None:
+    """Somebody joins after the backup was made."""
+    with looking_into(database_url) as sessions, session_scope(sessions) as session:
+        join(session, BEN, now)
 
 
 @contextmanager
@@ -112,9 +120,9 @@ def test_what_was_backed_up_comes_back_and_everything_is_on_hold(
 
 
 def test_a_restore_throws_nothing_away_unless_it_is_told_to(
-    backup: Path, command: Command, database_url: str
+    backup: Path, command: Command, database_url: str, now: datetime
 ) -> None:
-    command("subscriber", "add", BEN, "--list", "calm", "--consent", "Yes, please.")
+    ben_joins(database_url, now)
     refused = command("db", "restore", str(backup), ends=1).stderr
     assert "not empty (2 people, 1 course and 2 mails); say --replace" in refused
     assert "say --yes" in command("db", "restore", str(backup), "--replace", ends=1).stderr
@@ -132,7 +140,7 @@ def test_a_database_in_use_is_not_replaced(backup: Path, command: Command, datab
 
 @pytest.mark.parametrize("damage", ["foreign", "cut short", "cut in its data", "missing"])
 def test_a_foreign_or_damaged_file_is_refused_and_changes_nothing(
-    backup: Path, command: Command, database_url: str, damage: str
+    backup: Path, command: Command, database_url: str, damage: str, now: datetime
 ) -> None:
     file = backup.with_name("other.backup")
     if damage == "foreign":
@@ -142,7 +150,7 @@ def test_a_foreign_or_damaged_file_is_refused_and_changes_nothing(
     elif damage == "cut in its data":
         # The list of contents comes first, and says that all is there.
         file.write_bytes(backup.read_bytes()[:-50_000])
-    command("subscriber", "add", BEN, "--list", "calm", "--consent", "Yes, please.")
+    ben_joins(database_url, now)
     refused = command("db", "restore", str(file), "--replace", "--yes", ends=1).stderr
     assert any(words in refused for words in ("not a backup", "damaged", "There is no file")), refused
     assert len(refused.strip().splitlines()) == 1
