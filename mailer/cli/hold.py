@@ -161,13 +161,15 @@ def _question(choice: Choice, found: Backlog) -> str:
     what = "Everything" if choice.is_fence else f"The lane {' and the lane '.join(choice.lanes)}"
     verb = "goes" if choice.is_fence or len(choice.lanes) == 1 else "go"
     parts = [
-        f"{count(effect.late, 'overdue mail')} will leave late, {effect.passed_over:,} will be passed over"
+        f"{count(effect.late, 'overdue mail')} will leave late",
+        f"{effect.passed_over:,} be passed over",
     ]
     if effect.over:
         parts.append(f"{count(effect.over, 'reader')} will get no further mail of the course")
     if effect.delay:
         parts.append(f"courses will end up to {count(effect.delay, 'day')} later")
-    return f"{what} {verb} on ({choice.policy}). Of {count(found.first_wave, 'reader')}: {', '.join(parts)}. Go on?"
+    readers = count(found.first_wave, "reader")
+    return f"{what} {verb} on ({choice.policy}), with {readers} behind: {', '.join(parts)}. Go on?"
 
 
 def _values(holds: Sequence[Hold], found: Backlog) -> dict[str, Any]:

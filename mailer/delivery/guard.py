@@ -49,13 +49,15 @@ HELD_LANES = (Lane.COURSE, Lane.CAMPAIGN)
 
 @dataclass(frozen=True)
 class Signs:
-    """What is known on both sides. `silence`: how long ago the last sign of life was, None without any."""
+    """What is known on both sides. `silence`: how long ago the last sign of life was, None without any;
+    `is_at_home`: whether the data folder is where it was when the fence was noted."""
 
     adopted: bytes | None
     own: bytes | None
     fence: int
     known_fence: int | None
     silence: timedelta | None
+    is_at_home: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def _fenced(signs: Signs) -> str:
         return "the database belongs to another installation: its instance token is not the one of this"
     if signs.known_fence is not None and signs.fence < signs.known_fence:
         return "the database is in an older state than this installation has seen"
+    if not signs.is_at_home:
+        return "the data folder was copied or restored, and the database perhaps with it"
     if signs.silence is None:
         return ""
     if signs.known_fence is None and signs.silence > UNPROVEN:
@@ -115,11 +119,7 @@ def look(session: Session, here: Installation, hold_after: timedelta, now: datet
     offered. A database that nobody has adopted becomes this installation's. What is released is not put
     on hold again for the same outage, since the sign of life is new then.
     """
-    known = here.known()
-    row = _row(session)
-    if row.token_hash is None:
-        row, known = _adopt_first(session, here, known)
-    found = trouble(_signs(row, here, known), hold_after)
+    row, found = _find(session, here, hold_after)
     if found is not None and found.cause == HoldCause.FENCE:
         # No sign of life either: the evidence stays until somebody has decided.
         put_on_hold(session, HoldCause.FENCE, HoldScope.EVERYTHING, "", now, found.reason)
@@ -134,6 +134,26 @@ def look(session: Session, here: Installation, hold_after: timedelta, now: datet
         may_plan=not any(map(_stops_courses, holds)),
         mark=leave_sign(session) if is_due and not is_fenced else None,
     )
+
+
+def _find(session: Session, here: Installation, hold_after: timedelta) -> tuple[Any, Trouble | None]:
+    """The row, and what speaks against it; a database that nobody has is adopted first."""
+    known = here.known()
+    row = _row(session)
+    if row.token_hash is None:
+        row, known = _adopt_first(session, here, known)
+        return row, trouble(_signs(row, here, known), hold_after)
+    found = trouble(_signs(row, here, known), hold_after)
+    if found is not None:
+        # Once more under the lock: somebody may be releasing it at this moment.
+        session.execute(LOCK)
+        known = here.known()
+        row = _row(session)
+        found = trouble(_signs(row, here, known), hold_after)
+    return row, found
+
+
+LOCK = select(Instance.id).with_for_update()
 
 
 def may_send(session: Session, here: Installation, hold_after: timedelta) -> bool:
@@ -237,12 +257,13 @@ def _signs(row: Any, here: Installation, known: Mark | None) -> Signs:
         fence=row.fence,
         known_fence=known.fence if known is not None and is_known else None,
         silence=row.clock - row.seen_at if row.seen_at is not None else None,
+        is_at_home=known is None or known.is_at_home,
     )
 
 
 def _adopt_first(session: Session, here: Installation, known: Mark | None) -> tuple[Any, Mark | None]:
     """Adopt a database that nobody has, unless this folder has already seen one that went further."""
-    session.execute(select(Instance.id).with_for_update())
+    session.execute(LOCK)
     row = _row(session)
     if row.token_hash is not None:
         return row, known  # by somebody who started at the same moment

@@ -22,10 +22,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Mark:
-    """How far a database has come: `fence` only ever grows, so a smaller one is an older state."""
+    """How far a database has come: `fence` only ever grows, so a smaller one is an older state.
+
+    `is_at_home` is false when the folder it was noted in was copied since, the database perhaps with it.
+    """
 
     database_id: UUID
     fence: int
+    is_at_home: bool = True
 
 
 class Installation:
@@ -69,7 +73,9 @@ class Installation:
         """
         try:
             values = json.loads((self._folder / "fence").read_text(encoding="ascii"))
-            return Mark(UUID(values["database"]), int(values["fence"]))
+            # A copy is another file: by cp, tar or rsync it has another number.
+            is_at_home = values["folder"] == self._folder.stat().st_ino
+            return Mark(UUID(values["database"]), int(values["fence"]), is_at_home)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -80,7 +86,8 @@ class Installation:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._write("fence", json.dumps({"database": str(mark.database_id), "fence": mark.fence}))
+            values = {"database": str(mark.database_id), "fence": mark.fence}
+            self._write("fence", json.dumps(values | {"folder": self._folder.stat().st_ino}))
         except OSError as error:
             log.warning("%s cannot be written (%s)", self._folder / "fence", error.strerror)
 

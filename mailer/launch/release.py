@@ -175,9 +175,8 @@ def finish(
     """
     mark = None
     if choice.is_fence:
-        doubted = guard.doubt_sending(session, now)
         mark = guard.adopt(session, here)
-        mails += doubted
+        mails += guard.doubt_sending(session, now)
     holds = session.execute(select(Hold).where(Hold.id.in_(choice.hold_ids), Hold.released_at.is_(None)))
     guard.end_holds(session, list(holds.scalars()), now)
     action = session.get_one(Action, action_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -154,6 +155,16 @@ def test_a_copy_with_a_copied_token_is_told_by_its_silence(house: House, tmp_pat
     staging.silence(timedelta(hours=1))
     staging.look()
     assert staging.holds() == HELD_IN_A_COPY
+
+
+def test_a_data_folder_that_was_copied_with_its_database_sends_nothing(place: Place, tmp_path: Path) -> None:
+    place.forget_sign(timedelta(seconds=11))
+    place.look()
+    shutil.copytree(place.data_dir, tmp_path / "copied-folder")
+    copied = Place(place.house, tmp_path / "copied-folder")
+    assert not copied.may_send()
+    assert not copied.look().may_plan
+    assert copied.holds() == HELD_IN_A_COPY
 
 
 def test_in_a_copy_mails_on_their_way_are_not_planned_again(place: Place, elsewhere: Place) -> None:

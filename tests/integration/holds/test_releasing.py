@@ -167,6 +167,25 @@ def test_the_time_to_drain_is_known_from_the_busiest_minute(place: Place) -> Non
     assert minutes > 0
 
 
+def test_while_a_reader_catches_up_nothing_counts_as_missing(house: House, tmp_path: Path) -> None:
+    """The course "calm" as it is: lessons on days 1, 2 and 4, so that day 3 is free."""
+    place = Place(house, tmp_path / "here")
+    place.look()
+    house.enroll(ADA)
+    place.tick()
+    place.silence(timedelta(days=2, hours=3))  # day 2, 10:00: days 1 and 2 are overdue
+    place.look()
+    assert release(place, Policy.RHYTHM) == 0
+    seen = []
+    for hours in (0, 22, 1, 23, 1):  # day 2 at 10:00, day 3 before and after 08:00, day 4 as well
+        house.go_to(house.at + timedelta(hours=hours))
+        place.tick()
+        with session_scope(house.sessions) as session:
+            statement = course_statement(session, get_course(session, "calm"), house.at)
+        seen.append((len(arrivals(place, ADA, "Europe/London")), statement.missing))
+    assert seen == [(1, 0), (2, 0), (2, 0), (3, 0), (3, 0)]
+
+
 def test_why_says_what_was_passed_over_and_for_what_reason(place: Place) -> None:
     outage(place)
     release(place, Policy.RHYTHM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -44,6 +45,7 @@ def signs(**changes: object) -> Signs:
         (signs(fence=6, silence=timedelta(hours=7)), HoldCause.FENCE),
         (signs(known_fence=None, silence=timedelta(minutes=14)), None),  # a new container, the same token
         (signs(known_fence=None, silence=timedelta(minutes=16)), HoldCause.FENCE),
+        (signs(is_at_home=False), HoldCause.FENCE),  # the data folder was copied along
         (signs(silence=timedelta(minutes=-59)), None),
         (signs(silence=timedelta(minutes=-61)), HoldCause.FENCE),
         (signs(known_fence=None, silence=None), None),
@@ -96,5 +98,8 @@ def test_what_was_noted_is_known_and_a_damaged_note_is_no_note(tmp_path: Path) -
     here.note(mark)
     here.note(None)
     assert here.known() == mark
+    shutil.copytree(tmp_path / "instance", tmp_path / "copy" / "instance")
+    copied = Installation(tmp_path / "copy").known()
+    assert copied == Mark(mark.database_id, 12, is_at_home=False)
     (tmp_path / "instance" / "fence").write_text("{")
     assert here.known() is None
