@@ -11,12 +11,13 @@ import typer
 
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import Connected, connect
-from mailer.cli.show import as_json, as_table, count, say
+from mailer.cli.show import as_json, as_table, console, count, say
 from mailer.db import business_now
 from mailer.delivery.holds import guarded
 from mailer.delivery.installation import Installation
 from mailer.launch.backlog import Backlog, backlog
 from mailer.launch.release import (
+    GROUP,
     NOTHING_HELD,
     Choice,
     begin,
@@ -107,9 +108,11 @@ def _carry_out(connected: Connected, choice: Choice, now: datetime) -> int:
         action_id = begin(session, choice, now, who=operator())
         groups = overdue_readers(session, choice, now)
     mails = 0
-    for ids in groups:
-        with connected.session() as session:
-            mails += pass_over_readers(session, choice, ids, now)
+    with console.status("") as status:
+        for number, ids in enumerate(groups):
+            status.update(f"{number * GROUP:,} of {sum(map(len, groups)):,} readers…")
+            with connected.session() as session:
+                mails += pass_over_readers(session, choice, ids, now)
     more = 1
     while more:
         with connected.session() as session:
