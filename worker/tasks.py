@@ -114,7 +114,7 @@ def _may_send(session: Session) -> bool:
     """Whether the guard lets this process send; it says so once when not, and not every second."""
     may = guard.may_send(session, parts().installation, parts().hold_after)
     if not may and parts().may_send:
-        log.warning("Nothing leaves before the tick has looked; `steadypost hold show` says what it found")
+        log.warning("Nothing leaves from this database for now; `steadypost hold show` says why")
     parts().may_send = may
     return may
 

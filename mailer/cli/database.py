@@ -87,7 +87,7 @@ def restore(
         say(f"{count(doubted, 'mail')} on the way then: uncertain whether they arrived.")
     say("Everything is on hold, since mail may have left after the backup was made.")
     say("`steadypost hold show` says what is overdue, `steadypost hold release --policy …` goes on.")
-    say(f"Links in mails that have left need the same {_secret_words(settings)}.")
+    say(f"Links in mails that have left work as long as the {_secret_words(settings)} is that of then.")
 
 
 def _not_restored(file: Path, error: BaseException | None) -> Refused:
