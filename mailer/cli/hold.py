@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.orm import Session
 
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import Connected, connect
@@ -26,6 +27,7 @@ from mailer.launch.release import (
     overdue_readers,
     pass_over_mails,
     pass_over_readers,
+    write_campaigns,
 )
 from mailer.models import Hold, HoldCause, HoldScope, Lane
 from mailer.schedule.catchup import STALE_AFTER, Policy
@@ -106,6 +108,8 @@ def _carry_out(connected: Connected, choice: Choice, now: datetime) -> int:
     here = Installation(settings.data_dir, settings.instance_token)
     with connected.session() as session:
         action_id = begin(session, choice, now, who=operator())
+    _until_none(connected, lambda session: write_campaigns(session, choice, now))
+    with connected.session() as session:
         groups = overdue_readers(session, choice, now)
     mails = 0
     with console.status("") as status:
@@ -113,15 +117,22 @@ def _carry_out(connected: Connected, choice: Choice, now: datetime) -> int:
             status.update(f"{number * GROUP:,} of {sum(map(len, groups)):,} readers…")
             with connected.session() as session:
                 mails += pass_over_readers(session, choice, ids, now)
-    more = 1
-    while more:
-        with connected.session() as session:
-            more = pass_over_mails(session, choice, now)
-        mails += more
+    mails += _until_none(connected, lambda session: pass_over_mails(session, choice, now))
     with connected.session() as session:
         mark = finish(session, choice, here, now, action_id=action_id, mails=mails)
     here.note(mark)
     return mails
+
+
+def _until_none(connected: Connected, some: Callable[[Session], int]) -> int:
+    """Do `some` in transactions of their own until there are no more; how many there were."""
+    total = 0
+    more = 1
+    while more:
+        with connected.session() as session:
+            more = some(session)
+        total += more
+    return total
 
 
 def _lanes(holds: Sequence[Hold]) -> tuple[Lane, ...]:

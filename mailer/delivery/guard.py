@@ -284,7 +284,8 @@ OVERDUE = text("""
     SELECT least(
         (SELECT min(next_due_at) FROM enrollments WHERE state = 'active'),
         (SELECT min(next_attempt_at) FROM deliveries WHERE state = 'planned' AND lane = 'course'),
-        (SELECT min(next_attempt_at) FROM deliveries WHERE state = 'planned' AND lane = 'campaign')
+        (SELECT min(next_attempt_at) FROM deliveries WHERE state = 'planned' AND lane = 'campaign'),
+        (SELECT min(starts_at) FROM campaigns WHERE state = 'scheduled')
     )
     """)
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer.db import written_out
 from mailer.models import (
+    Campaign,
     Course,
     Delivery,
     DeliveryKind,
@@ -48,7 +49,7 @@ class Effect:
 
 @dataclass
 class Overdue:
-    """What is overdue of one course, or of one message of a campaign: its `name` is the slug."""
+    """What is overdue of one course, or of one campaign: its `name` is the slug."""
 
     lane: str
     name: str
@@ -231,7 +232,7 @@ def _add_other_mails(
         .where(Enrollment.id == Delivery.enrollment_id, IS_ACTIVE, Enrollment.next_due_at <= now)
         .exists()
     )
-    name = func.coalesce(Course.slug, Message.source)
+    name = func.coalesce(Course.slug, Campaign.slug, Message.source)
     rows = session.execute(
         select(
             Delivery.lane,
@@ -243,6 +244,7 @@ def _add_other_mails(
         )
         .join(Message, Message.id == Delivery.message_id)
         .outerjoin(Course, Course.id == Delivery.course_id)
+        .outerjoin(Campaign, Campaign.id == Delivery.campaign_id)
         .where(is_waiting(lanes, now), ~is_a_readers_last())
         .group_by(Delivery.lane, name)
     )

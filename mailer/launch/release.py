@@ -4,6 +4,7 @@ Done in bounded transactions while the holds are in force, so that nothing is pl
 
     choice = choose(session, …)                      # refuses when nothing is on hold
     begin(session, choice, …)                        # the entry in the action log
+    write_campaigns(session, choice, …)              # until it gives 0
     pass_over_readers(session, choice, ids, …)       # for each group of overdue_readers()
     pass_over_mails(session, choice, …)              # until it gives 0
     finish(session, choice, …)                       # the holds end, and the database is adopted
@@ -36,6 +37,7 @@ from mailer.launch.backlog import (
     reader_backlog,
     waiting_step,
 )
+from mailer.launch.campaign_tick import materialise
 from mailer.models import Action, Delivery, DeliveryState, Enrollment, Hold, HoldCause, Lane
 from mailer.schedule.catchup import STALE_AFTER, CatchUp, Policy
 from mailer.schedule.courses import CoursePlan, load_plan
@@ -98,6 +100,12 @@ def begin(session: Session, choice: Choice, now: datetime, *, who: str) -> int:
     session.add(action)
     session.flush()
     return action.id
+
+
+def write_campaigns(session: Session, choice: Choice, now: datetime) -> int:
+    """Write some rows of campaigns whose time has come: only what is a row can be passed over, and in an
+    older state of a database their mails may have left already. 0 when there are no more."""
+    return materialise(session, now) if Lane.CAMPAIGN in choice.lanes else 0
 
 
 def overdue_readers(session: Session, choice: Choice, now: datetime) -> list[list[int]]:
