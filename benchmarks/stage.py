@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -99,6 +100,8 @@ class Stage:
     def house(self, people: int, due: int) -> House:
         """A fresh database with one course of one letter; `due` of its `people` are due now."""
         url = self.postgres.recreate_database("bench")
+        # A new database is a new installation's, or its guard would take it for an older state of the last.
+        shutil.rmtree(self.folder / "data" / "instance", ignore_errors=True)
         prepare_database(url)
         sessions = make_sessions(make_engine(url))
         compiled, problems = check_course(self._course())

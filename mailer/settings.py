@@ -9,6 +9,7 @@ import difflib
 import os
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -135,7 +136,8 @@ class Settings(BaseModel):
     base_url: str = "http://127.0.0.1:8025"
     secret_key: Annotated[tuple[str, ...], BeforeValidator(_comma_separated), Field(repr=False)] = ()
     data_dir: Path = Field(default_factory=default_data_dir)
-    instance_token: str | None = None
+    instance_token: str | None = Field(default=None, repr=False)
+    hold_after_hours: float = Field(default=6.0, gt=0)
     keep_months: Annotated[int, Field(ge=2)] = 25
     after_cut: Annotated[AfterCut, BeforeValidator(AfterCut.read)] = AfterCut()
     soft_bounces: int = Field(default=3, ge=0, le=1000)
@@ -179,12 +181,24 @@ class Settings(BaseModel):
             raise ValueError("it must end with the host or a path, without ? and #")
         return value.rstrip("/")
 
+    @field_validator("instance_token")
+    @classmethod
+    def _is_a_token(cls, value: str | None) -> str | None:
+        if value is not None and len(value) < 16:
+            raise ValueError("the instance token needs at least 16 characters")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _is_long(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(len(key) < 32 for key in value):
             raise ValueError("each secret key needs at least 32 characters")
         return value
+
+    @property
+    def hold_after(self) -> timedelta:
+        """How long an outage may last without anything being put on hold."""
+        return timedelta(hours=self.hold_after_hours)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with `changes`, checked like any other settings."""

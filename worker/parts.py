@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 
 from mailer.db import Sessions, make_engine, make_sessions
 from mailer.delivery.batch import Post
+from mailer.delivery.installation import Installation
 from mailer.delivery.journal import Journal
 from mailer.delivery.policy import policy_of
 from mailer.delivery.pools import Pools
@@ -41,6 +42,9 @@ class Parts:
         self.policy = policy_of(settings)
         self.journal_dir = settings.data_dir / "journal"
         self.keep_months = settings.keep_months
+        self.installation = Installation(settings.data_dir, settings.instance_token)
+        self.hold_after = settings.hold_after
+        self.may_send = True
 
     @cached_property
     def post(self) -> Post:

@@ -9,10 +9,11 @@ from typing import Any
 
 from celery import Task
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.db import DatabaseDown, business_now, session_scope
-from mailer.delivery import batch, dispatch, partitions
+from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
 from mailer.launch import campaign_tick
 from mailer.models import Lane
@@ -26,10 +27,14 @@ log = logging.getLogger(__name__)
 
 @app.task(name=TaskName.TICK)
 def tick() -> dict[str, int]:
-    """Settle what lost workers had, plan what is due, and offer batches to every lane."""
-    counts = {"recovered": _alone(_recover), "offered": _alone(_offer, Lane.TRANSACTIONAL), "planned": 0}
+    """Look for what must not leave, settle what lost workers had, plan what is due, and offer batches."""
+    # Not alone: while the guard cannot look, nothing may go on.
+    standing = _look()
+    counts = {"recovered": _alone(_recover) if standing.may_settle else 0, "planned": 0}
+    counts["offered"] = _alone(_offer, Lane.TRANSACTIONAL)
     # In turns: a lesson does not wait until a large campaign's audience is written, nor its sending for that.
-    while (planned := _alone(_plan)) + (written := _alone(_materialise)):
+    # A campaign's audience is written on hold too: only what is a row is counted and can be passed over.
+    while (planned := _alone(_plan) if standing.may_plan else 0) + (written := _alone(_materialise)):
         counts["planned"] += planned + written
         # A confirmation does not wait for either.
         counts["offered"] += _alone(_offer, Lane.TRANSACTIONAL)
@@ -50,6 +55,9 @@ def dispatch_lane(lane: str) -> dict[str, int]:
 @app.task(name=TaskName.DELIVER_BATCH)
 def deliver_batch(batch_id: int) -> dict[str, int]:
     """Send one batch; running it twice sends once."""
+    with session_scope(parts().sessions) as session:
+        if not _may_send(session):
+            return {}
     outcome = batch.deliver_batch(batch_id, parts().post)
     if outcome.lane is not None:
         # The next chunks are on their way before this worker asks, and need not wait for the tick.
@@ -63,7 +71,8 @@ def keep_house() -> dict[str, int]:
     with session_scope(parts().sessions) as session:
         now = business_now(session)
         made = partitions.make_ahead(session, now)
-        dropped = partitions.drop_old(session, now, parts().keep_months)
+        # Not by a clock that may be wrong, nor in a state that somebody has to look at first.
+        dropped = partitions.drop_old(session, now, parts().keep_months) if _may_send(session) else []
     return {"made": len(made), "dropped": len(dropped)}
 
 
@@ -92,6 +101,23 @@ def _alone(stage: Callable[..., int], *arguments: Any) -> int:
         fields = {"event": "stage.failed", "stage": stage.__name__}
         log.exception("%s failed; the next tick tries again", stage.__name__, extra=fields)
         return 0
+
+
+def _look() -> guard.Standing:
+    here = parts().installation
+    with session_scope(parts().sessions) as session:
+        standing = guard.look(session, here, parts().hold_after, business_now(session))
+    here.note(standing.mark)
+    return standing
+
+
+def _may_send(session: Session) -> bool:
+    """Whether the guard lets this process send; it says so once when not, and not every second."""
+    may = guard.may_send(session, parts().installation, parts().hold_after)
+    if not may and parts().may_send:
+        log.warning("Nothing leaves from this database for now; `steadypost hold show` says why")
+    parts().may_send = may
+    return may
 
 
 def _recover() -> int:
@@ -123,6 +149,8 @@ def _wind_up() -> int:
 
 def _offer(lane: Lane) -> int:
     with session_scope(parts().sessions) as session:
+        if not _may_send(session):
+            return 0
         batches = dispatch.offer(session, lane, business_now(session))
     for batch_id in batches:
         # After that time it is offered again, and this task would find it taken.

@@ -13,6 +13,7 @@ from mailer.cli import (
     delivery,
     demo,
     doctor,
+    hold,
     lists,
     queue,
     sender,
@@ -41,6 +42,7 @@ app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(lists.app, name="list")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(queue.app, name="queue")
+app.add_typer(hold.app, name="hold")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(sender.app, name="sender")
 app.add_typer(transport.app, name="transport")

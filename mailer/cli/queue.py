@@ -20,10 +20,10 @@ from mailer.delivery.holds import checked, list_holds, pause, resume
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.errors import Refused
 from mailer.links import Signer
-from mailer.models import HoldScope
+from mailer.models import HoldCause, HoldScope
 from mailer.queue import QUEUES, Broker
 from mailer.reports.metrics import metrics_token
-from mailer.reports.queues import LaneStatus, QueueStatus, age_words, queue_status
+from mailer.reports.queues import HoldStatus, LaneStatus, QueueStatus, age_words, queue_status
 
 app = typer.Typer(help="What waits and moves; pause and resume.", no_args_is_help=True)
 
@@ -116,14 +116,14 @@ def _watch(connected: Connected, broker: Broker) -> None:
 
 def _picture(found: QueueStatus) -> RenderableType:
     parts: list[RenderableType] = [_lanes(found), Text()]
-    if found.is_empty:
+    if found.is_empty and not found.holds:
         parts.append(Text("Nothing is due. `steadypost course enroll` puts people into a course."))
     depths = (f"{name} {'?' if depth is None else depth}" for name, depth in found.depths.items())
     parts.append(Text(f"Tasks in Redis: {', '.join(depths)}"))
     if found.workers:
         parts += [Text(), _workers(found)]
     parts += [
-        Text(printable(f"Paused: {hold.name} since {hold.since:%Y-%m-%d %H:%M} UTC{_why(hold.reason)}"))
+        Text(printable(f"{_stopped(hold)} since {hold.since:%Y-%m-%d %H:%M} UTC{_why(hold.reason)}"))
         for hold in found.holds
     ]
     warnings = found.warnings()
@@ -132,6 +132,12 @@ def _picture(found: QueueStatus) -> RenderableType:
     if not found.workers:
         parts.append(Text("`steadypost up` starts the workers, or look at those that you run yourself."))
     return Group(*parts)
+
+
+def _stopped(hold: HoldStatus) -> str:
+    if hold.cause == HoldCause.PERSON:
+        return f"Paused: {hold.name}"
+    return f"On hold (`steadypost hold show`): {hold.name}"
 
 
 def _why(reason: str) -> str:

@@ -11,6 +11,10 @@ from pathlib import Path
 import httpx
 
 from mailer.cli.connect import complete, prepare_database
+from mailer.db import business_now, make_engine, make_sessions, session_scope
+from mailer.delivery.guard import look
+from mailer.delivery.holds import guarded
+from mailer.delivery.installation import Installation
 from mailer.delivery.transports.server import SmtpServer
 from mailer.embedded.ports import LOOPBACK, free_port
 from mailer.embedded.postgres import EmbeddedPostgres
@@ -31,7 +35,10 @@ ADDRESSES_FILE = "addresses.json"
 
 
 class Stack:
-    """Starts every part and stops it again; `say` hears one line about each."""
+    """Starts every part and stops it again; `say` hears one line about each.
+
+    `on_hold` says why the guard has put something on hold, once it is started.
+    """
 
     def __init__(self, settings: Settings, say: Callable[[str], None], *, is_demo: bool = False) -> None:
         self._is_demo = is_demo
@@ -45,6 +52,7 @@ class Stack:
         self.settings = settings
         self.mailbox_url: str | None = None
         self.local_url = ""
+        self.on_hold: list[str] = []
 
     @property
     def mailbox_dir(self) -> Path:
@@ -109,11 +117,22 @@ class Stack:
         if not Broker(str(self.settings.redis_url)).ping():
             raise Refused("Redis does not answer; mend STEADYPOST_REDIS_URL, or leave it out to use our own.")
         prepare_database(str(self.settings.database_url))
+        self._look()
         environment = self.settings.as_environment()
         for name, arguments in self._commands(port).items():
             self._supervisor.start(Child(name, [sys.executable, "-m", *arguments], environment))
         self._wait_for_web(port)
         self._write_addresses()
+
+    def _look(self) -> None:
+        """Have the guard look before the first worker does, and say what it has put on hold."""
+        here = Installation(self.settings.data_dir, self.settings.instance_token)
+        engine = make_engine(str(self.settings.database_url))
+        with session_scope(make_sessions(engine)) as session:
+            standing = look(session, here, self.settings.hold_after, business_now(session))
+            self.on_hold = [hold.reason for hold in guarded(session)]
+        here.note(standing.mark)
+        engine.dispose()
 
     def _database(self) -> str:
         assert self._postgres is not None  # noqa: S101

@@ -8,7 +8,7 @@ import threading
 from types import FrameType
 from urllib.parse import urlsplit
 
-from mailer.cli.show import console, say
+from mailer.cli.show import console, say, warn
 from mailer.cli.stack import Stack
 from mailer.settings import PROJECT, Settings, load_settings
 
@@ -55,6 +55,8 @@ def _introduce(stack: Stack, asked: Settings) -> None:
     kept = "your PostgreSQL" if asked.database_url else f"{asked.data_dir}"
     say(f"Data is kept in {kept}; logs in {asked.data_dir / 'logs'}. Ctrl-C stops everything.")
     say(f"It listens on {stack.local_url}.")
+    for reason in dict.fromkeys(stack.on_hold):
+        warn(f"ON HOLD: {reason}. `steadypost hold show` says what is overdue and what can be done.")
     say(
         f"In another terminal: {sys.argv[0]} course publish {PROJECT / 'templates/courses/neck-and-shoulder'}"
     )

@@ -1,4 +1,7 @@
-"""Sending stopped by a person, until it is resumed: everything, a lane, a course, a campaign and so on."""
+"""Sending stopped, until it is resumed or released: everything, a lane, a course, a campaign and so on.
+
+A person pauses and resumes; what `guard` has put on hold is released with a policy (launch/release.py).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from mailer.audience.addresses import BadAddress, normalise
 from mailer.db import ask_to_wake
 from mailer.delivery.sources import Source
 from mailer.errors import NotFound, Refused
-from mailer.models import Action, Campaign, Course, Hold, HoldScope, Lane, Sender
+from mailer.models import Action, Campaign, Course, Hold, HoldCause, HoldScope, Lane, Sender
 
 Named = type[Course] | type[Campaign] | type[Sender]
 """What goes by a slug."""
@@ -77,23 +80,40 @@ def list_holds(session: Session) -> Sequence[Hold]:
     return session.execute(rows).scalars().all()
 
 
+def guarded(session: Session) -> Sequence[Hold]:
+    """The holds in force that nobody asked for: after an outage, a restore or on a copy; oldest first."""
+    rows = (
+        select(Hold)
+        .where(Hold.released_at.is_(None), Hold.cause != HoldCause.PERSON)
+        .order_by(Hold.since, Hold.id)
+    )
+    return session.execute(rows).scalars().all()
+
+
+def put_on_hold(
+    session: Session, cause: HoldCause, scope: HoldScope, target: str, now: datetime, reason: str
+) -> Hold | None:
+    """Stop sending for this cause; None when it holds for it already, with the reason of then."""
+    new = (
+        insert(Hold)
+        .values(scope=scope, target=target, cause=cause, reason=reason, since=now)
+        .on_conflict_do_nothing(
+            index_elements=[Hold.scope, Hold.target, Hold.cause], index_where=Hold.released_at.is_(None)
+        )
+        .returning(Hold)
+    )
+    return session.execute(new).scalar_one_or_none()
+
+
 def pause(
     session: Session, scope: HoldScope, target: str, now: datetime, *, who: str, reason: str = ""
 ) -> Hold | None:
-    """Stop sending for `target`; None when it is stopped already, which stays as it is.
+    """Stop sending for `target`; None when a person has stopped it already, which stays as it is.
 
     No row is touched: what is due waits. Writes one Action. Raises NotFound or Refused.
     """
     target = checked(session, scope, target)
-    new = (
-        insert(Hold)
-        .values(scope=scope, target=target, reason=reason, since=now)
-        .on_conflict_do_nothing(
-            index_elements=[Hold.scope, Hold.target], index_where=Hold.released_at.is_(None)
-        )
-        .returning(Hold)
-    )
-    hold = session.execute(new).scalar_one_or_none()
+    hold = put_on_hold(session, HoldCause.PERSON, scope, target, now, reason)
     if hold is not None:
         _note(session, "queue pause", hold, now, who, reason)
     return hold
@@ -104,13 +124,14 @@ def resume(
 ) -> Hold | None:
     """Send again for `target`, and have its lanes dispatched after the commit; None when it was not stopped.
 
-    Other holds stay in force. Writes one Action. Raises NotFound or Refused.
+    Other holds stay in force. Writes one Action. Raises NotFound, or Refused also when only `guard` holds it.
     """
     # What is on hold may be resumed by that name, also when there is no longer anything of it.
     hold = _release(session, scope, target, now) or _release(
         session, scope, checked(session, scope, target), now
     )
     if hold is None:
+        _refuse_guarded(session, scope, target)
         return None
     _note(session, "queue resume", hold, now, who, reason)
     for lane in [hold.target] if scope == HoldScope.LANE else Lane:
@@ -137,10 +158,24 @@ def checked(session: Session, scope: HoldScope, target: str) -> str:
             return _domain(target)
 
 
+def _refuse_guarded(session: Session, scope: HoldScope, target: str) -> None:
+    if any((hold.scope, hold.target) == (scope, target) for hold in guarded(session)):
+        name = f"{scope} {target}".strip()
+        raise Refused(
+            f"Nobody paused {name}: it is on hold by itself. `steadypost hold show` says why and what is "
+            "overdue; `steadypost hold release --policy …` goes on."
+        )
+
+
 def _release(session: Session, scope: HoldScope, target: str, now: datetime) -> Hold | None:
     ended = (
         update(Hold)
-        .where(Hold.scope == scope, Hold.target == target, Hold.released_at.is_(None))
+        .where(
+            Hold.scope == scope,
+            Hold.target == target,
+            Hold.cause == HoldCause.PERSON,
+            Hold.released_at.is_(None),
+        )
         # A stepped clock may stand before the pause; a hold never ends before it began.
         .values(released_at=func.greatest(Hold.since, now))
         .returning(Hold)

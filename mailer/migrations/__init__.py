@@ -38,7 +38,8 @@ def upgrade(engine: Engine) -> None:
             # Alembic commits only what it began itself, and looking has begun a transaction already.
             connection.rollback()
             if not current:
-                _refuse_unknown(connection)
+                refuse_unknown(connection)
+                connection.rollback()
                 command.upgrade(config(connection), "head")
                 connection.commit()
         finally:
@@ -47,14 +48,14 @@ def upgrade(engine: Engine) -> None:
             connection.commit()
 
 
-def _refuse_unknown(connection: Connection) -> None:
+def refuse_unknown(connection: Connection) -> None:
+    """Raise NewerDatabase or ForeignDatabase unless this program knows how to bring it up to date."""
     known = {script.revision for script in ScriptDirectory.from_config(config(connection)).walk_revisions()}
     present = set(MigrationContext.configure(connection).get_current_heads())
     if not present <= known:
         raise NewerDatabase
     if not present and Base.metadata.tables.keys() & set(inspect(connection).get_table_names()):
         raise ForeignDatabase
-    connection.rollback()
 
 
 def is_current(connection: Connection) -> bool:

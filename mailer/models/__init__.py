@@ -22,7 +22,7 @@ from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignState
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
-from mailer.models.operations import Action, Heartbeat, Hold, HoldScope, Role
+from mailer.models.operations import Action, Heartbeat, Hold, HoldCause, HoldScope, Role
 from mailer.models.routing import (
     BreakerState,
     LimitOrigin,
@@ -70,6 +70,7 @@ __all__ = [
     "FieldType",
     "Heartbeat",
     "Hold",
+    "HoldCause",
     "HoldScope",
     "Import",
     "ImportState",

@@ -32,6 +32,14 @@ class Role(StrEnum):
     OWNER = "owner"
 
 
+class HoldCause(StrEnum):
+    """Why: a person paused it; it was silent too long; or the database may be a copy or an old state."""
+
+    PERSON = "person"
+    OUTAGE = "outage"
+    FENCE = "fence"
+
+
 class Action(Base):
     """Something a person did to deliveries, suppressions or queues: who, what, and to how many rows."""
 
@@ -46,22 +54,31 @@ class Action(Base):
 
 
 class Hold(Base):
-    """Sending stopped, with its reason; it holds until `released_at` is set."""
+    """Sending stopped, with its reason; it holds until `released_at` is set.
+
+    One of each cause may be in force at the same time: a lane that a person paused can need a choice
+    after an outage too.
+    """
 
     __tablename__ = "holds"
 
     id: Mapped[Key]
     scope: Mapped[str]
     target: Mapped[str] = mapped_column(server_default="")
+    cause: Mapped[str] = mapped_column(server_default=HoldCause.PERSON)
     reason: Mapped[str] = mapped_column(server_default="")
     since: Mapped[datetime]
     released_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index(
-            "uq_holds_in_force", "scope", "target", unique=True, postgresql_where=text("released_at IS NULL")
+            "uq_holds_in_force",
+            *("scope", "target", "cause"),
+            unique=True,
+            postgresql_where=text("released_at IS NULL"),
         ),
         one_of("scope", HoldScope),
+        one_of("cause", HoldCause),
     )
 
 

@@ -70,6 +70,9 @@ class WorkerStatus:
 
 @dataclass(frozen=True)
 class HoldStatus:
+    """What is on hold; `cause` is a word of HoldCause."""
+
+    cause: str
     scope: str
     target: str
     reason: str
@@ -189,7 +192,10 @@ def queue_status(session: Session, now: datetime, depths: Mapping[str, int | Non
         for beat in beats
         if beat.age <= SHOWN.total_seconds()
     ]
-    holds = [HoldStatus(hold.scope, hold.target, hold.reason, hold.since) for hold in list_holds(session)]
+    holds = [
+        HoldStatus(hold.cause, hold.scope, hold.target, hold.reason, hold.since)
+        for hold in list_holds(session)
+    ]
     return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session))
 
 

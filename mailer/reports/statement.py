@@ -176,7 +176,9 @@ def _missing(session: Session, course: Course, now: datetime) -> Iterator[tuple[
         elif row.last_state in OPEN:
             is_missed = False  # it waits for the mail before it, which is counted as open
         else:
-            on = row.anchor_date + timedelta(days=row.day - row.anchor_day)
+            # An anchor ahead is an appointment, and what is before it is caught up until then.
+            is_caught_up = row.last_day < row.day < row.anchor_day
+            on = row.anchor_date + timedelta(days=0 if is_caught_up else row.day - row.anchor_day)
             is_missed = instant_of(max(on, local_date(placed, zone)), row.send_time, zone) <= now
         if is_missed:
             yield row.id, row.key

@@ -1,7 +1,8 @@
 """The one decision: what happens next in somebody's course. Pure; the tick and the simulator drive it.
 
 After an outage a course shifts: what is late goes first, and what follows keeps its distance from it,
-so that a reader who missed three days does not get four mails at once.
+so that a reader who missed three days does not get four mails at once. What else can be done is in
+`catchup`, whose plans are carried out here too.
 """
 
 from __future__ import annotations
@@ -76,10 +77,10 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime) -> Decision:
     if position == len(steps):
         return Finish()
     step = steps[position]
-    anchor = _shifted(place)
+    anchor = shifted(place)
     today = local_date(now, place.zone)
     # A step whose day has passed leaves at its hour today, not in the middle of the night.
-    day = max(anchor.date_of(step.day), today)
+    day = max(anchor.date_of(step.day), today, _free_from(place))
     due_at = leaves_at(day, step.send_time, place.zone)
     if due_at > now:
         return Wait(due_at, anchor, step)
@@ -88,12 +89,18 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime) -> Decision:
     return Send(step, leaves_at(anchor.date_of(step.day), step.send_time, place.zone), anchor)
 
 
-def _shifted(place: Place) -> Anchor:
+def _free_from(place: Place) -> date:
+    """The first day on which the reader may have a mail: none on the day on which the last one left."""
+    return place.last_left_on + timedelta(days=1) if place.last_left_on else date.min
+
+
+def shifted(place: Place) -> Anchor:
     """The anchor, moved when the last mail left on a later day than planned.
 
-    This also keeps two mails of one course from falling on one day: days differ between steps, so a
-    step is always at least one day after the one before it really left.
+    One that lies ahead is not moved: the reader comes back to its date.
     """
+    if place.anchor.day > place.last_day:
+        return place.anchor
     planned = place.anchor.date_of(place.last_day)
     if place.last_left_on is not None and place.last_left_on > planned:
         return Anchor(place.last_left_on, place.last_day)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from mailer.models import (
     Subscriber,
 )
 from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Decision, Finish, Place, Send, Wait, decide
+from mailer.schedule.decide import Decision, Finish, Place, Send, StepPlan, Wait, decide
 from mailer.schedule.timing import Anchor
 
 OPEN = (DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.QUARANTINED)
@@ -75,7 +76,7 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
                 update(Enrollment).where(Enrollment.id == row.id).values(next_due_at=now + UNDECIDED_WAIT)
             )
     added = outbox.write(session, batch.deliveries, now)
-    _apply(session, batch, added)
+    apply_changes(session, batch.changes, added)
     return len(due)
 
 
@@ -122,28 +123,31 @@ def _decide_one(row: Any, plan: CoursePlan, now: datetime, batch: _Batch) -> Non
     decision, following = known
     match decision:
         case Finish():
-            batch.changes.append(_change(row, state=EnrollmentState.FINISHED, ended_at=now))
+            batch.changes.append(change_of(row, state=EnrollmentState.FINISHED, ended_at=now))
         case Wait(until, anchor):
-            batch.changes.append(_change(row, anchor=anchor, next_due_at=until))
+            batch.changes.append(change_of(row, anchor=anchor, next_due_at=until))
         case Send(step, due_at, anchor):
-            key = outbox.dedup_key(DeliveryKind.STEP, plan.id, step.key, row.subscriber_id, row.round)
+            lesson = lesson_of(row, plan, step, due_at)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
-            change = _after_send(row, decision, following, key, now)
-            batch.deliveries.append(
-                outbox.NewDelivery(
-                    dedup_key=key,
-                    kind=DeliveryKind.STEP,
-                    subscriber_id=row.subscriber_id,
-                    message_id=step.message_id,
-                    list_id=plan.list_id,
-                    due_at=due_at,
-                    began_at=row.created_at,
-                    course_id=plan.id,
-                    step_id=step.id,
-                    enrollment_id=row.id,
-                )
-            )
+            change = _after_send(row, decision, following, lesson.dedup_key, now)
+            batch.deliveries.append(lesson)
             batch.changes.append(change)
+
+
+def lesson_of(row: Any, plan: CoursePlan, step: StepPlan, due_at: datetime) -> outbox.NewDelivery:
+    """The mail of `step` for the reader of a row of `select_places`."""
+    return outbox.NewDelivery(
+        dedup_key=outbox.dedup_key(DeliveryKind.STEP, plan.id, step.key, row.subscriber_id, row.round),
+        kind=DeliveryKind.STEP,
+        subscriber_id=row.subscriber_id,
+        message_id=step.message_id,
+        list_id=plan.list_id,
+        due_at=due_at,
+        began_at=row.created_at,
+        course_id=plan.id,
+        step_id=step.id,
+        enrollment_id=row.id,
+    )
 
 
 def _left_on(row: Any, zone: str) -> date | None:
@@ -166,13 +170,14 @@ def _after_send(row: Any, send: Send, following: Decision, key: str, now: dateti
     """The enrollment after `send`: at the step's day, due again when the step after it is."""
     change: dict[str, Any] = {"last_day": send.step.day, "dedup_key": key}
     if isinstance(following, Finish):
-        return _change(row, **change, anchor=send.anchor, state=EnrollmentState.FINISHED, ended_at=now)
+        return change_of(row, **change, anchor=send.anchor, state=EnrollmentState.FINISHED, ended_at=now)
     # Its anchor is already the shifted one when this mail is late, so that all who ask see true dates.
     until = following.until if isinstance(following, Wait) else now
-    return _change(row, **change, anchor=following.anchor, next_due_at=until)
+    return change_of(row, **change, anchor=following.anchor, next_due_at=until)
 
 
-def _change(row: Any, *, anchor: Anchor | None = None, **values: Any) -> dict[str, Any]:
+def change_of(row: Any, *, anchor: Anchor | None = None, **values: Any) -> dict[str, Any]:
+    """The enrollment of a row of `select_places` with these values, for `apply_changes`."""
     anchor = anchor or Anchor(row.anchor_date, row.anchor_day)
     return {
         "enrollment": row.id,
@@ -204,11 +209,14 @@ APPLY = text("""
     """)
 
 
-def _apply(session: Session, batch: _Batch, added: dict[str, int]) -> None:
-    """Write the enrollments' changes. A step that had been planned before just moves the place on."""
-    if not batch.changes:
+def apply_changes(session: Session, changes: Sequence[dict[str, Any]], added: Mapping[str, int]) -> None:
+    """Write what `change_of` said of enrollments. A step that was planned before just moves the place on.
+
+    A change with a `dedup_key` goes to the delivery that `added` has for it.
+    """
+    if not changes:
         return
-    for change in batch.changes:
+    for change in changes:
         key = change.pop("dedup_key", None)
         change["last_delivery_id"] = added.get(key, change["last_delivery_id"])
-    session.execute(APPLY, {name: as_array(change[name] for change in batch.changes) for name in CHANGED})
+    session.execute(APPLY, {name: as_array(change[name] for change in changes) for name in CHANGED})

@@ -11,7 +11,11 @@ from mailer.clock import instant_of
 
 @dataclass(frozen=True)
 class Anchor:
-    """The course day `day` falls on the calendar day `on` in the subscriber's zone."""
+    """The course day `day` falls on the calendar day `on` in the subscriber's zone.
+
+    An anchor that lies ahead, at a day that was not planned yet, is an appointment: that step comes on
+    that day, however late what is before it leaves (see `catchup`).
+    """
 
     on: date
     day: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,16 @@ def test_the_local_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> N
     assert len(key) >= 32
     assert local_secret_key(tmp_path) == key
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_an_outage_may_last_six_hours_unless_somebody_says_otherwise() -> None:
+    assert load_settings({}).hold_after == timedelta(hours=6)
+    assert load_settings({"STEADYPOST_HOLD_AFTER_HOURS": "1.5"}).hold_after == timedelta(minutes=90)
+    with pytest.raises(BadSetting, match="HOLD_AFTER_HOURS is wrong"):
+        load_settings({"STEADYPOST_HOLD_AFTER_HOURS": "0"})
+
+
+def test_an_instance_token_that_could_be_guessed_is_refused_and_not_repeated() -> None:
+    with pytest.raises(BadSetting, match="at least 16 characters") as refused:
+        load_settings({"STEADYPOST_INSTANCE_TOKEN": "short-one"})
+    assert "short-one" not in str(refused.value)
