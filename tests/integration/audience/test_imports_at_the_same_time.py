@@ -49,7 +49,8 @@ def test_the_same_people_in_another_order_at_the_same_time(
         file.write_text("email\n" + "\n".join(people))
     with ThreadPoolExecutor() as pool:
         reports = list(pool.map(lambda file: bring_in(sessions, file, now), files))
-    assert sorted(report.joined for report in reports) == [0, 0, 300]
+    # Whichever adds a part first has added its people; the parts may be shared out among the three.
+    assert sum(report.joined for report in reports) == len(PEOPLE)
     everybody_is_there_once(sessions)
 
 
