@@ -30,7 +30,7 @@ from mailer.delivery.outcome import (
 )
 from mailer.delivery.policy import DEFAULTS, Policy
 from mailer.delivery.report import Report
-from mailer.delivery.retry import is_throttling
+from mailer.delivery.retry import GIVE_UP_AFTER, is_throttling
 from mailer.delivery.signing import Keyring
 from mailer.delivery.transports.base import (
     Answered,
@@ -261,7 +261,9 @@ class _Sending:
 
     def _outcome(self, row: Claimed, result: Result) -> Outcome:
         if isinstance(result, Answered):
-            if is_throttling(result.reply):
+            # A mail that meets this again and again may be to blame after all, and is refused like any other.
+            is_young = self._now - row.due_at < GIVE_UP_AFTER[Lane(row.lane)]
+            if is_young and is_throttling(result.reply):
                 self._busy = Trouble(TroubleKind.BUSY, f"busy: {result.reply.code} {result.reply.text}")
                 return throttled(row, result.reply)
             self._taken += result.reply.is_taken

@@ -49,11 +49,12 @@ NOT_THE_MAILBOX = re.compile(
 """Words of servers that give no enhanced code. A refusal of us must never suppress a whole audience."""
 
 
-THROTTLING = re.compile(
-    r"throttl|rate (?:limit )?exceeded|sending rate|too (?:many|fast)|slow down|quota exceeded", re.IGNORECASE
-)
-"""Words by which a relay tells us, not a mailbox, to slow down: "454 Throttling failure: Maximum sending rate
-exceeded" (https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html) and its like."""
+OUR_PACE = re.compile(r"throttl|sending rate", re.IGNORECASE)
+"""Words by which a relay tells us to slow down: "454 Throttling failure: Maximum sending rate exceeded", also
+"Daily message quota exceeded" (https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html)."""
+
+TOO_FAST = re.compile(r"rate (?:limit )?exceeded|too (?:many|fast)|slow down", re.IGNORECASE)
+"""The same where nothing is said of a mailbox."""
 
 ABOUT_A_MAILBOX = re.compile(r"(?<![\d.])4\.2\.\d{1,3}(?![\d.])")
 """A mailbox that gets too much, or is full (RFC 3463 section 3.3): another recipient may be welcome."""
@@ -92,7 +93,9 @@ def is_throttling(reply: SmtpReply) -> bool:
     """Whether a refusal says that we are too fast: it is held against the pace, not against the mail."""
     if not 400 <= reply.code < 500 or ABOUT_A_MAILBOX.search(reply.text):
         return False
-    return reply.code == 421 or bool(THROTTLING.search(reply.text))
+    if reply.code == 421 or OUR_PACE.search(reply.text):
+        return True
+    return bool(TOO_FAST.search(reply.text)) and not _has_no_room(reply)
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,17 @@ def test_a_throttling_reply_is_held_against_the_pace_and_not_against_the_mail(fl
     assert fleet.house.states() == {"accepted": 3}
 
 
+def test_a_mail_that_is_throttled_for_longer_than_its_lane_allows_counts_like_any_other(fleet: Fleet) -> None:
+    server = fleet.add("ses")
+    server.replies["DOT"] = ["454 Throttling failure: Maximum sending rate exceeded."] * 2
+    fleet.enroll(1)
+    fleet.send()
+    fleet.wait(days=4)
+    fleet.let_limits_refill(minutes=1)
+    fleet.send()
+    assert fleet.rows(Delivery.deferrals) == [(1,)]
+
+
 def test_a_slowed_transport_creeps_up_again_until_it_is_free(fleet: Fleet) -> None:
     server = fleet.add("busy")
     server.replies["GREETING"] = ["421 4.7.0 later"] * 2
