@@ -9,7 +9,7 @@ import typer
 
 from mailer import tally
 from mailer.cli.connect import connect
-from mailer.cli.faults import MAILS_A_PERSON, FaultRun
+from mailer.cli.faults import CONVERSATIONS, MAILS_A_PERSON, SECONDS_A_KILL, FaultRun
 from mailer.cli.show import as_json, as_table, console, say
 from mailer.cli.stack import Stack
 from mailer.embedded.counting import CountingServer
@@ -56,7 +56,9 @@ def faults(
     It brings up servers of its own in a temporary folder and touches nothing that is configured.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    with short_folder() as folder, CountingServer() as server:
+    # Slow enough that there is somebody to kill: a worker would be done before it is hit.
+    delay = SECONDS_A_KILL * CONVERSATIONS * kills / mails
+    with short_folder() as folder, CountingServer(delay) as server:
         stack = Stack(Settings(data_dir=folder / "data", smtp_url=server.url), lambda _: None)
         with console.status("Starting a stack of its own…") as status:
             stack.start()

@@ -33,6 +33,10 @@ MAILS_A_PERSON = LESSONS + 1
 """The welcome, and every lesson."""
 PATIENCE_SECONDS = 240.0
 """How long nothing may move before the run gives up; longer than a lost worker's mails wait."""
+SECONDS_A_KILL = 0.5
+"""Between two kills, about."""
+CONVERSATIONS = 8
+"""Mails under way at once: two processes of the course's worker with four conversations each."""
 EMPTY_REDIS_EVERY = 9
 RESTART_POSTGRES_EVERY = 17
 SENDER = "course@faults.example"
@@ -138,7 +142,7 @@ class FaultRun:
     def _settle(self, moment: datetime, kills: int) -> None:
         """Break something now and then until nothing that is due at `moment` is open any more."""
         last, moved_at, asked_at = -1, time.monotonic(), 0.0
-        next_fault = time.monotonic() + self._dice.uniform(0, 0.5)
+        next_fault = time.monotonic() + self._dice.uniform(0, SECONDS_A_KILL)
         while work := self._open_work(moment):
             now = time.monotonic()
             if work != last:
@@ -151,7 +155,7 @@ class FaultRun:
                 asked_at = now
             if kills > 0 and now >= next_fault:
                 kills -= self._break_something()
-                next_fault = time.monotonic() + self._dice.uniform(0.1, 1.0)
+                next_fault = time.monotonic() + self._dice.uniform(0.2, 1.6) * SECONDS_A_KILL
             self._stack.look_after()
             time.sleep(0.05)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from types import TracebackType
@@ -16,9 +17,13 @@ FIRST_PORT = 2600
 
 
 class CountingServer:
-    """`copies` holds how often each Message-ID was taken. Use it as a context manager."""
+    """`copies` holds how often each Message-ID was taken. Use it as a context manager.
 
-    def __init__(self) -> None:
+    Each mail is answered after `delay` seconds, others meanwhile.
+    """
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self._delay = delay
         self.copies: Counter[str] = Counter()
         port = free_port(FIRST_PORT)
         self.url = f"smtp://{LOOPBACK}:{port}"
@@ -26,6 +31,8 @@ class CountingServer:
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         """Called by aiosmtpd at the end of a mail; what is returned is the server's answer."""
+        if self._delay:
+            await asyncio.sleep(self._delay)
         found = MESSAGE_ID.search(envelope.content)
         self.copies[found[1].decode("ascii", "replace") if found else "without a Message-ID"] += 1
         return "250 2.0.0 counted"
