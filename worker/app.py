@@ -28,7 +28,7 @@ def make_app(settings: Settings) -> Celery:
         raise BadSetting("STEADYPOST_REDIS_URL is missing, a worker needs to know its broker")
     celery = make_celery(settings.redis_url)
     celery.conf.update(
-        imports=["worker.tasks"],
+        imports=["worker.tasks", "worker.stopping"],
         beat_scheduler="celery.beat:Scheduler",  # intervals only, so there is nothing to keep in a file
         beat_schedule={
             "tick": {

@@ -17,6 +17,7 @@ from mailer.links import Signer
 from mailer.queue import Broker
 from mailer.sealing import Seal
 from mailer.settings import Settings, load_settings
+from worker.stopping import is_stopping
 
 
 class Parts:
@@ -54,6 +55,7 @@ class Parts:
             *(self.sessions, self._pools, journal, self._signer, self._base_url),
             policy=self.policy,
             keyring=self._keyring,
+            is_stopping=is_stopping,
         )
 
 

@@ -37,6 +37,7 @@ from mailer.delivery.transports.base import (
     Broke,
     Cut,
     Email,
+    NotSent,
     Pool,
     Result,
     Trouble,
@@ -55,6 +56,9 @@ FLUSH_SECONDS = 1.0
 """Results are recorded this often at least, so that people see a slow send move, and can stop it."""
 
 RENEW_SECONDS = 60.0
+
+PAUSED, STOPPING = "paused", "the worker is stopping"
+"""Why the rest of a batch is planned again as it was."""
 
 TRUST = timedelta(minutes=4)
 """For how long of its LEASE a worker begins and ends mails; ten minutes more may go by for a last answer."""
@@ -81,7 +85,7 @@ class Post:
     """What a batch needs besides its rows.
 
     `pool` gives the conversations with a transport (None: the relay of the settings), `keyring` the DKIM keys
-    of senders.
+    of senders. `is_stopping` says that the worker is to end soon: a batch then ends with what is under way.
     """
 
     sessions: Sessions
@@ -91,6 +95,7 @@ class Post:
     base_url: str
     policy: Policy = DEFAULTS
     keyring: Keyring | None = None
+    is_stopping: Callable[[], bool] = bool
 
 
 def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
@@ -103,8 +108,9 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
             return BatchOutcome()
         way = standing(session, claim.transport_id, claim.domain_group, claim.made_at)
         composer, stop = _prepared(session, post, claim, way)
+        # Before the commit: a claim without its journal would be one whose journal was lost.
+        post.journal.begin(claim.token)
     sending = _Sending(post, claim, composer, now, deadline, stop)
-    post.journal.begin(claim.token)
     try:
         trouble = None if stop else post.pool(claim.transport_id).send_all(sending)
         sending.finish(trouble)
@@ -120,7 +126,7 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
 
 def _prepared(session: Session, post: Post, claim: Claim, way: Standing) -> tuple[Composer, str]:
     """What makes the mails of a batch, and why none of them may leave now ('' when they may)."""
-    stop = "paused" if holds.in_force(session).stops(claim.lane, claim.source) else ""
+    stop = PAUSED if holds.in_force(session).stops(claim.lane, claim.source) else ""
     stop = stop or way.objection
     keys: Mapping[int, Sequence[DkimKey]] = {}
     try:
@@ -163,7 +169,10 @@ class _Sending:
         self._taken = 0
         self._trouble: Trouble | None = None
         self._is_lost = False
+        self._domains: frozenset[str] = frozenset()
         self._at = 0
+        self._in_hand: dict[int, bool] = {}
+        """Mails that were given and have not ended, by their keys; whether their final dot may have left."""
         self._results = [
             *(Outcome(row, state, reason, was_tried=False) for row, state, reason in claim.refused),
             *(waits(row, until, "waits for its hour") for row, until in claim.waiting),
@@ -178,9 +187,13 @@ class _Sending:
         while self._at < len(rows) and not (self._stop or self._busy or self._is_lost):
             key, row = self._at, rows[self._at]
             self._at += 1
+            if self._domains and row.email.rpartition("@")[2].lower() in self._domains:
+                self._results.append(put_back(row, PAUSED))
+                continue
             self._post.journal.attempt(row.id, self._claim.token)
             email = self._compose(row)
             if email is not None:
+                self._in_hand[key] = False
                 return key, email
         return None
 
@@ -189,11 +202,13 @@ class _Sending:
         if self._is_lost or time.clock_gettime(STEADY_CLOCK) >= self._deadline:
             return False
         self._post.journal.dot(self._claim.rows[key].id, self._claim.token)
+        self._in_hand[key] = True
         return True
 
     def done(self, key: int, result: Result) -> None:
         """A mail has ended."""
         row = self._claim.rows[key]
+        self._in_hand.pop(key, None)
         if isinstance(result, Answered):
             self._post.journal.reply(row.id, self._claim.token, result.reply)
         outcome = self._outcome(row, result)
@@ -205,13 +220,18 @@ class _Sending:
             self._flush()
 
     def tend(self) -> None:
-        """Record what has ended, keep the lease, and hear of a pause."""
+        """Record what has ended, keep the lease, and hear of a pause or of the worker's end."""
+        if self._post.is_stopping():
+            self._stop = self._stop or STOPPING
         now = time.monotonic()
         if now - self._flushed_at >= FLUSH_SECONDS:
             self._flush()
 
     def finish(self, trouble: Trouble | None) -> None:
         """Record the rest; what was not tried is planned again, and nothing held against it."""
+        for key in list(self._in_hand):  # there are none, unless a pool has forgotten a mail
+            dotted, reason = self._in_hand[key], "no answer was heard"
+            self.done(key, Cut(reason) if dotted else NotSent(reason))
         left = self._claim.rows[self._at :]
         self._trouble = trouble = trouble or self._busy
         if trouble is not None:
@@ -225,7 +245,7 @@ class _Sending:
     def conduct(self, way: Standing) -> Conduct | None:
         """What the batch tells about its transport; asked when it is finished."""
         claim, ends = self._claim, self._ends
-        if claim.transport_id is None:
+        if claim.transport_id is None or self._is_lost:  # then `recover` has given back what was not used
             return None
         tried = ends[Answered] + ends[Broke] + ends[Cut]
         mails = len(claim.rows) + len(claim.refused) + len(claim.waiting)
@@ -241,8 +261,8 @@ class _Sending:
 
     def _left_over(self, row: Claimed) -> Outcome:
         """A row that was not begun, and no server's fault: it waits where somebody stopped it."""
-        if self._stop in ("", "paused"):
-            return put_back(row, self._stop)
+        if self._stop in ("", PAUSED, STOPPING):
+            return put_back(row, PAUSED if self._stop == PAUSED else "")
         return unreachable(row, self._stop)
 
     def _compose(self, row: Claimed) -> Email | None:
@@ -276,19 +296,22 @@ class _Sending:
 
     def _flush(self, *, is_last: bool = False) -> None:
         """Write what has ended. Should the database be away, the journal still knows it."""
-        if self._is_lost:
+        if self._is_lost and not self._results:
             return
-        claim, results, self._results = self._claim, self._results, []
         renewed = _deadline()
-        with session_scope(self._post.sessions) as session:
-            self._now = business_now(session)
-            counts = settle.record(
-                *(session, claim.batch_id, claim.token, results, self._now, self._post.policy),
-                transport_id=claim.transport_id,
-                is_last=is_last,
-            )
-            is_ours = counts is not None and (is_last or self._keep(session))
-        if not is_ours:
+        try:
+            counts, is_ours = self._record(is_last=is_last)
+        except Exception as error:
+            if is_last:
+                raise
+            # No further mail; but those whose dot has left are answered, or they would be in doubt. What is
+            # known is written once more at the end: rows that the commit did reach are not written twice.
+            log.warning("Results could not be recorded: %s", error)
+            self._stop = self._stop or "the database was away"
+            self._flushed_at = time.monotonic()
+            return
+        self._results = []
+        if not is_ours and not self._is_lost:
             self._is_lost = True
             words = "The batch was given to somebody else; the rest of it is left alone"
             log.warning(words, extra={"event": "batch.lost", **self.report.fields})
@@ -297,10 +320,24 @@ class _Sending:
         if self._renewed_at == 0:
             self._renewed_at, self._deadline = self._flushed_at, renewed
 
+    def _record(self, *, is_last: bool) -> tuple[Counter[DeliveryState] | None, bool]:
+        """One commit; the counts, and whether the batch is still ours."""
+        claim = self._claim
+        with session_scope(self._post.sessions) as session:
+            self._now = business_now(session)
+            counts = settle.record(
+                *(session, claim.batch_id, claim.token, self._results, self._now, self._post.policy),
+                transport_id=claim.transport_id,
+                is_last=is_last,
+            )
+            return counts, counts is not None and (is_last or self._keep(session))
+
     def _keep(self, session: Session) -> bool:
         """Look for a pause, and ask for more time now and then; whether the batch is still ours."""
-        if holds.in_force(session).stops(self._claim.lane, self._claim.source):
-            self._stop = "paused"
+        stopped = holds.in_force(session)
+        self._domains = stopped.domains
+        if stopped.stops(self._claim.lane, self._claim.source):
+            self._stop = PAUSED
         if time.monotonic() - self._renewed_at < RENEW_SECONDS:
             return True
         self._renewed_at = 0

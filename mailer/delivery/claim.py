@@ -12,9 +12,11 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mailer.db import as_array
+from mailer.delivery import holds
 from mailer.delivery.messages import Published, published
 from mailer.delivery.sources import Source, read_sources
 from mailer.delivery.verdict import Facts, its_hour, refusal
+from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
 from mailer.tally import Place
 
@@ -130,12 +132,20 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     found = _rows(session, batch.delivery_ids, batch.id)
     setting = read_setting(session, [row for row, _ in found])
     (source,) = read_sources(session, [batch.source])
+    stopped = holds.in_force(session).domains
     rows, refused, waiting = [], [], []
     for row, known in found:
-        verdict = refusal(_facts(row, known, setting, source, now))
+        try:
+            verdict = refusal(_facts(row, known, setting, source, now))
+            until = None if verdict else _its_hour(row, setting, now)
+        except MailerError as error:
+            # Such as a zone that is no more: this one is set aside, and keeps nobody waiting.
+            verdict, until = (DeliveryState.QUARANTINED, str(error)), None
         if verdict is not None:
             refused.append((row, *verdict))
-        elif (until := _its_hour(row, setting, now)) is not None:
+        elif known.domain in stopped:
+            refused.append((row, DeliveryState.PLANNED, "paused"))
+        elif until is not None:
             waiting.append((row, until))
         else:
             rows.append(row)
@@ -164,6 +174,7 @@ class Known(NamedTuple):
     suppressed_until: datetime | None
     enrollment_state: str | None
     enrollment_round: int | None
+    domain: str | None
 
 
 # The person may have been erased since; the hash is the one of `addresses.address_hash`.
@@ -172,7 +183,8 @@ _ROWS = """
            d.enrollment_id, d.course_id, d.step_id, d.list_id, d.message_id, d.source,
            coalesce(s.email, ''), coalesce(s.name, ''), s.language, s.zone,
            CASE WHEN s.fields <> '{{}}'::jsonb THEN s.fields END, n.id,
-           d.dedup_key, s.id IS NOT NULL, n.state, x.reason, x.until, e.state, e.round
+           d.dedup_key, s.id IS NOT NULL, n.state, x.reason, x.until, e.state, e.round,
+           split_part(s.email_key, '@', 2)
     FROM deliveries AS d
     LEFT JOIN subscribers AS s ON s.id = d.subscriber_id
     LEFT JOIN subscriptions AS n ON n.subscriber_id = d.subscriber_id AND n.list_id = d.list_id

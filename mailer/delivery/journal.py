@@ -40,11 +40,14 @@ class Journal:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path, self._file = self._open()
+        self._is_begun = False
 
     def begin(self, token: uuid.UUID) -> None:
         """From here on rows of `token` are sent; what was written before is in the database by now."""
-        os.ftruncate(self._file, 0)
+        if self._is_begun:
+            self.abandon()  # what stands in it is not in the database: an earlier `abandon` failed
         self._write(f"{CLAIM} {token.hex}")
+        self._is_begun = True
 
     def attempt(self, delivery_id: int, token: uuid.UUID) -> None:
         """To be called before a mail is made: should that take the process down, this one is suspect."""
@@ -62,11 +65,13 @@ class Journal:
     def end(self) -> None:
         """Nothing is on its way, and the database knows all results."""
         os.ftruncate(self._file, 0)
+        self._is_begun = False
 
     def abandon(self) -> None:
         """The database could not be told: leave the file for `recover`, and go on with a new one."""
         before = self._file
         self._path, self._file = self._open()
+        self._is_begun = False
         os.close(before)
 
     def close(self) -> None:

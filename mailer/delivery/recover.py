@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from mailer.db import as_array
@@ -51,18 +52,26 @@ def recover(session: Session, folder: Path, now: datetime, policy: Policy) -> Re
     """Settle the rows of lost workers.
 
     A batch is lost when the process that journals its token is gone, or when its lease ran out. No line
-    before the final dot: the row is planned again. A reply: that is its result. A dot without a reply: it is
-    uncertain, and its lane says what follows. The worker itself, should it wake up, finds its batch gone
-    and its deadline passed.
+    before the final dot: the row is planned again. A reply: that is its result. A dot without a reply, or no
+    journal of the batch at all: it is uncertain, and its lane says what follows. The worker itself, should it
+    wake up, finds its batch gone and its deadline passed.
     """
     journals = read_journals(folder)
     abandoned = [found for found in journals if found.is_abandoned]
     gone = {"gone": as_array(sorted({token for found in abandoned for token in found.tokens}, key=str))}
-    known = {_key(entry): entry for found in journals for entry in found.entries}
-    suspects = {_key(found.entries[-1]) for found in abandoned if found.entries}
+    told = _Told(
+        {_key(entry): entry for found in journals for entry in found.entries},
+        {_key(found.entries[-1]) for found in abandoned if found.entries},
+        {token for found in journals for token in found.tokens},
+    )
     rows = 0
     for batch in session.execute(_LOST, gone).all():
-        rows += _settle(session, batch, known, suspects, now, policy)
+        try:
+            with session.begin_nested():
+                rows += _settle(session, batch, told, now, policy)
+        except SQLAlchemyError:
+            # One that cannot be settled must not keep the others waiting; its journal stays.
+            log.exception("Batch %s of a lost worker could not be settled", batch.id)
     # A batch that somebody else has locked is settled by a later look, which needs its journal.
     still_open = set(session.execute(_OPEN, gone).scalars())
     done = tuple(found.path for found in abandoned if not found.tokens & still_open)
@@ -76,16 +85,18 @@ def _key(entry: Entry) -> Key:
     return entry.delivery_id, entry.token
 
 
-def _settle(
-    session: Session,
-    batch: Any,
-    known: Mapping[Key, Entry],
-    suspects: Set[Key],
-    now: datetime,
-    policy: Policy,
-) -> int:
+@dataclass(frozen=True)
+class _Told:
+    """What the journals say of each mail, which may have taken a worker down, and of which tokens at all."""
+
+    known: Mapping[Key, Entry]
+    suspects: Set[Key]
+    tokens: Set[uuid.UUID]
+
+
+def _settle(session: Session, batch: Any, told: _Told, now: datetime, policy: Policy) -> int:
     outcomes = [
-        _outcome(row, known.get((row.id, batch.token)), suspects, now, policy)
+        _outcome(row, batch.token, told, now, policy)
         for row in rows_with_a_worker(session, batch.id, batch.delivery_ids)
     ]
     record(
@@ -112,11 +123,17 @@ def _tell(batch: Any, outcomes: Sequence[Outcome]) -> None:
     log.warning("The mails of a lost worker were settled by its journal", extra=fields)
 
 
-def _outcome(row: Claimed, entry: Entry | None, suspects: Set[Key], now: datetime, policy: Policy) -> Outcome:
+def _outcome(row: Claimed, token: uuid.UUID, told: _Told, now: datetime, policy: Policy) -> Outcome:
+    entry = told.known.get((row.id, token))
+    after = policy.after_cut[Lane(row.lane)]
+    if token not in told.tokens:
+        # Every claim is journaled before its commit, so that what was written is gone: with the machine's
+        # power, or in a data folder that is not this one.
+        return after_cut(row, "the journal of its worker is lost", after)
     if entry is None:
         return put_back(row, "worker lost")
     if entry.reply is not None:
         return after_reply(row, entry.reply, now)
     if entry.has_dot:
-        return after_cut(row, "worker lost after the final dot", policy.after_cut[Lane(row.lane)])
-    return after_crash(row) if _key(entry) in suspects else unreachable(row, "worker lost")
+        return after_cut(row, "worker lost after the final dot", after)
+    return after_crash(row) if _key(entry) in told.suspects else unreachable(row, "worker lost")

@@ -54,10 +54,14 @@ _WRITE = text("""
     """)
 # The batch was given away, but the server has the mail: it must not be sent again by whoever has it next.
 _EVIDENCE = text("""
+    WITH was AS (
+        SELECT id, state FROM deliveries
+        WHERE id = :id AND state IN ('planned', 'uncertain') FOR UPDATE
+    )
     UPDATE deliveries AS d
     SET state = 'accepted', reason = 'accepted by a worker that had lost it', settled_at = :now,
         attempts = d.attempts + 1, code = :code, reply = :reply
-    WHERE d.id = :id AND d.state = 'planned' RETURNING d.id
+    FROM was WHERE d.id = was.id RETURNING was.state
     """)
 _NOTE = text("""
     INSERT INTO attempts (delivery_id, at, outcome, code, reply)
@@ -168,10 +172,12 @@ def _keep_evidence(session: Session, outcomes: Sequence[Outcome], now: datetime)
             "code": outcome.reply.code,
             "reply": outcome.reply.text,
         }
-        if session.execute(_EVIDENCE, values).one_or_none() is None:
+        was = session.execute(_EVIDENCE, values).scalar_one_or_none()
+        if was is None:
             _note(session, [outcome], now)
         else:
-            _count(session, [outcome], None)
+            change = tally.Change(outcome.row.place, was, DeliveryState.ACCEPTED)
+            tally.note(session, {change: 1})
 
 
 def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:

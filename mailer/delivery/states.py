@@ -7,9 +7,14 @@ from mailer.models import DeliveryState
 _S = DeliveryState
 
 NEXT: dict[DeliveryState, frozenset[DeliveryState]] = {
-    _S.PLANNED: frozenset({_S.SENDING, _S.SUPPRESSED, _S.SKIPPED, _S.CANCELLED, _S.HELD, _S.QUARANTINED}),
+    # Accepted: by a worker that had lost it meanwhile.
+    _S.PLANNED: frozenset({_S.SENDING, _S.SKIPPED, _S.CANCELLED, _S.HELD, _S.ACCEPTED}),
     _S.HELD: frozenset({_S.PLANNED, _S.CANCELLED, _S.SKIPPED}),
-    _S.SENDING: frozenset({_S.ACCEPTED, _S.BOUNCED, _S.FAILED, _S.UNCERTAIN, _S.PLANNED, _S.QUARANTINED}),
+    # What must not leave is found out as its batch is claimed.
+    _S.SENDING: frozenset(
+        {_S.ACCEPTED, _S.BOUNCED, _S.FAILED, _S.UNCERTAIN, _S.PLANNED, _S.QUARANTINED}
+        | {_S.SUPPRESSED, _S.SKIPPED, _S.CANCELLED}
+    ),
     _S.QUARANTINED: frozenset({_S.PLANNED, _S.CANCELLED}),
     # Resolved by evidence or by a person, never by a silent retry.
     _S.UNCERTAIN: frozenset({_S.ACCEPTED, _S.PLANNED, _S.CANCELLED}),

@@ -11,6 +11,8 @@ from sqlalchemy import func, select, update
 from mailer.db import Sessions, session_scope, step_clock
 from mailer.delivery import dispatch
 from mailer.delivery.batch import Post, deliver_batch
+from mailer.delivery.claim import Claim, claim_batch
+from mailer.delivery.journal import Journal
 from mailer.delivery.recover import recover
 from mailer.delivery.transports.base import Pool
 from mailer.launch.campaign_tick import materialise, wind_up
@@ -78,6 +80,17 @@ class House:
             past = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 1)
             session.execute(update(Batch).values(offered_until=past))
             session.execute(update(Batch).where(Batch.token.is_not(None)).values(lease_until=past))
+
+    def lose_worker(self, batch_id: int) -> Claim:
+        """Claim a batch as a worker does that is killed right afterwards."""
+        journal = Journal(self.journals)
+        with session_scope(self.sessions) as session:
+            claim = claim_batch(session, batch_id, self.at)
+            assert claim is not None
+            journal.begin(claim.token)
+        journal.abandon()
+        journal.close()
+        return claim
 
     def use(self, pool: Pool) -> Post:
         """The same post by another pool."""

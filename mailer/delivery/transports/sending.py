@@ -81,7 +81,10 @@ class Sending:
         for arrival in self._lines.arrived():
             if isinstance(arrival, Line):  # an old failure says nothing about now
                 self._health.lets_us_in = True
-        for line in self._lines.open:
+        for line in list(self._lines.open):
+            if not line.talk.is_idle:  # nobody waits for its mails any more, so nobody may hear of them
+                self._lines.hang_up(line)
+                continue
             line.is_fresh = False
             line.talk.is_proven = False
             self._idle.append(line)
@@ -162,7 +165,7 @@ class Sending:
             self._hear(line, data)
             if talk.end is not None:
                 self._lose(line, talk.end.reason)
-            else:
+            elif line not in self._idle:  # half a line may come to one that waits; `_hand_out` gives it mails
                 self._go_on(line)
         elif data is not None:
             self._lose(line, "the server hung up")

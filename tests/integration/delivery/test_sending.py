@@ -13,7 +13,6 @@ from mailer.audience.suppression import find_suppression
 from mailer.db import session_scope
 from mailer.delivery import batch
 from mailer.delivery.batch import Post, deliver_batch
-from mailer.delivery.claim import claim_batch
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.policy import DEFAULTS
 from mailer.delivery.settle import record
@@ -139,10 +138,7 @@ def test_redis_emptied_between_dispatch_and_delivery_loses_nothing(
 def test_a_worker_that_died_with_a_claimed_row_gives_it_back(house: House, server: ScriptedSmtp) -> None:
     house.enroll(ADA)
     (batch_id,) = house.offers()
-    with session_scope(house.sessions) as session:
-        claim_batch(session, batch_id, house.at)  # and then the worker is killed
-    assert house.send() == {}
-    house.forget_offers_and_leases()
+    house.lose_worker(batch_id)
     assert house.send() == {"accepted": 1}
 
 
@@ -151,10 +147,7 @@ def test_a_worker_that_wakes_after_its_lease_cannot_write_over_the_new_owner(
 ) -> None:
     house.enroll(ADA)
     (batch_id,) = house.offers()
-    with session_scope(house.sessions) as session:
-        stale = claim_batch(session, batch_id, house.at)
-    assert stale is not None
-    house.forget_offers_and_leases()
+    stale = house.lose_worker(batch_id)
     assert house.send() == {"accepted": 1}
     with session_scope(house.sessions) as session:
         late = [Outcome(stale.rows[0], DeliveryState.FAILED, "too late")]
