@@ -22,7 +22,7 @@ from tests.support.cast import ADA, BEN, join, publish_folder, write_course
 from tests.support.place import HOLD_AFTER
 from tests.support.stack import run
 
-BEFORE_THE_GUARD = "0005"
+BEFORE_THE_GUARD = "0007"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 SECRET = "a secret for backups that is long enough to be one"
 
