@@ -37,6 +37,8 @@ SECONDS_A_KILL = 0.5
 """Between two kills, about."""
 CONVERSATIONS = 8
 """Mails under way at once: two processes of the course's worker with four conversations each."""
+A_MASTER = 0.15
+"""How often any worker process may be the one that is killed, and not one of those that send."""
 EMPTY_REDIS_EVERY = 9
 RESTART_POSTGRES_EVERY = 17
 SENDER = "course@faults.example"
@@ -175,10 +177,14 @@ class FaultRun:
         if self._faults % RESTART_POSTGRES_EVERY == 0:
             self._stack.restart_database()
             self.restarted += 1
-        workers = [member for member in psutil.Process().children(recursive=True) if _is_worker(member)]
-        if not workers:
+        family = psutil.Process().children(recursive=True)
+        workers = [member for member in family if _is_worker(member)]
+        # More often one that sends than its master, which is only started again after a growing while.
+        sending = [member for member in workers if member.ppid() in {worker.pid for worker in workers}]
+        chosen = sending if sending and self._dice.random() > A_MASTER else workers
+        if not chosen:
             return 0
-        self._dice.choice(workers).kill()
+        self._dice.choice(chosen).kill()
         self.kills += 1
         self._say(f"{self.kills} of {self._kills_wanted} kills")
         return 1
