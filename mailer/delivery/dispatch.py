@@ -31,7 +31,7 @@ from mailer.models import Delivery, Lane
 OFFER = timedelta(seconds=60)
 """How long an offer stands before it is made again; the database's clock."""
 
-CHUNK = {Lane.TRANSACTIONAL: 20, Lane.COURSE: 500, Lane.CAMPAIGN: 500}
+CHUNK = {Lane.TRANSACTIONAL: 20, Lane.COURSE: 1000, Lane.CAMPAIGN: 1000}
 """Rows in one batch. Small ones keep the urgent lane quick; large ones share the cost of a transaction."""
 
 AHEAD = 8
