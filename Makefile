@@ -38,7 +38,7 @@ demo: $(VENV)/.runtime ## live through the sample course's 30 days in about a mi
 up: $(VENV)/.runtime ## run Steadypost for real use, with its own PostgreSQL and Redis
 	@exec $(BIN)/steadypost up
 
-test: $(VENV)/.dev ## run every test (about ten minutes)
+test: $(VENV)/.dev ## run every test (about thirteen minutes)
 	@$(BIN)/python -m pytest
 
 test-quick: $(VENV)/.dev ## run the tests that need no processes of ours
@@ -51,7 +51,7 @@ check: $(VENV)/.dev ## lint, types, import contracts, models = migrations
 	@PATH="$(BIN):$$PATH" $(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/architecture
 
-bench: $(VENV)/.dev ## measure sending and planning as ratios taken in one run (about four minutes)
+bench: $(VENV)/.dev ## measure sending, planning, importing and growth as ratios taken in one run (about twenty minutes)
 	@$(BIN)/python -m benchmarks
 
 format: $(VENV)/.dev ## format the code and sort the imports
