@@ -126,6 +126,7 @@ def _picture(found: QueueStatus) -> RenderableType:
         Text(printable(f"{_stopped(hold)} since {hold.since:%Y-%m-%d %H:%M} UTC{_why(hold.reason)}"))
         for hold in found.holds
     ]
+    parts += [Text(printable(f"Allowed by {one.words}")) for one in found.allowed]
     warnings = found.warnings()
     if warnings:
         parts += [Text(), *(Text(printable(f"! {line}")) for line in warnings)]

@@ -67,4 +67,9 @@ def as_prometheus(status: QueueStatus) -> bytes:
     holds = gauge("holds", "Holds in force.", "scope")
     for scope in sorted({hold.scope for hold in status.holds}):
         holds.labels(scope).set(sum(hold.scope == scope for hold in status.holds))
+    limits = gauge(
+        "send_limit", "Mails allowed in a period.", "transport", "domain_group", "period", "origin"
+    )
+    for one in status.allowed:
+        limits.labels(one.transport, one.domain_group, one.period, one.origin).set(one.most)
     return generate_latest(registry)

@@ -14,7 +14,16 @@ from sqlalchemy.orm import Session
 from mailer import tally
 from mailer.db import as_array
 from mailer.delivery.holds import list_holds
-from mailer.models import BreakerState, DeliveryState, Heartbeat, Lane, Transport
+from mailer.models import (
+    BreakerState,
+    DeliveryState,
+    Heartbeat,
+    Lane,
+    LimitOrigin,
+    Period,
+    SendLimit,
+    Transport,
+)
 
 SILENT = timedelta(seconds=90)
 """A queue whose last heartbeat is older has no worker: they are sent every 10 s and kept for 60 s."""
@@ -94,6 +103,28 @@ class TransportStatus:
 
 
 @dataclass(frozen=True)
+class AllowedStatus:
+    """The most that a transport may send in a period, to one domain group or (empty) in all.
+
+    `origin` says who says so: `set` by a person, the `warmup` of today, or `slowed` by a busy server.
+    """
+
+    transport: str
+    domain_group: str
+    period: str
+    most: int
+    origin: str
+
+    @property
+    def words(self) -> str:
+        """ "relay2: 1,000 an hour to gmail", "relay2: 50 a day (warmup)"."""
+        article = "an" if self.period == Period.HOUR else "a"
+        to = f" to {self.domain_group}" if self.domain_group else ""
+        why = "" if self.origin == LimitOrigin.SET else f" ({self.origin})"
+        return f"{self.transport}: {self.most:,} {article} {self.period}{to}{why}"
+
+
+@dataclass(frozen=True)
 class QueueStatus:
     """All of it at the business moment `at`. `depths` are tasks in the broker, None when it is away."""
 
@@ -104,6 +135,7 @@ class QueueStatus:
     last_heartbeats: Mapping[str, float]
     holds: Sequence[HoldStatus]
     transports: Sequence[TransportStatus] = ()
+    allowed: Sequence[AllowedStatus] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -156,6 +188,7 @@ class QueueStatus:
             "last_heartbeats": {queue: self.last_heartbeats.get(queue) for queue in self.depths},
             "holds": [asdict(hold) | {"since": hold.since.isoformat()} for hold in self.holds],
             "transports": [asdict(one) for one in self.transports],
+            "allowed": [asdict(one) for one in self.allowed],
             "warnings": self.warnings(),
         }
 
@@ -196,7 +229,7 @@ def queue_status(session: Session, now: datetime, depths: Mapping[str, int | Non
         HoldStatus(hold.cause, hold.scope, hold.target, hold.reason, hold.since)
         for hold in list_holds(session)
     ]
-    return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session))
+    return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session), _allowed(session))
 
 
 def _transports(session: Session) -> list[TransportStatus]:
@@ -213,6 +246,15 @@ def _transports(session: Session) -> list[TransportStatus]:
         else TransportStatus(row.slug, words[BreakerState(row.state)], row.reason)
         for row in rows
     ]
+
+
+def _allowed(session: Session) -> list[AllowedStatus]:
+    rows = session.execute(
+        select(Transport.slug, SendLimit.domain_group, SendLimit.period, SendLimit.most, SendLimit.origin)
+        .join(Transport, Transport.id == SendLimit.transport_id)
+        .order_by(Transport.slug, SendLimit.domain_group, SendLimit.period, SendLimit.origin)
+    )
+    return [AllowedStatus(*row) for row in rows]
 
 
 LOOK_AT = 100_000

@@ -16,6 +16,9 @@ from mailer.delivery.batch import deliver_batch
 from mailer.delivery.limits import give_back, limits_of, reserve
 from mailer.delivery.warmup import WarmupPlan
 from mailer.models import Delivery, Lane, Period
+from mailer.queue import QUEUES
+from mailer.reports.metrics import as_prometheus
+from mailer.reports.queues import queue_status
 from mailer.reports.why import why
 from tests.support.fleet import Fleet, clock
 
@@ -262,3 +265,15 @@ def used(fleet: Fleet) -> int:
     with session_scope(fleet.sessions) as session:
         limits = limits_of(session, fleet.transport("relay").id)
     return next(limit.used for limit in limits if limit.period is Period.DAY)
+
+
+def test_the_queues_status_says_what_is_allowed_beside_what_is_sent(fleet: Fleet) -> None:
+    fleet.limit("default", Period.HOUR, 1000, to="gmail.com")
+    fleet.limit("default", Period.DAY, 5000)
+    with session_scope(fleet.sessions) as session:
+        status = queue_status(session, fleet.house.at, dict.fromkeys(QUEUES, 0))
+    assert [one.words for one in status.allowed] == [
+        "default: 5,000 a day",
+        "default: 1,000 an hour to gmail",
+    ]
+    assert b'period="hour",transport="default"} 1000.0' in as_prometheus(status)
