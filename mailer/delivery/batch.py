@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mailer.db import Sessions, business_now, session_scope
 from mailer.delivery import holds, settle
-from mailer.delivery.claim import Claim, Claimed, claim_batch, renew_lease
+from mailer.delivery.claim import PAUSED, Claim, Claimed, claim_batch, renew_lease
 from mailer.delivery.compose import Composer
 from mailer.delivery.conduct import Conduct, Standing, report, standing
 from mailer.delivery.facts import course_facts
@@ -57,8 +57,8 @@ FLUSH_SECONDS = 1.0
 
 RENEW_SECONDS = 60.0
 
-PAUSED, STOPPING = "paused", "the worker is stopping"
-"""Why the rest of a batch is planned again as it was."""
+STOPPING = "the worker is stopping"
+"""Why the rest of a batch is planned again as it was, beside PAUSED."""
 
 TRUST = timedelta(minutes=4)
 """For how long of its LEASE a worker begins and ends mails; ten minutes more may go by for a last answer."""
@@ -126,7 +126,7 @@ def deliver_batch(batch_id: int, post: Post) -> BatchOutcome:
 
 def _prepared(session: Session, post: Post, claim: Claim, way: Standing) -> tuple[Composer, str]:
     """What makes the mails of a batch, and why none of them may leave now ('' when they may)."""
-    stop = PAUSED if holds.in_force(session).stops(claim.lane, claim.source) else ""
+    stop = PAUSED if claim.is_paused else ""
     stop = stop or way.objection
     keys: Mapping[int, Sequence[DkimKey]] = {}
     try:

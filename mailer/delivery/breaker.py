@@ -116,7 +116,7 @@ def after_trouble(health: Health, trouble: Trouble, now: datetime, *, taken: int
     )
 
 
-def after_success(health: Health, now: datetime) -> Health:  # noqa: ARG001
+def after_success(health: Health) -> Health:
     """The server took or answered mails without trouble.
 
     The count of openings is forgotten only with the next success, so that a server which comes and goes

@@ -20,6 +20,9 @@ from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
 from mailer.tally import Place
 
+PAUSED = "paused"
+"""Why a row is planned again as it was: it, or all of its batch, may not leave now."""
+
 LEASE = timedelta(minutes=15)
 """How long a worker may keep a batch; measured by the database's clock, renewed with each group of results.
 
@@ -93,7 +96,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Claim:
-    """A batch that is ours while its token is: the rows to send, and those that end or wait instead."""
+    """A batch that is ours while its token is: the rows to send, and those that end or wait instead.
+
+    `is_paused`: its lane, source or sender was on hold at that moment, so that nothing of it may leave.
+    """
 
     batch_id: int
     token: uuid.UUID
@@ -106,6 +112,7 @@ class Claim:
     refused: Sequence[tuple[Claimed, DeliveryState, str]]
     waiting: Sequence[tuple[Claimed, datetime]]
     setting: Setting
+    is_paused: bool
 
 
 _CLAIM = text("""
@@ -132,7 +139,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     found = _rows(session, batch.delivery_ids, batch.id)
     setting = read_setting(session, [row for row, _ in found])
     (source,) = read_sources(session, [batch.source])
-    stopped = holds.in_force(session).domains
+    stopped = holds.in_force(session)
     rows, refused, waiting = [], [], []
     for row, known in found:
         try:
@@ -143,14 +150,25 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
             verdict, until = (DeliveryState.QUARANTINED, str(error)), None
         if verdict is not None:
             refused.append((row, *verdict))
-        elif known.domain in stopped:
-            refused.append((row, DeliveryState.PLANNED, "paused"))
+        elif known.domain in stopped.domains:
+            refused.append((row, DeliveryState.PLANNED, PAUSED))
         elif until is not None:
             waiting.append((row, until))
         else:
             rows.append(row)
     way = (batch.transport_id, batch.domain_group, batch.made_at)
-    return Claim(batch.id, token, source, batch.lane, *way, rows, refused, waiting, setting)
+    return Claim(
+        batch.id,
+        token,
+        source,
+        batch.lane,
+        *way,
+        rows,
+        refused,
+        waiting,
+        setting,
+        stopped.stops(batch.lane, source),
+    )
 
 
 def renew_lease(session: Session, claim: Claim) -> bool:

@@ -129,7 +129,7 @@ def _judged(health: Health, conduct: Conduct, now: datetime) -> Health:
     if conduct.trouble is not None:
         return after_trouble(health, conduct.trouble, now, taken=conduct.taken)
     if conduct.answered:
-        return after_success(health, now)
+        return after_success(health)
     if health.state is BreakerState.PROBING:
         # Nothing was asked after all, so nothing is known: the next chunk is the probe.
         return Health(

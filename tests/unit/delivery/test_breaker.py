@@ -54,7 +54,7 @@ def test_a_server_that_cannot_be_reached_is_out_after_three_in_a_row(kind: Troub
 def test_mails_that_were_taken_in_between_begin_the_count_anew() -> None:
     assert after([TroubleKind.UNREACHABLE] * 5, taken=3).state is BreakerState.CLOSED
     twice = after([TroubleKind.UNREACHABLE] * 2)
-    assert after_success(twice, NOW) == WELL
+    assert after_success(twice) == WELL
 
 
 def test_a_busy_server_stays_in_use() -> None:
@@ -81,14 +81,14 @@ def test_a_probe_that_fails_doubles_the_pause_and_keeps_the_beginning() -> None:
 
 
 def test_a_probe_that_succeeds_closes_it_and_the_next_success_forgets_the_openings() -> None:
-    closed = after_success(probing(after([TroubleKind.TLS]), NOW), NOW)
+    closed = after_success(probing(after([TroubleKind.TLS]), NOW))
     assert (closed.state, closed.openings) == (BreakerState.CLOSED, 1)
-    assert after_success(closed, NOW) == WELL
+    assert after_success(closed) == WELL
 
 
 def test_a_late_chunk_neither_closes_nor_prolongs_an_open_breaker() -> None:
     out = after([TroubleKind.LOGIN])
-    assert after_success(out, NOW) == out
+    assert after_success(out) == out
     later = after_trouble(out, trouble(TroubleKind.LOGIN), NOW + timedelta(minutes=1))
     assert later.probe_at == out.probe_at
 
