@@ -19,6 +19,7 @@ LANE_OF = {
     DeliveryKind.CONFIRM: Lane.TRANSACTIONAL,
     DeliveryKind.WELCOME: Lane.COURSE,
     DeliveryKind.STEP: Lane.COURSE,
+    DeliveryKind.REPEAT: Lane.COURSE,
     DeliveryKind.CAMPAIGN: Lane.CAMPAIGN,
 }
 PERIOD_BITS = 36

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailer.models.answers import Answer, CheckIn, Click, Firing, PaceChange, Verdict
 from mailer.models.audience import (
     Consent,
     ConsentKind,
@@ -11,6 +12,7 @@ from mailer.models.audience import (
     ImportState,
     MailingList,
     OptIn,
+    Segment,
     SoftBounce,
     Subscriber,
     Subscription,
@@ -49,12 +51,15 @@ from mailer.models.sending import (
 
 __all__ = [
     "Action",
+    "Answer",
     "Attempt",
     "Base",
     "Batch",
     "BreakerState",
     "Campaign",
     "CampaignState",
+    "CheckIn",
+    "Click",
     "Consent",
     "ConsentKind",
     "Course",
@@ -68,6 +73,7 @@ __all__ = [
     "Event",
     "EventKind",
     "FieldType",
+    "Firing",
     "Heartbeat",
     "Hold",
     "HoldCause",
@@ -82,8 +88,10 @@ __all__ = [
     "Message",
     "Move",
     "OptIn",
+    "PaceChange",
     "Period",
     "Role",
+    "Segment",
     "SendLimit",
     "Sender",
     "SenderTransport",
@@ -98,4 +106,5 @@ __all__ = [
     "SuppressionReason",
     "Tally",
     "Transport",
+    "Verdict",
 ]

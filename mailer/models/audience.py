@@ -157,6 +157,19 @@ class Suppression(Base):
     __table_args__ = (one_of("reason", SuppressionReason),)
 
 
+class Segment(Base):
+    """A saved rule, never a copy of people."""
+
+    __tablename__ = "segments"
+
+    id: Mapped[Key]
+    slug: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str] = mapped_column(server_default=text("''"))
+    rule: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class SoftBounce(Base):
     """How many mails to somebody were given up in a row because of their mailbox, none accepted between."""
 

@@ -62,7 +62,11 @@ class Media(Base):
 
 
 class Course(Base):
-    """A drip sequence of steps. `zone` is for subscribers who have none of their own."""
+    """A drip sequence of steps. `zone` is for subscribers who have none of their own.
+
+    `flow` is what the course does by rules, as course.toml says it: `stop_when`, `then`, `triggers`,
+    `catch_up`, `ask_whom`, `track_clicks`.
+    """
 
     __tablename__ = "courses"
 
@@ -77,6 +81,7 @@ class Course(Base):
     list_id: Mapped[int] = mapped_column(ForeignKey("lists.id"))
     sender_id: Mapped[int] = mapped_column(ForeignKey("senders.id"))
     version: Mapped[int] = mapped_column(server_default="0")
+    flow: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
 class CourseVersion(Base):
@@ -94,7 +99,13 @@ class CourseVersion(Base):
 
 
 class Step(Base):
-    """One mail of a course and when it leaves. The key stays when the course is edited."""
+    """One mail of a course and when it leaves. The key stays when the course is edited.
+
+    `timing` is what narrows its moment beside day and send time (see `timing.Timing`). `condition` is a rule:
+    who does not meet it does not get the step. A step with `instead_of` takes the place of that step for
+    those who meet its condition; one with `easier_than` is for readers who found that week too hard.
+    `languages` holds the message of each language it was translated to, `message_id` everybody else's.
+    """
 
     __tablename__ = "steps"
 
@@ -109,5 +120,10 @@ class Step(Base):
     source_digest: Mapped[str]
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
     retired_at: Mapped[datetime | None]
+    timing: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    condition: Mapped[str] = mapped_column(server_default="")
+    instead_of: Mapped[str] = mapped_column(server_default="")
+    easier_than: Mapped[str] = mapped_column(server_default="")
+    languages: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
     __table_args__ = (UniqueConstraint("course_id", "key"), one_of("kind", StepKind))

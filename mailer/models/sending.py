@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     DDL,
@@ -43,9 +44,12 @@ class Lane(StrEnum):
 
 
 class DeliveryKind(StrEnum):
+    """Repeat: a week's step once more, because its reader was not ready to go on."""
+
     CONFIRM = "confirm"
     WELCOME = "welcome"
     STEP = "step"
+    REPEAT = "repeat"
     CAMPAIGN = "campaign"
 
 
@@ -76,6 +80,11 @@ class Enrollment(Base):
 
     The course day `anchor_day` falls on `anchor_date` in the subscriber's zone; every other day is
     counted from there. `last_day` is the course day of the step planned last (0: only the welcome).
+
+    What the reader chose: `gap` days from mail to mail (None: as written), their own `send_time` and
+    `weekdays` (bit 0 is Monday), nothing before `paused_until`, the next lesson at once (`asked_at`).
+    `answers` holds what they said of each week since it was last sent, `repeats` how often it was sent again.
+    `extras` are steps that come before what is next, `last_extras` those after all others.
     """
 
     __tablename__ = "enrollments"
@@ -93,6 +102,15 @@ class Enrollment(Base):
     round: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    gap: Mapped[int | None] = mapped_column(SmallInteger)
+    send_time: Mapped[time | None]
+    weekdays: Mapped[int | None] = mapped_column(SmallInteger)
+    paused_until: Mapped[date | None]
+    asked_at: Mapped[datetime | None]
+    answers: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    repeats: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    extras: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
+    last_extras: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
 
     __table_args__ = (
         UniqueConstraint("subscriber_id", "course_id"),
