@@ -145,6 +145,32 @@ def write(session: Session, rows: Sequence[NewDelivery], now: datetime) -> dict[
     return ids
 
 
+# In the order of their ids, as everybody who writes many of them does.
+SKIP = text("""
+    WITH chosen AS (
+        SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'planned'
+        ORDER BY id FOR UPDATE
+    )
+    UPDATE deliveries AS d SET state = 'skipped', reason = :reason, settled_at = :now
+    FROM chosen WHERE d.id = chosen.id
+    RETURNING d.lane, d.source, d.kind, d.step_id
+    """)
+
+
+def skip(session: Session, ids: Sequence[int], reason: str, now: datetime) -> int:
+    """Pass over those of these mails that are still planned; returns how many."""
+    if not ids:
+        return 0
+    values = {"ids": as_array(ids), "reason": reason, "now": now}
+    skipped = Counter(tally.Place(*row) for row in session.execute(SKIP, values))
+    moved = {
+        tally.Change(place, DeliveryState.PLANNED, DeliveryState.SKIPPED): mails
+        for place, mails in skipped.items()
+    }
+    tally.note(session, moved)
+    return skipped.total()
+
+
 @dataclass(frozen=True)
 class CampaignMail:
     """One mail that goes to many: `messages` is the id of each language's, `language` everybody else's."""

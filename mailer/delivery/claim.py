@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import select, text
@@ -18,10 +18,13 @@ from mailer.delivery.sources import Source, read_sources
 from mailer.delivery.verdict import Facts, its_hour, refusal
 from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
+from mailer.schedule.timing import Timing, own_hours, read_timing
 from mailer.tally import Place
 
 PAUSED = "paused"
 """Why a row is planned again as it was: it, or all of its batch, may not leave now."""
+
+LESSONS = (DeliveryKind.STEP, DeliveryKind.REPEAT)
 
 LEASE = timedelta(minutes=15)
 """How long a worker may keep a batch; measured by the database's clock, renewed with each group of results.
@@ -84,7 +87,7 @@ class Setting:
     list_titles: Mapping[int, str]
     list_senders: Mapping[int, int | None]
     course_zones: Mapping[int, str]
-    send_times: Mapping[int, Any]
+    hours: Mapping[int, tuple[time, Timing]]
     senders: Mapping[int, SenderFacts]
     source_senders: Mapping[str, int | None]
 
@@ -144,7 +147,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     for row, known in found:
         try:
             verdict = refusal(_facts(row, known, setting, source, now))
-            until = None if verdict else _its_hour(row, setting, now)
+            until = None if verdict else _its_hour(row, known, setting, now)
         except MailerError as error:
             # Such as a zone that is no more: this one is set aside, and keeps nobody waiting.
             verdict, until = (DeliveryState.QUARANTINED, str(error)), None
@@ -193,6 +196,8 @@ class Known(NamedTuple):
     enrollment_state: str | None
     enrollment_round: int | None
     domain: str | None
+    send_time: time | None
+    weekdays: int | None
 
 
 # The person may have been erased since; the hash is the one of `addresses.address_hash`.
@@ -202,7 +207,7 @@ _ROWS = """
            coalesce(s.email, ''), coalesce(s.name, ''), s.language, s.zone,
            CASE WHEN s.fields <> '{{}}'::jsonb THEN s.fields END, n.id,
            d.dedup_key, s.id IS NOT NULL, n.state, x.reason, x.until, e.state, e.round,
-           split_part(s.email_key, '@', 2)
+           split_part(s.email_key, '@', 2), e.send_time, e.weekdays
     FROM deliveries AS d
     LEFT JOIN subscribers AS s ON s.id = d.subscriber_id
     LEFT JOIN subscriptions AS n ON n.subscriber_id = d.subscriber_id AND n.list_id = d.list_id
@@ -252,10 +257,15 @@ def read_setting(session: Session, rows: Sequence[Claimed]) -> Setting:
         {row.id: row.title for row in lists},
         list_senders,
         _pairs(session, select(Course.id, Course.zone).where(Course.id.in_(course_ids)), course_ids),
-        _pairs(session, select(Step.id, Step.send_time).where(Step.id.in_(step_ids)), step_ids),
+        _hours(session, step_ids),
         _senders(session, sender_ids),
         senders,
     )
+
+
+def _hours(session: Session, step_ids: set[int]) -> dict[int, tuple[time, Timing]]:
+    rows = session.execute(select(Step.id, Step.send_time, Step.timing).where(Step.id.in_(step_ids)))
+    return {row.id: (row.send_time, read_timing(row.timing)) for row in rows}
 
 
 def _pairs(session: Session, query: Any, ids: set[int]) -> dict[int, Any]:
@@ -288,8 +298,9 @@ def _facts(row: Claimed, known: Known, setting: Setting, source: Source, now: da
     )
 
 
-def _its_hour(row: Claimed, setting: Setting, now: datetime) -> datetime | None:
-    if row.kind != DeliveryKind.STEP or row.step_id is None or row.course_id is None:
+def _its_hour(row: Claimed, known: Known, setting: Setting, now: datetime) -> datetime | None:
+    if row.kind not in LESSONS or row.step_id is None or row.course_id is None:
         return None
     zone = row.zone or setting.course_zones[row.course_id]
-    return its_hour(row.due_at, setting.send_times[row.step_id], zone, now)
+    send_time, timing = own_hours(*setting.hours[row.step_id], known.send_time, known.weekdays)
+    return its_hour(row.due_at, send_time, timing, zone, now)

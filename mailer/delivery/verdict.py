@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING
@@ -12,7 +12,7 @@ from mailer.models import (
     DeliveryState,
     SubscriptionState,
 )
-from mailer.schedule.timing import leaves_at
+from mailer.schedule.timing import Timing, window_on
 
 
 class Facts(NamedTuple):
@@ -51,7 +51,7 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
     return None
 
 
-def its_hour(due_at: datetime, send_time: time, zone: str, now: datetime) -> datetime | None:
+def its_hour(due_at: datetime, send_time: time, timing: Timing, zone: str, now: datetime) -> datetime | None:
     """When a lesson that was left over from an earlier day may leave; None when it may now.
 
     After an outage it leaves at its own hour today, as `decide` has it for those not planned yet, and
@@ -60,5 +60,7 @@ def its_hour(due_at: datetime, send_time: time, zone: str, now: datetime) -> dat
     today = local_date(now, zone)
     if local_date(due_at, zone) >= today:
         return None
-    leaves = leaves_at(today, send_time, zone)
-    return leaves if now < leaves else None
+    window = window_on(today, send_time, timing, zone)
+    if window.closes_at is not None and window.closes_at <= now:
+        window = window_on(window.day + timedelta(days=1), send_time, timing, zone)
+    return window.opens_at if now < window.opens_at else None

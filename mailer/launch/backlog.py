@@ -26,7 +26,7 @@ from mailer.models import (
 from mailer.schedule.catchup import STALE_AFTER, CatchUp, Policy, catch_up
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import StepPlan
-from mailer.schedule.plan import IS_ACTIVE, OPEN, place_of
+from mailer.schedule.plan import CHOSEN, IS_ACTIVE, OPEN, place_of
 
 
 @dataclass
@@ -199,6 +199,7 @@ def _group(condition: ColumnElement[bool], *, is_outer: bool) -> Select[Any]:
     )
     places = (
         *(Enrollment.course_id, Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day),
+        *CHOSEN,
         *(Subscriber.zone, Delivery.state.label("last_state"), Delivery.kind.label("last_kind")),
         settled_at.label("last_settled_at"),
     )

@@ -27,7 +27,7 @@ from mailer.models import (
     Subscription,
     SubscriptionState,
 )
-from mailer.schedule.decide import StepPlan
+from mailer.schedule.place import StepPlan
 
 
 class ChangeKind(StrEnum):

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from mailer.clock import local_date
 from mailer.models import Course, Delivery, Enrollment, EnrollmentState
-from mailer.schedule.decide import Finish, Place, StepPlan, decide
+from mailer.schedule.decide import Send, Wait, decide
+from mailer.schedule.place import Place, StepPlan, date_of
 from mailer.schedule.plan import IS_ACTIVE, place_of, select_places
 
 
@@ -81,13 +82,13 @@ def pass_over(place: Place, steps: Sequence[StepPlan], added: Collection[str], n
     would be put off by as many days as lie between.
     """
     decision = decide(place, steps, now)
-    if isinstance(decision, Finish) or place.is_last_open or not added:
+    if not isinstance(decision, Wait | Send) or place.is_last_open or not added:
         return place.last_day
     today, day = local_date(now, place.zone), place.last_day
     for step in steps:
         if step.day <= place.last_day:
             continue
-        if step.key not in added or decision.anchor.date_of(step.day) >= today:
+        if step.key not in added or date_of(place, decision.anchor, step.day, steps) >= today:
             break
         day = step.day
     return day

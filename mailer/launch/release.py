@@ -15,17 +15,15 @@ holds are in force until the last of them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, select, text
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from mailer import outbox, tally
-from mailer.db import as_array
+from mailer import outbox
 from mailer.delivery import guard
 from mailer.delivery.holds import guarded
 from mailer.delivery.installation import Installation, Mark
@@ -38,12 +36,12 @@ from mailer.launch.backlog import (
     waiting_step,
 )
 from mailer.launch.campaign_tick import materialise
-from mailer.models import Action, Delivery, DeliveryState, Enrollment, Hold, HoldCause, Lane
+from mailer.models import Action, Delivery, Enrollment, Hold, HoldCause, Lane
 from mailer.schedule.catchup import STALE_AFTER, CatchUp, Policy
 from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Place, Wait, decide
+from mailer.schedule.decide import Wait, decide
+from mailer.schedule.place import moment_of
 from mailer.schedule.plan import IS_ACTIVE, apply_changes, change_of, lesson_of, place_of, select_places
-from mailer.schedule.timing import leaves_at
 
 GROUP = 1000
 """How many readers or mails are dealt with in one transaction."""
@@ -152,7 +150,7 @@ def pass_over_readers(session: Session, choice: Choice, ids: Sequence[int], now:
         changes.append(_change(row, plan, found, new, now))
     added = outbox.write(session, lessons, now)
     apply_changes(session, changes, added)
-    return _skip(session, [*waiting, *added.values()], choice.reason, now)
+    return outbox.skip(session, [*waiting, *added.values()], choice.reason, now)
 
 
 def pass_over_mails(session: Session, choice: Choice, now: datetime) -> int:
@@ -170,7 +168,7 @@ def pass_over_mails(session: Session, choice: Choice, now: datetime) -> int:
         .order_by(Delivery.id)
         .limit(GROUP)
     )
-    return _skip(session, list(session.execute(stale).scalars()), choice.reason, now)
+    return outbox.skip(session, list(session.execute(stale).scalars()), choice.reason, now)
 
 
 def finish(
@@ -193,8 +191,8 @@ def finish(
 
 
 def _skipped(row: Any, plan: CoursePlan, step: Any, found: CatchUp) -> outbox.NewDelivery:
-    zone = row.zone or plan.zone
-    return lesson_of(row, plan, step, leaves_at(found.anchor.date_of(step.day), step.send_time, zone))
+    place = place_of(row, plan.zone)
+    return lesson_of(row, plan, step, moment_of(place, found.anchor, step, plan.steps))
 
 
 def _change(
@@ -204,14 +202,10 @@ def _change(
     last_day = max([row.last_day, *(step.day for step in found.passed_over)])
     place = place_of(row, plan.zone)
     is_last_kept = not found.passed_over
-    after = Place(
-        place.zone,
-        found.anchor,
-        last_day,
-        is_last_open=place.is_last_open and is_last_kept,
-        last_left_on=place.last_left_on,
+    after = replace(
+        place, anchor=found.anchor, last_day=last_day, is_last_open=place.is_last_open and is_last_kept
     )
-    following = decide(after, plan.steps, now)
+    following = decide(after, plan.steps, now, plan.ways)
     change = change_of(
         row,
         anchor=found.anchor,
@@ -222,28 +216,3 @@ def _change(
     if new:
         change["dedup_key"] = new[-1].dedup_key
     return change
-
-
-# In the order of their ids, as everybody who writes many of them does.
-SKIP = text("""
-    WITH chosen AS (
-        SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'planned'
-        ORDER BY id FOR UPDATE
-    )
-    UPDATE deliveries AS d SET state = 'skipped', reason = :reason, settled_at = :now
-    FROM chosen WHERE d.id = chosen.id
-    RETURNING d.lane, d.source, d.kind, d.step_id
-    """)
-
-
-def _skip(session: Session, ids: Sequence[int], reason: str, now: datetime) -> int:
-    if not ids:
-        return 0
-    values = {"ids": as_array(ids), "reason": reason, "now": now}
-    skipped = Counter(tally.Place(*row) for row in session.execute(SKIP, values))
-    moved = {
-        tally.Change(place, DeliveryState.PLANNED, DeliveryState.SKIPPED): mails
-        for place, mails in skipped.items()
-    }
-    tally.note(session, moved)
-    return skipped.total()

@@ -27,8 +27,8 @@ from enum import StrEnum
 from itertools import takewhile
 
 from mailer.clock import local_date
-from mailer.schedule.decide import Place, StepPlan, shifted
-from mailer.schedule.timing import Anchor, leaves_at
+from mailer.schedule.place import Place, StepPlan, date_of, moment_of, shifted
+from mailer.schedule.timing import Anchor
 
 
 class Policy(StrEnum):
@@ -69,60 +69,69 @@ def catch_up(
     `waiting` is the step of `place.last_day` when its mail was planned and has not left; it belongs to
     the backlog too.
     """
-    anchor = shifted(place)
+    # One for each day: which of a day's steps somebody gets is another question.
+    steps = [step for step in steps if not step.instead_of]
+    anchor = shifted(place, steps)
     to_come = [step for step in steps if step.day > place.last_day]
     line = [waiting, *to_come] if waiting else to_come
-    overdue = tuple(takewhile(lambda step: _own_moment(place, anchor, step) <= now, line))
+    overdue = tuple(takewhile(lambda step: moment_of(place, anchor, step, steps) <= now, line))
     match policy:
         case Policy.SHIFT:
             kept = overdue
         case Policy.SKIP_STALE:
-            kept = tuple(s for s in overdue if now - _own_moment(place, anchor, s) <= stale_after)
+            kept = tuple(s for s in overdue if now - moment_of(place, anchor, s, steps) <= stale_after)
         case Policy.RHYTHM:
-            return _back_to_dates(place, anchor, line, overdue, now, waiting)
+            return _back_to_dates(_Backlog(place, anchor, steps, line, overdue, waiting), now)
+    backlog = _Backlog(place, anchor, steps, line, kept, waiting)
     return CatchUp(
         passed_over=overdue[: len(overdue) - len(kept)],
         late=kept,
         anchor=anchor,
-        delay=_delay(place, anchor, kept, now, waiting),
+        delay=_delay(backlog, now),
         is_over=bool(line) and not kept and len(overdue) == len(line),
     )
 
 
-def _back_to_dates(
-    place: Place,
-    anchor: Anchor,
-    line: Sequence[StepPlan],
-    overdue: tuple[StepPlan, ...],
-    now: datetime,
-    waiting: StepPlan | None,
-) -> CatchUp:
-    today = local_date(now, place.zone)
-    come = list(takewhile(lambda step: anchor.date_of(step.day) <= today, line))
+@dataclass(frozen=True)
+class _Backlog:
+    """One reader's: `line` is all that is to come, `late` what of it is overdue and will be sent."""
+
+    place: Place
+    anchor: Anchor
+    steps: Sequence[StepPlan]
+    line: Sequence[StepPlan]
+    late: tuple[StepPlan, ...]
+    waiting: StepPlan | None
+
+    def date_of(self, step: StepPlan) -> date:
+        """The day on which this step may leave by its own date."""
+        day = date_of(self.place, self.anchor, step.day, self.steps)
+        return self.place.window_of(step, day).day
+
+    def first_free(self, today: date) -> date:
+        """The first day for the backlog: not one on which the reader gets another mail of the course."""
+        is_open_before = self.place.is_last_open and self.waiting is None
+        is_taken = self.place.last_left_on == today or is_open_before
+        return today + timedelta(days=1) if is_taken else today
+
+
+def _back_to_dates(backlog: _Backlog, now: datetime) -> CatchUp:
+    today = local_date(now, backlog.place.zone)
+    line, overdue = backlog.line, backlog.late
+    come = list(takewhile(lambda step: backlog.date_of(step) <= today, line))
     if not overdue or len(come) == len(line):
-        return CatchUp((), overdue, anchor, _delay(place, anchor, overdue, now, waiting))
+        return CatchUp((), overdue, backlog.anchor, _delay(backlog, now))
     following = line[len(come)]
-    rejoins_on = anchor.date_of(following.day)
-    room = max(0, (rejoins_on - _first_free(place, today, waiting)).days)
+    # Counted by the course's own date, which its weekdays may then move on.
+    own = date_of(backlog.place, backlog.anchor, following.day, backlog.steps)
+    room = max(0, (backlog.date_of(following) - backlog.first_free(today)).days)
     passed_over = tuple(come[: max(0, len(come) - room)])
     late = tuple(step for step in overdue if step not in passed_over)
-    return CatchUp(passed_over, late, Anchor(rejoins_on, following.day))
+    return CatchUp(passed_over, late, Anchor(own, following.day))
 
 
-def _own_moment(place: Place, anchor: Anchor, step: StepPlan) -> datetime:
-    return leaves_at(anchor.date_of(step.day), step.send_time, place.zone)
-
-
-def _first_free(place: Place, today: date, waiting: StepPlan | None) -> date:
-    """The first day for the backlog: not one on which the reader gets another mail of the course."""
-    is_taken = place.last_left_on == today or (place.is_last_open and waiting is None)
-    return today + timedelta(days=1) if is_taken else today
-
-
-def _delay(
-    place: Place, anchor: Anchor, kept: Sequence[StepPlan], now: datetime, waiting: StepPlan | None
-) -> int:
-    if not kept:
+def _delay(backlog: _Backlog, now: datetime) -> int:
+    if not backlog.late:
         return 0
-    first_on = _first_free(place, local_date(now, place.zone), waiting)
-    return max(0, (first_on - anchor.date_of(kept[0].day)).days)
+    first_on = backlog.first_free(local_date(now, backlog.place.zone))
+    return max(0, (first_on - backlog.date_of(backlog.late[0])).days)

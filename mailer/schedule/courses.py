@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.errors import NotFound
 from mailer.models import Course, Step
-from mailer.schedule.decide import StepPlan
+from mailer.schedule.decide import AsWritten, StepPlan, Ways
+from mailer.schedule.flow import NO_FLOW, Flow, read_flow
+from mailer.schedule.timing import read_timing
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class CoursePlan:
     zone: str
     language: str
     steps: tuple[StepPlan, ...]
+    ways: Ways = AsWritten
+    flow: Flow = NO_FLOW
 
 
 def get_course(session: Session, slug: str) -> Course:
@@ -40,10 +45,40 @@ def is_published(session: Session, slug: str) -> bool:
 def load_plan(session: Session, course_id: int) -> CoursePlan:
     """The course's steps as they are published now."""
     course = session.get_one(Course, course_id)
-    rows = session.execute(
-        select(Step.id, Step.key, Step.day, Step.send_time, Step.message_id)
-        .where(Step.course_id == course_id, Step.retired_at.is_(None))
-        .order_by(Step.day)
+    columns: tuple[Any, ...] = (
+        *(Step.id, Step.key, Step.day, Step.send_time, Step.message_id),
+        *(Step.timing, Step.condition, Step.instead_of, Step.easier_than, Step.week, Step.languages),
     )
-    steps = tuple(StepPlan(*row) for row in rows)
-    return CoursePlan(course.id, course.slug, course.list_id, course.zone, course.language, steps)
+    rows: Any = session.execute(
+        select(*columns)
+        .where(Step.course_id == course_id, Step.retired_at.is_(None))
+        .order_by(Step.day, Step.instead_of == "", Step.key)
+    )
+    steps = [_step_plan(row) for row in rows]
+    flow = read_flow(course.flow)
+    return CoursePlan(
+        course.id,
+        course.slug,
+        course.list_id,
+        course.zone,
+        course.language,
+        tuple(step for step in steps if not step.easier_than),
+        Ways(tuple(step for step in steps if step.easier_than), flow.policy, flow.stale_after),
+        flow,
+    )
+
+
+def _step_plan(row: Any) -> StepPlan:
+    return StepPlan(
+        id=row.id,
+        key=row.key,
+        day=row.day,
+        send_time=row.send_time,
+        message_id=row.message_id,
+        timing=read_timing(row.timing),
+        condition=row.condition,
+        instead_of=row.instead_of,
+        easier_than=row.easier_than,
+        week=row.week,
+        languages=tuple(sorted(row.languages.items())),
+    )

@@ -9,49 +9,51 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from mailer.clock import local_date
-from mailer.schedule.timing import Anchor, leaves_at
+from mailer.models import Answer
+from mailer.schedule.catchup import STALE_AFTER, Policy, catch_up
+from mailer.schedule.place import Place, StepPlan, date_of, moment_of, shifted
+from mailer.schedule.timing import Anchor, Window
+
+__all__ = [
+    "RECHECK",
+    "AsWritten",
+    "Decision",
+    "Finish",
+    "Place",
+    "Send",
+    "Skip",
+    "StepPlan",
+    "Stop",
+    "Wait",
+    "Ways",
+    "after",
+    "decide",
+    "shifted",
+]
 
 RECHECK = timedelta(minutes=5)
 """How long to wait before asking again whether the mail before this one has left."""
 
-
-@dataclass(frozen=True)
-class StepPlan:
-    """What a decision needs to know of a step."""
-
-    id: int
-    key: str
-    day: int
-    send_time: time
-    message_id: int
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where somebody is in a course.
-
-    `last_day` is the course day of the mail planned last (0: the welcome); `is_last_open` says that
-    it is still on its way, `last_left_on` on which day in their zone it left.
-    """
-
-    zone: str
-    anchor: Anchor
-    last_day: int
-    is_last_open: bool = False
-    last_left_on: date | None = None
+WEEK = 7
 
 
 @dataclass(frozen=True)
 class Send:
-    """`step` leaves now; it was due at `due_at`."""
+    """`step` leaves now; it was due at `due_at`. `because` tells readers of `why` what is out of the way.
+
+    `repeats` is the week that it sends once more, `is_extra` that it stands outside the course's days.
+    """
 
     step: StepPlan
     due_at: datetime
     anchor: Anchor
+    repeats: int | None = None
+    is_extra: bool = False
+    because: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,29 +66,131 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """These steps are passed over for good, for this reason."""
+
+    steps: tuple[StepPlan, ...]
+    due_at: datetime
+    anchor: Anchor
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The course ends here for this reader: they meet `rule`."""
+
+    rule: str
+
+
+@dataclass(frozen=True)
 class Finish:
     """There is no further step."""
 
 
-Decision = Send | Wait | Finish
+Decision = Send | Wait | Skip | Stop | Finish
 
 
-def decide(place: Place, steps: Sequence[StepPlan], now: datetime) -> Decision:
-    """What happens in this course at `now` (aware UTC). `steps` are in the order of their days."""
+@dataclass(frozen=True)
+class Ways:
+    """How a course goes about things beside its steps: gentler versions, and what is done when it is late."""
+
+    easier: tuple[StepPlan, ...] = ()
+    policy: Policy = Policy.SHIFT
+    stale_after: timedelta = STALE_AFTER
+
+
+AsWritten = Ways()
+
+
+def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = AsWritten) -> Decision:
+    """What happens in this course at `now` (aware UTC).
+
+    `steps` are in the order of their days, and on one day those with `instead_of` first.
+    """
+    if place.stop:
+        return Stop(place.stop)
+    anchor = shifted(place, steps)
+    if place.extras:
+        return _extra(place, steps, now, ways, anchor, place.extras[0])
     position = bisect_right(steps, place.last_day, key=lambda step: step.day)
     if position == len(steps):
-        return Finish()
-    step = steps[position]
-    anchor = shifted(place)
-    today = local_date(now, place.zone)
-    # A step whose day has passed leaves at its hour today, not in the middle of the night.
-    day = max(anchor.date_of(step.day), today, _free_from(place))
-    due_at = leaves_at(day, step.send_time, place.zone)
-    if due_at > now:
-        return Wait(due_at, anchor, step)
+        if not place.last_extras:
+            return Finish()
+        return _extra(place, steps, now, ways, anchor, place.last_extras[0])
+    again = _once_more(place, steps, position, ways)
+    if again is not None:
+        day = date_of(place, anchor, steps[position].day, steps)
+        sent = _leave(place, again, day, anchor, now)
+        return replace(sent, repeats=again.week or _week_of(again, steps)) if isinstance(sent, Send) else sent
+    step = _choice(place, steps, position)
+    if ways.policy is not Policy.SHIFT:
+        found = catch_up(place, steps, now, ways.policy, stale_after=ways.stale_after)
+        anchor = found.anchor
+        if found.passed_over:
+            due_at = moment_of(place, anchor, found.passed_over[0], steps)
+            return Skip(found.passed_over, due_at, anchor, "too late: the course goes on with what is new")
+    base = next(one for one in steps[position:] if not one.instead_of)
+    day = date_of(place, anchor, base.day, steps)
+    decision = _leave(place, step or base, day, anchor, now)
+    if step is None and isinstance(decision, Send):
+        return Skip((base,), decision.due_at, anchor, f"only for those with: {base.condition}")
+    return decision
+
+
+def after(place: Place, send: Send, steps: Sequence[StepPlan], today: date) -> Place:
+    """The reader's place once `send` has left on `today`, which is a day in their zone."""
+    anchor, last_day = send.anchor, send.step.day
+    answers, repeats, extras, last_extras = place.answers, place.repeats, place.extras, place.last_extras
+    if send.is_extra:
+        last_day = place.last_day
+        extras, last_extras = (extras[1:], last_extras) if extras else (extras, last_extras[1:])
+    elif send.repeats is not None:
+        last_day = place.last_day
+        position = bisect_right(steps, last_day, key=lambda step: step.day)
+        span = timedelta(days=_span(place, steps, position, send.repeats))
+        anchor = Anchor(today + span, steps[position].day)
+        times = dict(place.repeats)
+        times[send.repeats] = times.get(send.repeats, 0) + 1
+        repeats = tuple(sorted(times.items()))
+        answers = tuple((week, answer) for week, answer in answers if week != send.repeats)
+    elif place.is_asked:
+        anchor = Anchor(today, last_day)
+    return replace(
+        place,
+        anchor=anchor,
+        last_day=last_day,
+        is_last_open=False,
+        last_left_on=today,
+        is_asked=False,
+        answers=answers,
+        repeats=repeats,
+        extras=extras,
+        last_extras=last_extras,
+    )
+
+
+def _leave(place: Place, step: StepPlan, day: date, anchor: Anchor, now: datetime) -> Send | Wait:
+    """`step`, which belongs on `day`: now, or when it may."""
+    if place.is_asked:
+        if place.is_last_open:
+            return Wait(now + RECHECK, anchor, step)
+        return Send(step, now, anchor, because="the reader asked for it")
+    own = place.window_of(step, day)
+    window = _open_window(place, step, day, now)
+    if window.opens_at > now:
+        return Wait(window.opens_at, anchor, step)
     if place.is_last_open:
         return Wait(now + RECHECK, anchor, step)
-    return Send(step, leaves_at(anchor.date_of(step.day), step.send_time, place.zone), anchor)
+    return Send(step, own.opens_at, anchor)
+
+
+def _open_window(place: Place, step: StepPlan, day: date, now: datetime) -> Window:
+    """The first window that has not closed by `now`, on a day on which the reader may have a mail."""
+    # A step whose day has passed leaves at its hour today, not in the middle of the night.
+    window = place.window_of(step, max(day, local_date(now, place.zone), _free_from(place)))
+    if window.closes_at is not None and window.closes_at <= now:
+        return place.window_of(step, window.day + timedelta(days=1))
+    return window
 
 
 def _free_from(place: Place) -> date:
@@ -94,14 +198,70 @@ def _free_from(place: Place) -> date:
     return place.last_left_on + timedelta(days=1) if place.last_left_on else date.min
 
 
-def shifted(place: Place) -> Anchor:
-    """The anchor, moved when the last mail left on a later day than planned.
+def _extra(
+    place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways, anchor: Anchor, step_id: int
+) -> Send | Wait | Skip | Finish:
+    """A step outside the course's days, on the first day that is free."""
+    step = next((one for one in (*steps, *ways.easier) if one.id == step_id), None)
+    if step is None:  # retired since
+        rest = replace(place, extras=place.extras[1:], last_extras=place.last_extras if place.extras else ())
+        following = decide(rest, steps, now, ways)
+        return following if not isinstance(following, Stop) else Finish()
+    sent = _leave(place, step, date.min, anchor, now)
+    return replace(sent, is_extra=True, due_at=min(sent.due_at, now)) if isinstance(sent, Send) else sent
 
-    One that lies ahead is not moved: the reader comes back to its date.
+
+def _choice(place: Place, steps: Sequence[StepPlan], position: int) -> StepPlan | None:
+    """Which of the steps of one day is this reader's; None: none of them."""
+    day = steps[position].day
+    for step in steps[position:]:
+        if step.day != day:
+            break
+        if step.instead_of:
+            if place.holds and step.condition in place.holds:
+                return step
+        elif not step.condition or place.holds is None or step.condition in place.holds:
+            return step
+    return None
+
+
+def _once_more(place: Place, steps: Sequence[StepPlan], position: int, ways: Ways) -> StepPlan | None:
+    """The week's step to be sent again before the reader goes on, if they were not ready for that.
+
+    "Not yet" repeats the week once; said again, or "too hard", it asks for the gentler version, once.
     """
-    if place.anchor.day > place.last_day:
-        return place.anchor
-    planned = place.anchor.date_of(place.last_day)
-    if place.last_left_on is not None and place.last_left_on > planned:
-        return Anchor(place.last_left_on, place.last_day)
-    return place.anchor
+    answers = dict(place.answers)
+    if not answers:
+        return None
+    last = _last_week(steps, position)
+    if last is None or last.week is None or not _is_week_over(last, steps[position]):
+        return None
+    answer, times = answers.get(last.week), dict(place.repeats).get(last.week, 0)
+    easier = next((one for one in ways.easier if one.easier_than == last.key), None)
+    match answer:
+        case Answer.NOT_YET:
+            return last if times == 0 else easier if times == 1 else None
+        case Answer.TOO_HARD:
+            return (easier or last) if times == 0 else easier if times == 1 else None
+    return None
+
+
+def _last_week(steps: Sequence[StepPlan], position: int) -> StepPlan | None:
+    """The protocol step whose week the reader is in, as it stands before `position`."""
+    passed = (step for step in reversed(steps[:position]) if step.week is not None and not step.instead_of)
+    return next(passed, None)
+
+
+def _is_week_over(week: StepPlan, following: StepPlan) -> bool:
+    return following.week is not None or following.day - week.day >= WEEK
+
+
+def _week_of(step: StepPlan, steps: Sequence[StepPlan]) -> int | None:
+    return next((one.week for one in steps if one.key == step.easier_than), None)
+
+
+def _span(place: Place, steps: Sequence[StepPlan], position: int, week: int) -> int:
+    """How many days the week takes, so that what follows comes as much later."""
+    first = next(step for step in steps if step.week == week)
+    gap = date_of(place, Anchor(date(2000, 1, 1), first.day), steps[position].day, steps)
+    return max(1, (gap - date(2000, 1, 1)).days)

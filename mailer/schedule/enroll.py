@@ -28,7 +28,8 @@ from mailer.models import (
     SubscriptionState,
 )
 from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Place, Wait, decide
+from mailer.schedule.decide import Wait, decide
+from mailer.schedule.place import Place
 from mailer.schedule.timing import Anchor
 
 ENROLLED_AT_ONCE = 1000
@@ -109,6 +110,9 @@ def _begin_again(enrollment: Enrollment) -> None:
     enrollment.state, enrollment.reason, enrollment.ended_at = EnrollmentState.WAITING, "", None
     enrollment.round += 1
     enrollment.last_day, enrollment.last_delivery_id = 0, None
+    enrollment.asked_at = enrollment.paused_until = None
+    enrollment.answers, enrollment.repeats = {}, {}
+    enrollment.extras, enrollment.last_extras = [], []
 
 
 def start(
@@ -132,7 +136,7 @@ def _start_all(
     for enrollment, subscriber in people:
         zone = subscriber.zone or plan.zone
         today = local_date(now, zone)
-        first = decide(Place(zone, Anchor(today, 0), 0), plan.steps, now)
+        first = decide(Place(zone, Anchor(today, 0), 0), plan.steps, now, plan.ways)
         enrollment.state = EnrollmentState.ACTIVE
         enrollment.anchor_date, enrollment.anchor_day = today, 0
         # Without a first step the next tick finishes the course.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,8 +22,11 @@ from mailer.models import (
     EnrollmentState,
     Subscriber,
 )
+from mailer.schedule.conditions import NOT_ASKED, Met, look
 from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Decision, Finish, Place, Send, StepPlan, Wait, decide
+from mailer.schedule.decide import Decision, Finish, Send, Skip, Stop, Wait, after, decide
+from mailer.schedule.follow import follow
+from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.timing import Anchor
 
 OPEN = (DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.QUARANTINED)
@@ -36,16 +39,38 @@ log = logging.getLogger(__name__)
 IS_ACTIVE: ColumnElement[bool] = Enrollment.state == written_out(EnrollmentState.ACTIVE)
 
 
-@dataclass
-class _Batch:
-    """What one tick writes: delivery rows, and what changes on the enrollments.
+@dataclass(frozen=True)
+class _Course:
+    """A course with what its readers meet of its rules; a chain of decisions is made once for each place."""
 
-    `decided` remembers what was decided for a place in a course: many people stand at the same one.
+    plan: CoursePlan
+    met: Mapping[int, Met]
+    decided: dict[Place, _Chain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """What happens to a reader now: what is passed over, what is decided then, and where they stand after it.
+
+    `following` is what comes after a mail; `place` is before it, `then` after it.
     """
 
-    decided: dict[tuple[int, Place], tuple[Decision, Decision]] = field(default_factory=dict)
+    skips: tuple[Skip, ...]
+    place: Place
+    decision: Send | Wait | Stop | Finish
+    then: Place
+    following: Decision
+
+
+@dataclass
+class _Batch:
+    """What one tick writes: delivery rows, of which some are passed over, and what changes on enrollments."""
+
     deliveries: list[outbox.NewDelivery] = field(default_factory=list)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    wishes: list[dict[str, Any]] = field(default_factory=list)
+    finished: list[tuple[CoursePlan, int]] = field(default_factory=list)
 
 
 def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
@@ -61,13 +86,11 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
         .limit(limit)
         .with_for_update(of=Enrollment, key_share=True, skip_locked=True)
     ).all()
-    plans: dict[int, CoursePlan] = {}
+    courses = _courses(session, due, now)
     batch = _Batch()
     for row in due:
-        if row.course_id not in plans:
-            plans[row.course_id] = load_plan(session, row.course_id)
         try:
-            _decide_one(row, plans[row.course_id], now, batch)
+            _decide_one(row, courses[row.course_id], now, batch)
         except Exception:
             # One row that cannot be decided must not keep everybody else waiting.
             fields = {"event": "enrollment.undecided", "enrollment_id": row.id}
@@ -76,8 +99,31 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
                 update(Enrollment).where(Enrollment.id == row.id).values(next_due_at=now + UNDECIDED_WAIT)
             )
     added = outbox.write(session, batch.deliveries, now)
+    for reason, keys in batch.skipped.items():
+        outbox.skip(session, [added[key] for key in keys if key in added], reason, now)
     apply_changes(session, batch.changes, added)
+    apply_wishes(session, batch.wishes)
+    for plan, subscriber_id in batch.finished:
+        follow(session, plan, subscriber_id, now)
     return len(due)
+
+
+def _courses(session: Session, due: Sequence[Any], now: datetime) -> dict[int, _Course]:
+    people: dict[int, list[int]] = {}
+    for row in due:
+        people.setdefault(row.course_id, []).append(row.subscriber_id)
+    courses = {}
+    for course_id, subscriber_ids in people.items():
+        plan = load_plan(session, course_id)
+        courses[course_id] = _Course(plan, look(session, plan, subscriber_ids, now))
+    return courses
+
+
+CHOSEN: tuple[Any, ...] = (
+    *(Enrollment.gap, Enrollment.send_time, Enrollment.weekdays, Enrollment.asked_at),
+    *(Enrollment.answers, Enrollment.repeats, Enrollment.extras, Enrollment.last_extras),
+)
+"""What readers choose and answer, as far as it moves their mails."""
 
 
 def select_places() -> Select[Any]:
@@ -92,7 +138,9 @@ def select_places() -> Select[Any]:
         Enrollment.last_delivery_id,
         Enrollment.round,
         Enrollment.created_at,
+        *CHOSEN,
         Subscriber.zone,
+        Subscriber.language,
         Delivery.state.label("last_state"),
         Delivery.settled_at.label("last_settled_at"),
     )
@@ -103,7 +151,7 @@ def select_places() -> Select[Any]:
     )
 
 
-def place_of(row: Any, course_zone: str) -> Place:
+def place_of(row: Any, course_zone: str, met: Met = NOT_ASKED) -> Place:
     """Where somebody is in their course, from a row of `select_places`."""
     zone = row.zone or course_zone
     return Place(
@@ -112,35 +160,84 @@ def place_of(row: Any, course_zone: str) -> Place:
         last_day=row.last_day,
         is_last_open=row.last_state in OPEN,
         last_left_on=_left_on(row, zone),
+        gap=row.gap,
+        send_time=row.send_time,
+        weekdays=row.weekdays,
+        is_asked=row.asked_at is not None,
+        answers=tuple(sorted((int(week), answer) for week, answer in row.answers.items())),
+        repeats=tuple(sorted((int(week), times) for week, times in row.repeats.items())),
+        extras=tuple(row.extras),
+        last_extras=tuple(row.last_extras),
+        holds=met.holds,
+        stop=met.stop,
     )
 
 
-def _decide_one(row: Any, plan: CoursePlan, now: datetime, batch: _Batch) -> None:
-    place = place_of(row, plan.zone)
-    known = batch.decided.get((plan.id, place))
-    if known is None:
-        known = batch.decided[plan.id, place] = _decide_twice(place, plan, now)
-    decision, following = known
-    match decision:
+def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None:
+    plan = course.plan
+    place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED))
+    chain = course.decided.get(place)
+    if chain is None:
+        chain = course.decided[place] = _chain(place, plan, now)
+    mails = _passed_over(row, plan, chain, batch)
+    lesson = change = None
+    match chain.decision:
         case Finish():
-            batch.changes.append(change_of(row, state=EnrollmentState.FINISHED, ended_at=now))
+            change = _ended(row, chain, EnrollmentState.FINISHED, now)
+        case Stop(rule):
+            change = _ended(row, chain, EnrollmentState.STOPPED, now)
+            batch.wishes.append({"enrollment": row.id, "reason": f"its rule: {rule}"})
         case Wait(until, anchor):
-            batch.changes.append(change_of(row, anchor=anchor, next_due_at=until))
-        case Send(step, due_at, anchor):
-            lesson = lesson_of(row, plan, step, due_at)
+            change = change_of(row, anchor=anchor, last_day=chain.place.last_day, next_due_at=until)
+        case Send() as send:
+            lesson = lesson_of(row, plan, send.step, send.due_at, send)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
-            change = _after_send(row, decision, following, lesson.dedup_key, now)
-            batch.deliveries.append(lesson)
-            batch.changes.append(change)
+            change = _after_send(row, chain, lesson.dedup_key, now)
+            if chain.then.wishes != place.wishes:
+                batch.wishes.append(_wishes(row.id, chain.then))
+    if change["state"] == EnrollmentState.FINISHED:
+        batch.finished.append((plan, row.subscriber_id))
+    batch.deliveries += [*mails, lesson] if lesson else mails
+    batch.changes.append(change)
 
 
-def lesson_of(row: Any, plan: CoursePlan, step: StepPlan, due_at: datetime) -> outbox.NewDelivery:
+def _passed_over(row: Any, plan: CoursePlan, chain: _Chain, batch: _Batch) -> list[outbox.NewDelivery]:
+    """Rows for what is passed over, so that the statement adds up and `why` can tell."""
+    mails = []
+    for skip in chain.skips:
+        for step in skip.steps:
+            mail = lesson_of(row, plan, step, skip.due_at)
+            mails.append(mail)
+            batch.skipped.setdefault(skip.reason, []).append(mail.dedup_key)
+    return mails
+
+
+def _chain(place: Place, plan: CoursePlan, now: datetime) -> _Chain:
+    """Decide until something else is to be done than passing over a step."""
+    skips = []
+    decision = decide(place, plan.steps, now, plan.ways)
+    while isinstance(decision, Skip):
+        skips.append(decision)
+        last_day = max(step.day for step in decision.steps)
+        place = replace(place, anchor=decision.anchor, last_day=max(place.last_day, last_day))
+        decision = decide(place, plan.steps, now, plan.ways)
+    if not isinstance(decision, Send):
+        return _Chain(tuple(skips), place, decision, place, decision)
+    then = after(place, decision, plan.steps, local_date(now, place.zone))
+    return _Chain(tuple(skips), place, decision, then, decide(then, plan.steps, now, plan.ways))
+
+
+def lesson_of(
+    row: Any, plan: CoursePlan, step: StepPlan, due_at: datetime, send: Send | None = None
+) -> outbox.NewDelivery:
     """The mail of `step` for the reader of a row of `select_places`."""
+    is_repeat = send is not None and send.repeats is not None and not step.easier_than
+    kind = DeliveryKind.REPEAT if is_repeat else DeliveryKind.STEP
     return outbox.NewDelivery(
-        dedup_key=outbox.dedup_key(DeliveryKind.STEP, plan.id, step.key, row.subscriber_id, row.round),
-        kind=DeliveryKind.STEP,
+        dedup_key=outbox.dedup_key(kind, plan.id, step.key, row.subscriber_id, row.round),
+        kind=kind,
         subscriber_id=row.subscriber_id,
-        message_id=step.message_id,
+        message_id=step.message_in(row.language),
         list_id=plan.list_id,
         due_at=due_at,
         began_at=row.created_at,
@@ -157,23 +254,21 @@ def _left_on(row: Any, zone: str) -> date | None:
     return local_date(row.last_settled_at, zone)
 
 
-def _decide_twice(place: Place, plan: CoursePlan, now: datetime) -> tuple[Decision, Decision]:
-    """What happens now, and, where that is a mail, what follows once it has left."""
-    decision = decide(place, plan.steps, now)
-    if not isinstance(decision, Send):
-        return decision, decision
-    after = Place(place.zone, decision.anchor, decision.step.day, last_left_on=local_date(now, place.zone))
-    return decision, decide(after, plan.steps, now)
-
-
-def _after_send(row: Any, send: Send, following: Decision, key: str, now: datetime) -> dict[str, Any]:
-    """The enrollment after `send`: at the step's day, due again when the step after it is."""
-    change: dict[str, Any] = {"last_day": send.step.day, "dedup_key": key}
+def _after_send(row: Any, chain: _Chain, key: str, now: datetime) -> dict[str, Any]:
+    """The enrollment after its mail: at the step's day, due again when the step after it is."""
+    change: dict[str, Any] = {"last_day": chain.then.last_day, "dedup_key": key}
+    following = chain.following
     if isinstance(following, Finish):
-        return change_of(row, **change, anchor=send.anchor, state=EnrollmentState.FINISHED, ended_at=now)
+        state = EnrollmentState.FINISHED
+        return change_of(row, **change, anchor=chain.then.anchor, state=state, ended_at=now)
     # Its anchor is already the shifted one when this mail is late, so that all who ask see true dates.
-    until = following.until if isinstance(following, Wait) else now
-    return change_of(row, **change, anchor=following.anchor, next_due_at=until)
+    if isinstance(following, Wait):
+        return change_of(row, **change, anchor=following.anchor, next_due_at=following.until)
+    return change_of(row, **change, anchor=chain.then.anchor, next_due_at=now)
+
+
+def _ended(row: Any, chain: _Chain, state: EnrollmentState, now: datetime) -> dict[str, Any]:
+    return change_of(row, last_day=chain.place.last_day, state=state, ended_at=now)
 
 
 def change_of(row: Any, *, anchor: Anchor | None = None, **values: Any) -> dict[str, Any]:
@@ -220,3 +315,23 @@ def apply_changes(session: Session, changes: Sequence[dict[str, Any]], added: Ma
         key = change.pop("dedup_key", None)
         change["last_delivery_id"] = added.get(key, change["last_delivery_id"])
     session.execute(APPLY, {name: as_array(change[name] for change in changes) for name in CHANGED})
+
+
+def _wishes(enrollment_id: int, place: Place) -> dict[str, Any]:
+    """What is left of what a reader asked for and answered, for `apply_wishes`."""
+    return {
+        "enrollment": enrollment_id,
+        "asked_at": None,
+        "answers": {str(week): answer for week, answer in place.answers},
+        "repeats": {str(week): times for week, times in place.repeats},
+        "extras": list(place.extras),
+        "last_extras": list(place.last_extras),
+    }
+
+
+def apply_wishes(session: Session, wishes: Sequence[dict[str, Any]]) -> None:
+    """Write what changed of readers' own wishes and answers: few among those who are due."""
+    for wish in wishes:
+        values = dict(wish)
+        enrollment_id = values.pop("enrollment")
+        session.execute(update(Enrollment).where(Enrollment.id == enrollment_id).values(**values))

@@ -1,12 +1,25 @@
-"""When a course day falls for somebody: calendar days in their zone, counted from an anchor. Pure."""
+"""When a course day falls for somebody, and when on it a mail may leave, in their own zone. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Any
 
 from mailer.clock import instant_of
+from mailer.errors import MailerError
+
+EVERY_DAY = 0b1111111
+"""All weekdays; bit 0 is Monday."""
+
+FARTHEST = 800
+"""How many days are looked at for one that is allowed: more than two years."""
+
+
+class NoSuchDay(MailerError):
+    """This step may leave on no day of two years; look at its weekdays, quiet dates and not_before."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,75 @@ class Anchor:
         return self.on + timedelta(days=day - self.day)
 
 
+@dataclass(frozen=True)
+class Timing:
+    """What narrows a step's moment. All of it is in the subscriber's own zone.
+
+    The step leaves from its send time on, and before `until` when there is one. `weekdays` are those allowed
+    (bit 0 is Monday). `quiet` are dates on which it does not leave: "12-25" in every year, "2027-04-01", or
+    "2027-04-01/2027-04-05" with both ends.
+    """
+
+    until: time | None = None
+    weekdays: int = EVERY_DAY
+    not_before: date | None = None
+    quiet: tuple[str, ...] = ()
+
+    def allows(self, day: date) -> bool:
+        """Whether the step may leave on this day."""
+        return (
+            bool(self.weekdays >> day.weekday() & 1)
+            and (self.not_before is None or day >= self.not_before)
+            and not any(_covers(one, day) for one in self.quiet)
+        )
+
+
+ANY_DAY = Timing()
+
+
+def read_timing(values: Mapping[str, Any]) -> Timing:
+    """A timing from how it is stored (`steps.timing`)."""
+    if not values:
+        return ANY_DAY
+    until, not_before = values.get("until"), values.get("not_before")
+    return Timing(
+        until=time.fromisoformat(until) if until else None,
+        weekdays=values.get("weekdays", EVERY_DAY),
+        not_before=date.fromisoformat(not_before) if not_before else None,
+        quiet=tuple(values.get("quiet", ())),
+    )
+
+
+def own_hours(
+    send_time: time, timing: Timing, own_time: time | None, own_weekdays: int | None
+) -> tuple[time, Timing]:
+    """The author's hours, with those in their place that a reader chose for themselves."""
+    if own_time is not None:
+        send_time, timing = own_time, replace(timing, until=None)
+    return send_time, replace(timing, weekdays=own_weekdays) if own_weekdays else timing
+
+
+@dataclass(frozen=True)
+class Window:
+    """From when to when a mail may leave, aware UTC; `closes_at` None: until the end of that day."""
+
+    day: date
+    opens_at: datetime
+    closes_at: datetime | None
+
+
+@lru_cache(maxsize=65_536)
+def window_on(day: date, send_time: time, timing: Timing, zone_name: str) -> Window:
+    """The window of the first day from `day` on that is allowed. Raises NoSuchDay.
+
+    Another day keeps the hour. A window that a clock change swallows whole is open from that change on.
+    """
+    day = _first_allowed(day, timing)
+    opens_at = leaves_at(day, send_time, zone_name)
+    closes_at = leaves_at(day, timing.until, zone_name) if timing.until else None
+    return Window(day, opens_at, closes_at if closes_at and closes_at > opens_at else None)
+
+
 @lru_cache(maxsize=65_536)
 def leaves_at(day: date, send_time: time, zone_name: str) -> datetime:
     """The UTC instant of a send time on a day in a zone; worked out once for each such triple.
@@ -32,3 +114,19 @@ def leaves_at(day: date, send_time: time, zone_name: str) -> datetime:
     See `clock.instant_of` for hours that are skipped or doubled by a clock change.
     """
     return instant_of(day, send_time, zone_name)
+
+
+def _first_allowed(day: date, timing: Timing) -> date:
+    if timing.not_before is not None and day < timing.not_before:
+        day = timing.not_before
+    for ahead in range(FARTHEST):
+        if timing.allows(day + timedelta(days=ahead)):
+            return day + timedelta(days=ahead)
+    raise NoSuchDay
+
+
+def _covers(quiet: str, day: date) -> bool:
+    if len(quiet) == 5:
+        return quiet == f"{day:%m-%d}"
+    first, _, last = quiet.partition("/")
+    return first <= day.isoformat() <= (last or first)

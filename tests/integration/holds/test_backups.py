@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.command import downgrade
 from sqlalchemy import select, text
 
 from mailer.db import Sessions, make_engine, make_sessions, session_scope
@@ -17,6 +18,7 @@ from mailer.delivery.guard import may_send
 from mailer.delivery.holds import guarded
 from mailer.delivery.installation import Installation
 from mailer.embedded.dump import connection_words, dump
+from mailer.migrations import config
 from mailer.models import Action, Delivery, Subscriber
 from tests.support.cast import ADA, BEN, join, publish_folder, write_course
 from tests.support.place import HOLD_AFTER
@@ -161,15 +163,11 @@ def test_a_foreign_or_damaged_file_is_refused_and_changes_nothing(
 def test_a_backup_of_an_older_version_is_brought_up_to_date(
     backup: Path, command: Command, database_url: str, tmp_path: Path
 ) -> None:
-    with looking_into(database_url) as sessions, session_scope(sessions) as session:
-        # As a release of before the guard left it.
-        for column in ("database_id", "token_hash", "fence", "seen_at"):
-            session.execute(text(f"ALTER TABLE instance DROP COLUMN {column}"))
-        session.execute(text("ALTER TABLE holds DROP COLUMN cause CASCADE"))
-        session.execute(
-            text("CREATE UNIQUE INDEX uq_holds_in_force ON holds (scope, target) WHERE released_at IS NULL")
-        )
-        session.execute(text("UPDATE alembic_version SET version_num = :older"), {"older": BEFORE_THE_GUARD})
+    engine = make_engine(database_url)
+    with engine.connect() as connection:
+        downgrade(config(connection), BEFORE_THE_GUARD)
+        connection.commit()
+    engine.dispose()
     older = tmp_path / "older.backup"
     command("db", "backup", str(older))
     empty(database_url)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailer.clock import local_date
 from mailer.schedule.catchup import CatchUp, Policy, catch_up
-from mailer.schedule.decide import Finish, Place, StepPlan, Wait, decide
+from mailer.schedule.decide import Finish, Place, Send, StepPlan, Wait, decide
 from mailer.schedule.timing import Anchor
 
 EVERY_DAY = tuple(StepPlan(day, f"day-{day}", day, time(8), day) for day in range(1, 11))
@@ -44,6 +44,7 @@ def lived(somebody: Place, steps: tuple[StepPlan, ...], now: datetime) -> list[t
             now = decision.until
             somebody = Place(somebody.zone, decision.anchor, somebody.last_day, False, somebody.last_left_on)
             continue
+        assert isinstance(decision, Send)
         today = local_date(now, somebody.zone)
         mails.append((decision.step.day, (today - DAY_0).days))
         somebody = Place(somebody.zone, decision.anchor, decision.step.day, False, today)

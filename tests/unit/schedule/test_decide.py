@@ -113,6 +113,7 @@ def test_in_every_zone_and_after_any_outage_nobody_gets_two_mails_on_one_day(
             now = decision.until + timedelta(hours=outages[sent])
             outages[sent] = 0
             continue
+        assert isinstance(decision, Send)
         today = now.astimezone(zone(name)).date()
         days.append(today)
         here = Place(name, decision.anchor, decision.step.day, last_left_on=today)
