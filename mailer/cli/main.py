@@ -17,6 +17,7 @@ from mailer.cli import (
     lists,
     queue,
     sender,
+    simulate,
     subscriber,
     suppression,
     transport,
@@ -36,6 +37,8 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("why")(why.why_)
+course.app.command("simulate")(simulate.simulate_)
+course.app.command("test")(simulate.compare_)
 app.add_typer(course.app, name="course")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(subscriber.app, name="subscriber")

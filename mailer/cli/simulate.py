@@ -1,0 +1,103 @@
+"""`steadypost course simulate|test`: the future of a course, before it happens."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.cli.connect import connect
+from mailer.cli.course import AsJson
+from mailer.cli.show import as_json, as_table, count, say
+from mailer.db import business_now
+from mailer.errors import Refused
+from mailer.launch.simulate import Simulation, compare, read_people, simulate
+from mailer.models import Step
+from mailer.schedule.courses import get_course, load_plan
+
+SHOWN = 200
+"""Lines of a table that somebody reads; --json has all of them."""
+
+People = Annotated[Path, typer.Option("--people", help="A CSV file with the people: email, zone, answers, …")]
+From = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="The day they enroll, else today."),
+]
+Weeks = Annotated[int, typer.Option(min=1, max=520, help="How many weeks to look ahead.")]
+
+
+def simulate_(
+    slug: str, people: People, start: From = None, weeks: Weeks = 8, as_json_: AsJson = False
+) -> None:
+    """Show what each of these people would get of a course, when and why. Nothing is sent or written."""
+    with connect() as connected, connected.session() as session:
+        found = _simulate(session, slug, people, start, weeks)
+    if as_json_:
+        as_json(found.as_values())
+        return
+    rows = [(line.local_time, line.email, line.step, line.reason) for line in found.sends[:SHOWN]]
+    as_table(("when", "who", "step", "why"), rows, "Nobody gets a mail in that time; look at --weeks.")
+    for line in found.skips[:SHOWN]:
+        say(f"Passed over for {line.email}: {line.step} ({line.reason})")
+    readers = len({line.email for line in found.sends})
+    say(f"{count(len(found.sends), 'mail')} to {count(readers, 'reader')}, {len(found.skips)} passed over.")
+    if len(found.sends) > SHOWN:
+        say(f"The first {SHOWN} are shown; --json has all.")
+
+
+def compare_(
+    slug: str,
+    folder: Annotated[Path, typer.Option("--tests", help="A folder with NAME.csv and NAME.json beside it.")],
+    update: Annotated[bool, typer.Option("--update", help="Expect what is found now.")] = False,
+) -> None:
+    """Hold a course against what is expected of it: people in NAME.csv, their mails in NAME.json."""
+    cases = sorted(folder.glob("*.csv")) if folder.is_dir() else []
+    if not cases:
+        raise Refused(f"{folder} has no CSV file with people; write one, then run this with --update.")
+    failed = 0
+    with connect() as connected, connected.session() as session:
+        for people in cases:
+            expected = people.with_suffix(".json")
+            failed += not _is_as_expected(session, slug, people, expected, update=update)
+    if failed:
+        raise Refused(f"{count(failed, 'case')} of {len(cases)} came out otherwise; --update takes it over.")
+
+
+def _is_as_expected(session: Session, slug: str, people: Path, expected: Path, *, update: bool) -> bool:
+    start, weeks = datetime(2027, 3, 1, tzinfo=UTC), 12
+    if expected.exists():
+        start, weeks = _frame(expected)
+    found = _simulate(session, slug, people, start, weeks)
+    if update:
+        values = {"from": f"{start:%Y-%m-%d}", "weeks": weeks, **found.as_values()}
+        expected.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        say(f"{expected}: {count(len(found.sends), 'mail')} written down.")
+        return True
+    missing, unexpected = compare(expected, found)
+    for email, step, kind, moment in missing:
+        say(f"{people.name}: {email} {step}: expected {kind} {moment}, and it is not so.")
+    for email, step, kind, moment in unexpected:
+        say(f"{people.name}: {email} {step}: {kind} {moment}, which is not expected.")
+    if not missing and not unexpected:
+        say(f"{people.name}: as expected, {count(len(found.sends), 'mail')}.")
+    return not missing and not unexpected
+
+
+def _frame(expected: Path) -> tuple[datetime, int]:
+    try:
+        values = json.loads(expected.read_text(encoding="utf-8"))
+        return datetime.fromisoformat(values["from"]).replace(tzinfo=UTC), int(values["weeks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Refused(f"{expected} holds no simulation; write it with --update.") from None
+
+
+def _simulate(session: Session, slug: str, people: Path, start: datetime | None, weeks: int) -> Simulation:
+    plan = load_plan(session, get_course(session, slug).id)
+    subjects = dict(session.execute(select(Step.key, Step.subject).where(Step.course_id == plan.id)).all())
+    day = (start or business_now(session)).date()
+    return simulate(plan, subjects, read_people(people), day, weeks)

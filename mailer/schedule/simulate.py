@@ -1,0 +1,98 @@
+"""A course lived through ahead of time: the tick's own decisions on a clock that is only thought. Pure.
+
+Each mail is taken to leave at the moment it is due, as it does while servers are well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mailer.clock import local_date, zone
+from mailer.schedule.conditions import NOT_ASKED, Met
+from mailer.schedule.courses import CoursePlan
+from mailer.schedule.decide import Finish, Send, Skip, Stop, Wait, after, decide
+from mailer.schedule.place import Place, StepPlan, date_of
+
+MOST = 20_000
+"""Decisions for one reader; more would mean that a course goes round in circles."""
+
+Meets = Callable[[datetime], Met]
+"""What a reader meets of the course's rules at a moment."""
+
+Answers = Mapping[int, Sequence[str]]
+"""What a reader says of each week: after its first mail, after its second, and so on."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that leaves (`is_sent`), or is passed over; `reason` is in words."""
+
+    step: StepPlan
+    due_at: datetime
+    reason: str
+    is_sent: bool = True
+
+
+def live(
+    plan: CoursePlan,
+    place: Place,
+    start: datetime,
+    until: datetime,
+    *,
+    answers: Answers | None = None,
+    meets: Meets | None = None,
+) -> Iterator[Mail]:
+    """What a reader who stands at `place` at `start` gets before `until`, in order."""
+    now = start
+    said: dict[int, list[str]] = {week: list(words) for week, words in (answers or {}).items()}
+    for _ in range(MOST):
+        met = meets(now) if meets else NOT_ASKED
+        place = replace(place, holds=met.holds, stop=met.stop)
+        decision = decide(place, plan.steps, now, plan.ways)
+        match decision:
+            case Finish() | Stop():
+                return
+            case Wait(moment, anchor):
+                if moment >= until:
+                    return
+                place, now = replace(place, anchor=anchor), moment
+            case Skip(steps, due_at, anchor, reason):
+                yield from (Mail(step, due_at, reason, is_sent=False) for step in steps)
+                last_day = max(place.last_day, *(step.day for step in steps))
+                place = replace(place, anchor=anchor, last_day=last_day)
+            case Send() as send:
+                yield Mail(send.step, now, _reason(place, send, plan, now))
+                place = _answered(after(place, send, plan.steps, local_date(now, place.zone)), send, said)
+
+
+def _answered(place: Place, send: Send, said: dict[int, list[str]]) -> Place:
+    """The place of a reader who answers a week's mail as soon as they have it."""
+    week = send.repeats or send.step.week
+    words = said.get(week, []) if week is not None else []
+    if week is None or not words:
+        return place
+    answers = {**dict(place.answers), week: words.pop(0)}
+    return replace(place, answers=tuple(sorted(answers.items())))
+
+
+def _reason(place: Place, send: Send, plan: CoursePlan, now: datetime) -> str:
+    """Why this mail leaves now, in words."""
+    if send.because:
+        return send.because
+    if send.repeats is not None:
+        gentler = ", in its gentler version" if send.step.easier_than else ""
+        return f"week {send.repeats} once more{gentler}: the reader was not ready to go on"
+    if send.is_extra:
+        return "an extra, on the first free day"
+    own = date_of(place, send.anchor, send.step.day, plan.steps)
+    left = now.astimezone(zone(place.zone)).date()
+    words = f"day {send.step.day}"
+    if place.gap is not None:
+        words += f", {place.gap} days from mail to mail as the reader chose"
+    if send.step.instead_of:
+        words += f", for those with: {send.step.condition}"
+    if left != own:
+        words += f", moved from {own:%a %d %b} to the next day that is free and allowed"
+    return words
