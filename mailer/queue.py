@@ -30,6 +30,7 @@ class TaskName(StrEnum):
     ASK_HEARTBEATS = "steadypost.ask_heartbeats"
     HEARTBEAT = "steadypost.heartbeat"
     KEEP_HOUSE = "steadypost.keep_house"
+    PULL_TRIGGERS = "steadypost.pull_triggers"
 
 
 HEARTBEAT_LIFE = 60.0

@@ -19,6 +19,7 @@ from mailer.settings import Settings, load_settings
 
 TICK_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
+TRIGGER_SECONDS = 30.0
 HOUSE_SECONDS = 3600.0
 
 
@@ -42,6 +43,12 @@ def make_app(settings: Settings) -> Celery:
                 "task": TaskName.KEEP_HOUSE,
                 "schedule": HOUSE_SECONDS,
                 "options": {"queue": CONTROL, "expires": HOUSE_SECONDS},
+            },
+            "triggers": {
+                "task": TaskName.PULL_TRIGGERS,
+                "schedule": TRIGGER_SECONDS,
+                # Their rules are asked of everybody, so not with each tick.
+                "options": {"queue": CONTROL, "expires": TRIGGER_SECONDS},
             },
             "heartbeats": {
                 "task": TaskName.ASK_HEARTBEATS,

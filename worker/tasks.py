@@ -18,6 +18,7 @@ from mailer.delivery.recover import recover
 from mailer.launch import campaign_tick
 from mailer.models import Lane
 from mailer.queue import TaskName, note_heartbeat
+from mailer.schedule.follow import pull_triggers
 from mailer.schedule.plan import plan_due
 from worker.app import app
 from worker.parts import parts
@@ -76,6 +77,15 @@ def keep_house() -> dict[str, int]:
     return {"made": len(made), "dropped": len(dropped)}
 
 
+@app.task(name=TaskName.PULL_TRIGGERS)
+def pull() -> dict[str, int]:
+    """Enroll those who meet a course's trigger."""
+    looked_at = 0
+    while found := _alone(_pull):
+        looked_at += found
+    return {"looked_at": looked_at}
+
+
 @app.task(name=TaskName.ASK_HEARTBEATS)
 def ask_heartbeats() -> dict[str, int]:
     """Send a heartbeat through every queue, with the moment on the database's clock."""
@@ -130,6 +140,11 @@ def _recover() -> int:
 def _plan() -> int:
     with session_scope(parts().sessions) as session:
         return plan_due(session, business_now(session))
+
+
+def _pull() -> int:
+    with session_scope(parts().sessions) as session:
+        return pull_triggers(session, business_now(session)) if _may_send(session) else 0
 
 
 def _fold() -> int:

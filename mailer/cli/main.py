@@ -16,6 +16,8 @@ from mailer.cli import (
     hold,
     lists,
     queue,
+    schedule,
+    segment,
     sender,
     simulate,
     subscriber,
@@ -40,6 +42,8 @@ app.command("why")(why.why_)
 course.app.command("simulate")(simulate.simulate_)
 course.app.command("test")(simulate.compare_)
 app.add_typer(course.app, name="course")
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(segment.app, name="segment")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(lists.app, name="list")

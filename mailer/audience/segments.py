@@ -1,0 +1,91 @@
+"""Segments: saved rules, never copies of people. Who is in one is asked whenever it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mailer.errors import NotFound, Refused
+from mailer.models import Segment, Subscriber
+from mailer.rules import Rule, as_sql, conditions, expand, parse, problems
+from mailer.rules.grammar import BadRule
+from mailer.rules.model import InSegment
+
+SAMPLE = 10
+
+
+@dataclass(frozen=True)
+class Look:
+    """How many are in a segment, and some of their addresses."""
+
+    people: int
+    sample: tuple[str, ...]
+
+
+def find_segment(session: Session, slug: str) -> Segment | None:
+    """The segment of this slug, or None."""
+    return session.execute(select(Segment).where(Segment.slug == slug)).scalar_one_or_none()
+
+
+def get_segment(session: Session, slug: str) -> Segment:
+    """The segment of this slug; raises NotFound."""
+    found = find_segment(session, slug)
+    if found is None:
+        raise NotFound(f"There is no segment {slug!r}; `steadypost segment list` shows them all")
+    return found
+
+
+def list_segments(session: Session) -> list[Segment]:
+    """All of them, by their slugs."""
+    return list(session.execute(select(Segment).order_by(Segment.slug)).scalars())
+
+
+def checked(session: Session, text: str) -> Rule:
+    """The rule that `text` says, whole; raises BadRule for what cannot be read or is not there."""
+    rule = parse(text)
+    found = problems(session, rule)
+    if found:
+        raise BadRule(" ".join(found))
+    return expand(session, rule)
+
+
+def save_segment(session: Session, slug: str, text: str, title: str, now: datetime) -> Segment:
+    """Make the segment, or give it another rule; raises BadRule, also when it would be made of itself."""
+    segment = find_segment(session, slug) or Segment(slug=slug, created_at=now)
+    if any(isinstance(one, InSegment) and one.slug == slug for one in conditions(parse(text))):
+        raise BadRule(f'The segment "{slug}" cannot be made of itself; write its rule out.')
+    checked(session, text)
+    segment.rule, segment.changed_at = text, now
+    segment.title = title or segment.title or ""
+    session.add(segment)
+    session.flush()
+    # Another segment may be made of this one.
+    expand(session, InSegment(slug))
+    return segment
+
+
+def remove_segment(session: Session, slug: str) -> None:
+    """Forget the segment; raises NotFound, or Refused while another one is made of it."""
+    segment = get_segment(session, slug)
+    for other in list_segments(session):
+        names = (one.slug for one in conditions(parse(other.rule)) if isinstance(one, InSegment))
+        if other.slug != slug and slug in names:
+            raise Refused(f"{other.slug} is made of {slug}; change that one first.")
+    session.delete(segment)
+    session.flush()
+
+
+def rule_of(session: Session, slug: str) -> Rule:
+    """The segment's rule with all segments in it written out; raises NotFound or BadRule."""
+    return expand(session, parse(get_segment(session, slug).rule))
+
+
+def look_at(session: Session, rule: Rule, now: datetime, sample: int = SAMPLE) -> Look:
+    """How many people meet a whole rule at `now`, and the first few of them."""
+    meets = as_sql(rule, now)
+    people = session.execute(select(func.count()).select_from(Subscriber).where(meets)).scalar_one()
+    some = session.execute(select(Subscriber.email).where(meets).order_by(Subscriber.id).limit(sample))
+    return Look(people, tuple(some.scalars()))

@@ -1,0 +1,172 @@
+"""What will leave in the coming days, hour by hour, by the same decisions as the tick. Nothing is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from mailer.audience.recipients import count_recipients
+from mailer.models import (
+    Campaign,
+    CampaignState,
+    Delivery,
+    Enrollment,
+    Period,
+    SendLimit,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Transport,
+)
+from mailer.schedule.courses import CoursePlan, load_plan
+from mailer.schedule.plan import CHOSEN, IS_ACTIVE, place_of
+from mailer.schedule.simulate import live
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One hour (its beginning, UTC) and its mails by what they are part of."""
+
+    begins_at: datetime
+    mails: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.mails.values())
+
+
+@dataclass(frozen=True)
+class Collision:
+    """A campaign on a day on which these many of its readers get a lesson too."""
+
+    campaign: str
+    starts_at: datetime
+    readers: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Every hour in which something leaves, what may leave in an hour (None: no limit), and collisions."""
+
+    hours: tuple[Hour, ...]
+    most_per_hour: int | None
+    collisions: tuple[Collision, ...]
+
+    def as_values(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "hours": [
+                {"begins_at": hour.begins_at.isoformat(), "mails": dict(hour.mails), "total": hour.total}
+                for hour in self.hours
+            ],
+            "most_per_hour": self.most_per_hour,
+            "over_the_limit": [hour.begins_at.isoformat() for hour in self.too_much()],
+            "collisions": [
+                {"campaign": one.campaign, "starts_at": one.starts_at.isoformat(), "readers": one.readers}
+                for one in self.collisions
+            ],
+        }
+
+    def too_much(self) -> list[Hour]:
+        """The hours in which more is due than may leave; the rest of it leaves in those that follow."""
+        return [hour for hour in self.hours if self.most_per_hour and hour.total > self.most_per_hour]
+
+
+def forecast(session: Session, now: datetime, days: int) -> Forecast:
+    """What leaves within `days` days from `now` on, if nobody joins, leaves or changes their pace.
+
+    Readers who stand at the same place of a course are looked at once, however many they are.
+    """
+    until = now + timedelta(days=days)
+    hours: dict[datetime, Counter[str]] = {}
+    plans: dict[int, CoursePlan] = {}
+    for row in session.execute(_places()):
+        plan = plans.get(row.course_id) or plans.setdefault(row.course_id, load_plan(session, row.course_id))
+        for mail in live(plan, place_of(row, plan.zone), now, until):
+            if mail.is_sent:
+                _count(hours, mail.due_at, f"course {plan.slug}", row.readers)
+    campaigns = _campaigns(session, now, until)
+    for campaign in campaigns:
+        people = count_recipients(session, campaign.list_ids, now).people
+        _count(hours, campaign.starts_at or now, f"campaign {campaign.slug}", people)
+    return Forecast(
+        tuple(Hour(begins_at, dict(mails)) for begins_at, mails in sorted(hours.items())),
+        _most_per_hour(session),
+        tuple(found for campaign in campaigns if (found := _collision(session, campaign, now)).readers),
+    )
+
+
+def _count(hours: dict[datetime, Counter[str]], moment: datetime, name: str, mails: int) -> None:
+    begins_at = moment.replace(minute=0, second=0, microsecond=0)
+    hours.setdefault(begins_at, Counter())[name] += mails
+
+
+def _places() -> Any:
+    """Places in courses, with how many readers stand there. Zones differ by quarters of an hour at least."""
+    settled_at = func.date_bin(
+        text("interval '15 minutes'"), Delivery.settled_at, text("timestamptz 'epoch'")
+    )
+    places = (
+        *(Enrollment.course_id, Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day),
+        *CHOSEN,
+        *(Subscriber.zone, Delivery.state.label("last_state"), settled_at.label("last_settled_at")),
+    )
+    return (
+        select(*places, func.count().label("readers"))
+        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
+        .outerjoin(Delivery, Delivery.id == Enrollment.last_delivery_id)
+        .where(IS_ACTIVE)
+        .group_by(*places)
+    )
+
+
+def _campaigns(session: Session, now: datetime, until: datetime) -> list[Campaign]:
+    return list(
+        session.execute(
+            select(Campaign)
+            .where(
+                Campaign.state == CampaignState.SCHEDULED,
+                Campaign.starts_at < until,
+                Campaign.starts_at >= now - HOUR,
+            )
+            .order_by(Campaign.starts_at, Campaign.id)
+        ).scalars()
+    )
+
+
+def _most_per_hour(session: Session) -> int | None:
+    """What all transports together may send in an hour; None when one of them has no limit."""
+    is_hourly = and_(
+        SendLimit.transport_id == Transport.id, SendLimit.period == Period.HOUR, SendLimit.domain_group == ""
+    )
+    rows = session.execute(
+        select(Transport.id, func.min(SendLimit.most)).outerjoin(SendLimit, is_hourly).group_by(Transport.id)
+    ).all()
+    limits = [most for _, most in rows]
+    return sum(limits) if limits and None not in limits else None
+
+
+def _collision(session: Session, campaign: Campaign, now: datetime) -> Collision:
+    """How many of the campaign's readers have a lesson due on the same day (UTC)."""
+    starts_at = campaign.starts_at or now
+    begins = starts_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    readers = session.execute(
+        select(func.count(Subscription.subscriber_id.distinct()))
+        .join(Enrollment, Enrollment.subscriber_id == Subscription.subscriber_id)
+        .where(
+            Subscription.list_id.in_(campaign.list_ids),
+            Subscription.state == SubscriptionState.ACTIVE,
+            IS_ACTIVE,
+            or_(Enrollment.next_due_at >= begins, Enrollment.next_due_at <= now),
+            Enrollment.next_due_at < begins + timedelta(days=1),
+        )
+    ).scalar_one()
+    return Collision(campaign.slug, starts_at, readers)

@@ -1,0 +1,81 @@
+"""Segments: saved, counted, made of each other, and refused when they would not make sense."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from mailer.audience.segments import checked, list_segments, look_at, remove_segment, rule_of, save_segment
+from mailer.audience.subscribers import Person, add_subscriber
+from mailer.errors import NotFound, Refused
+from mailer.rules import BadRule
+from tests.support.cast import ADA, BEN, CLEO
+
+
+@pytest.fixture
+def people(session: Session) -> Session:
+    add_subscriber(session, Person(ADA, tags=("vip",), language="de"))
+    add_subscriber(session, Person(BEN, tags=("vip",)))
+    add_subscriber(session, Person(CLEO))
+    return session
+
+
+def found(session: Session, slug: str, now: datetime) -> tuple[int, tuple[str, ...]]:
+    looked = look_at(session, rule_of(session, slug), now)
+    return looked.people, looked.sample
+
+
+def test_a_segment_is_a_rule_and_never_a_copy(people: Session, now: datetime) -> None:
+    save_segment(people, "keen", 'tag "vip"', "Keen readers", now)
+    assert found(people, "keen", now) == (2, (ADA, BEN))
+    add_subscriber(people, Person(CLEO, tags=("vip",)))
+    assert found(people, "keen", now) == (3, (ADA, BEN, CLEO))
+
+
+def test_a_segment_may_be_made_of_others(people: Session, now: datetime) -> None:
+    save_segment(people, "keen", 'tag "vip"', "", now)
+    save_segment(people, "german", 'in segment "keen" and language is "de"', "", now)
+    assert found(people, "german", now) == (1, (ADA,))
+    # The inner one changes, and so does the outer one.
+    save_segment(people, "keen", 'not tag "vip"', "", now)
+    assert found(people, "german", now) == (0, ())
+
+
+def test_segments_that_go_round_in_a_circle_are_refused(people: Session, now: datetime) -> None:
+    save_segment(people, "one", 'tag "vip"', "", now)
+    save_segment(people, "two", 'in segment "one"', "", now)
+    with pytest.raises(BadRule, match="circle"):
+        save_segment(people, "one", 'in segment "two"', "", now)
+    with pytest.raises(BadRule, match="made of itself"):
+        save_segment(people, "three", 'in segment "three"', "", now)
+
+
+def test_a_segment_that_another_is_made_of_is_not_removed(people: Session, now: datetime) -> None:
+    save_segment(people, "one", 'tag "vip"', "", now)
+    save_segment(people, "two", 'in segment "one"', "", now)
+    with pytest.raises(Refused, match="two is made of one"):
+        remove_segment(people, "one")
+    remove_segment(people, "two")
+    remove_segment(people, "one")
+    assert list_segments(people) == []
+    with pytest.raises(NotFound):
+        rule_of(people, "one")
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ('on list "nowhere"', "no list"),
+        ('finished "nothing"', "no course"),
+        ('in segment "none"', "no segment"),
+        ("field shoesize >= 40", "no field"),
+        ('zone is "Europe/Lisbonn"', "did you mean Europe/Lisbon"),
+    ],
+)
+def test_a_rule_about_what_is_not_there_is_refused(
+    people: Session, rule: str, words: str, now: datetime
+) -> None:
+    with pytest.raises(BadRule, match=words):
+        checked(people, rule)

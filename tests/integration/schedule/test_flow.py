@@ -1,0 +1,113 @@
+"""Exits, conditions, follow-ups and triggers, on a house with two courses."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from mailer.audience.subscribers import Person, add_subscriber
+from mailer.models import Course, Delivery, Enrollment, Firing, Step, Subscriber
+from mailer.schedule.courses import get_course
+from mailer.schedule.flow import Trigger
+from mailer.schedule.follow import pass_by, pull_triggers
+from mailer.schedule.plan import plan_due
+from tests.support.cast import ADA, BEN, join, join_course, publish_folder, write_course
+
+
+@pytest.fixture
+def course(session: Session, tmp_path: Path, now: datetime) -> Course:
+    publish_folder(session, write_course(tmp_path / "calm"), now)
+    folder = write_course(tmp_path / "more")
+    text = (folder / "course.toml").read_text(encoding="utf-8")
+    (folder / "course.toml").write_text(text.replace('"calm"', '"more"'), encoding="utf-8")
+    publish_folder(session, folder, now)
+    return get_course(session, "calm")
+
+
+def live(session: Session, start: datetime, days: int) -> None:
+    """Plan day by day, each mail leaving at once."""
+    for hours in range(0, days * 24, 6):
+        at = start + timedelta(hours=hours)
+        while plan_due(session, at):
+            pass
+        session.execute(
+            update(Delivery).where(Delivery.state == "planned").values(state="accepted", settled_at=at)
+        )
+
+
+def rows(session: Session, email: str) -> list[tuple[str, str, str]]:
+    """(step, state, reason) of somebody's lessons."""
+    found = session.execute(
+        select(Step.key, Delivery.state, Delivery.reason)
+        .join(Step, Step.id == Delivery.step_id)
+        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .where(Subscriber.email == email)
+        .order_by(Delivery.id)
+    )
+    return [(row.key, row.state, row.reason) for row in found]
+
+
+def state(session: Session, email: str, slug: str) -> str | None:
+    return session.execute(
+        select(Enrollment.state)
+        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
+        .join(Course, Course.id == Enrollment.course_id)
+        .where(Subscriber.email == email, Course.slug == slug)
+    ).scalar_one_or_none()
+
+
+def test_a_step_for_some_is_passed_over_by_the_others_with_its_reason(
+    session: Session, course: Course, now: datetime
+) -> None:
+    session.execute(update(Step).where(Step.key == "rest").values(condition='tag "tired"'))
+    join_course(session, course, ADA, now)
+    join_course(session, course, BEN, now)
+    add_subscriber(session, Person(BEN, tags=("tired",)))
+    live(session, now, 7)
+    assert rows(session, BEN) == [(key, "accepted", "") for key in ("hello", "rest", "walk")]
+    assert rows(session, ADA)[1] == ("rest", "skipped", 'only for those with: tag "tired"')
+    assert [key for key, sent, _ in rows(session, ADA) if sent == "accepted"] == ["hello", "walk"]
+
+
+def test_a_course_stops_for_whom_its_exit_holds(session: Session, course: Course, now: datetime) -> None:
+    course.flow = {"stop_when": ['tag "bought"']}
+    join_course(session, course, ADA, now)
+    live(session, now, 2)
+    add_subscriber(session, Person(ADA, tags=("bought",)))
+    live(session, now + timedelta(days=2), 5)
+    assert [key for key, _, _ in rows(session, ADA)] == ["hello"]
+    assert state(session, ADA, "calm") == "stopped"
+    reason = session.execute(select(Enrollment.reason)).scalar_one()
+    assert reason == 'its rule: tag "bought"'
+
+
+def test_who_finishes_goes_on_with_the_next_course_if_they_agreed_to_its_list(
+    session: Session, course: Course, now: datetime
+) -> None:
+    course.flow = {"then": [{"course": "more", "when": ""}]}
+    join_course(session, course, ADA, now)
+    join(session, ADA, now, list_="more")
+    join_course(session, course, BEN, now)
+    live(session, now, 7)
+    assert (state(session, ADA, "calm"), state(session, ADA, "more")) == ("finished", "active")
+    assert state(session, BEN, "more") is None
+    results = session.execute(select(Firing.result).order_by(Firing.subscriber_id)).scalars().all()
+    assert results == ["enrolled", "not on its list"]
+
+
+def test_a_trigger_enrolls_each_person_once(session: Session, course: Course, now: datetime) -> None:
+    course.flow = {"triggers": [{"when": 'tag "stiff"', "from": "now"}]}
+    join(session, ADA, now)
+    join(session, BEN, now)
+    add_subscriber(session, Person(BEN, tags=("stiff",)))
+    # Ben had the tag before; it is for those who get it from now on.
+    pass_by(session, course, Trigger('tag "stiff"', is_from_now=True), now)
+    assert pull_triggers(session, now) == 0
+    add_subscriber(session, Person(ADA, tags=("stiff",)))
+    assert pull_triggers(session, now) == 1
+    assert pull_triggers(session, now) == 0
+    assert (state(session, ADA, "calm"), state(session, BEN, "calm")) == ("active", None)
