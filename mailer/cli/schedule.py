@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import time
 from typing import Annotated
 
 import typer
 
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, count, say
+from mailer.content.course_words import parse_send_time
 from mailer.db import business_now
+from mailer.errors import Refused
 from mailer.launch.forecast import forecast
+from mailer.models import Losing
+from mailer.schedule.cap import Cap, read_cap, set_cap
 
 app = typer.Typer(help="What leaves in the coming days, and against which limits.", no_args_is_help=True)
-
-
-@app.callback()
-def _nouns() -> None:
-    """Keep `forecast` a verb of its own while it is the only one."""
 
 
 @app.command("forecast")
@@ -48,3 +49,55 @@ def forecast_(
             f"{count(one.readers, 'reader')} of {one.campaign} also get a lesson on {one.starts_at:%a %d %b}."
         )
     say(f"{count(sum(hour.total for hour in found.hours), 'mail')} in {count(days, 'day')}.")
+
+
+@app.command("cap")
+def cap_(
+    per_day: Annotated[int | None, typer.Option(min=1, max=50, help="At most so many mails a day.")] = None,
+    per_week: Annotated[
+        int | None, typer.Option(min=1, max=200, help="At most so many in seven days.")
+    ] = None,
+    quiet: Annotated[str | None, typer.Option(help="No mail in these hours: 22:00-07:00.")] = None,
+    losing: Annotated[
+        Losing, typer.Option(help="What becomes of a campaign's mail without room.")
+    ] = Losing.MOVE,
+    none: Annotated[bool, typer.Option("--none", help="Lift the cap.")] = False,
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Set how many mails one person gets at most, over all courses and campaigns; or show it.
+
+    Lessons win over campaigns. Days and hours are each person's own.
+    """
+    is_setting = per_day or per_week or quiet
+    if none and is_setting:
+        raise Refused("Say either --none or what the cap is to be.")
+    with connect() as connected, connected.session() as session:
+        if none:
+            set_cap(session, None)
+        elif is_setting:
+            set_cap(session, Cap(per_day, per_week, *_hours(quiet), losing))
+        cap = read_cap(session)
+    if as_json_:
+        as_json(asdict(cap) if cap else None)
+    elif cap is None:
+        say("There is no cap: each course and campaign sends as it is due.")
+    else:
+        say(_told(cap))
+
+
+def _told(cap: Cap) -> str:
+    words = [f"One person gets {cap}"] if cap.per_day or cap.per_week else []
+    if cap.quiet:
+        words.append(f"nothing leaves from {cap.quiet[0]:%H:%M} to {cap.quiet[1]:%H:%M} by their clock")
+    what = "waits for another day" if cap.losing is Losing.MOVE else "is dropped"
+    return f"{'; '.join(words)}. A campaign's mail without room {what}; lessons win."
+
+
+def _hours(quiet: str | None) -> tuple[time | None, time | None]:
+    if quiet is None:
+        return None, None
+    begins, _, ends = quiet.partition("-")
+    hours = parse_send_time(begins), parse_send_time(ends)
+    if None in hours or hours[0] == hours[1]:
+        raise Refused(f"{quiet!r} are no hours; write them as 22:00-07:00.")
+    return hours

@@ -18,6 +18,7 @@ from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.launch.simulate import Simulation, compare, read_people, simulate
 from mailer.models import Step
+from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import get_course, load_plan
 
 SHOWN = 200
@@ -100,4 +101,4 @@ def _simulate(session: Session, slug: str, people: Path, start: datetime | None,
     plan = load_plan(session, get_course(session, slug).id)
     subjects = dict(session.execute(select(Step.key, Step.subject).where(Step.course_id == plan.id)).all())
     day = (start or business_now(session)).date()
-    return simulate(plan, subjects, read_people(people), day, weeks)
+    return simulate(plan, subjects, read_people(people), day, weeks, rules_of(session, plan))

@@ -18,6 +18,7 @@ from mailer.delivery.sources import Source, read_sources
 from mailer.delivery.verdict import Facts, its_hour, refusal
 from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
+from mailer.schedule.cap import mails_before, read_cap, room_for
 from mailer.schedule.timing import Timing, own_hours, read_timing
 from mailer.tally import Place
 
@@ -113,7 +114,7 @@ class Claim:
     made_at: datetime
     rows: Sequence[Claimed]
     refused: Sequence[tuple[Claimed, DeliveryState, str]]
-    waiting: Sequence[tuple[Claimed, datetime]]
+    waiting: Sequence[tuple[Claimed, datetime, str]]
     setting: Setting
     is_paused: bool
 
@@ -156,9 +157,10 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
         elif known.domain in stopped.domains:
             refused.append((row, DeliveryState.PLANNED, PAUSED))
         elif until is not None:
-            waiting.append((row, until))
+            waiting.append((row, until, "waits for its hour"))
         else:
             rows.append(row)
+    rows = _with_room(session, rows, refused, waiting, now)
     way = (batch.transport_id, batch.domain_group, batch.made_at)
     return Claim(
         batch.id,
@@ -172,6 +174,27 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
         setting,
         stopped.stops(batch.lane, source),
     )
+
+
+def _with_room(
+    session: Session, rows: list[Claimed], refused: list[Any], waiting: list[Any], now: datetime
+) -> list[Claimed]:
+    """The rows that their readers have room for. Only of campaigns: a lesson found its day when planned."""
+    asked = [(row.id, row.subscriber_id) for row in rows if row.kind == DeliveryKind.CAMPAIGN]
+    cap = read_cap(session) if asked else None
+    if cap is None:
+        return rows
+    mails = mails_before(session, asked, now)
+    kept = []
+    for row in rows:
+        full = room_for(cap, row.zone or "Etc/UTC", mails.get(row.id, ()), row.due_at, now)
+        if full is None:
+            kept.append(row)
+        elif full.until is None:
+            refused.append((row, DeliveryState.SKIPPED, full.reason))
+        else:
+            waiting.append((row, full.until, full.reason))
+    return kept
 
 
 def renew_lease(session: Session, claim: Claim) -> bool:

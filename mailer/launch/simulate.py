@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mailer.audience.addresses import normalise
@@ -17,10 +18,15 @@ from mailer.audience.subscribers import tidy_language, tidy_name
 from mailer.clock import instant_of, zone
 from mailer.errors import MailerError, Refused
 from mailer.models import Answer
+from mailer.rules import CourseFact, Facts, Rule, holds
+from mailer.rules.model import Where
+from mailer.schedule.conditions import Met, met_of
 from mailer.schedule.courses import CoursePlan
 from mailer.schedule.place import Place
-from mailer.schedule.simulate import Mail, live
+from mailer.schedule.simulate import Mail, Meets, live
 from mailer.schedule.timing import Anchor
+
+NO_RULES: Mapping[str, Rule] = MappingProxyType({})
 
 NOON = time(12)
 """When people enroll who say no hour of their own: the middle of the first day, where they live."""
@@ -76,18 +82,29 @@ def _values(line: Line) -> dict[str, Any]:
 
 
 def simulate(
-    plan: CoursePlan, subjects: Mapping[str, str], people: Sequence[Invented], start: date, weeks: int
+    plan: CoursePlan,
+    subjects: Mapping[str, str],
+    people: Sequence[Invented],
+    start: date,
+    weeks: int,
+    rules: Mapping[str, Rule] = NO_RULES,
 ) -> Simulation:
-    """What these people get of the course in the `weeks` weeks from `start` on, as the tick would decide."""
+    """What these people get of the course in the `weeks` weeks from `start` on, as the tick would decide.
+
+    `rules` are the course's, whole, by their texts (`conditions.rules_of`). Who is the same in all that
+    matters is lived through once.
+    """
     lives: dict[Any, tuple[Mail, ...]] = {}
     sends: list[Line] = []
     skips: list[Line] = []
     for person in people:
         place, begin = _enrolled(person, plan, start)
-        known = (place, begin, tuple(sorted(person.answers.items())))
+        asked = _asked(person, plan, begin, rules) if rules else None
+        facts = (person.tags, tuple(sorted(person.fields.items())), person.language) if rules else ()
+        known = (place, begin, tuple(sorted(person.answers.items())), facts)
         if known not in lives:
             until = begin + timedelta(weeks=weeks)
-            lives[known] = tuple(live(plan, place, begin, until, answers=person.answers))
+            lives[known] = tuple(live(plan, place, begin, until, answers=person.answers, meets=asked))
         for mail in lives[known]:
             (sends if mail.is_sent else skips).append(_line(person, place.zone, mail, subjects))
     in_order = [tuple(sorted(lines, key=lambda line: (line.due_at, line.email))) for lines in (sends, skips)]
@@ -100,6 +117,38 @@ def _enrolled(person: Invented, plan: CoursePlan, start: date) -> tuple[Place, d
     begin = person.enrolled_at or instant_of(start, NOON, zone_name)
     today = begin.astimezone(zone(zone_name)).date()
     return Place(zone_name, Anchor(today, 0), 0, gap=person.gap), begin
+
+
+def _asked(person: Invented, plan: CoursePlan, begin: datetime, rules: Mapping[str, Rule]) -> Meets:
+    """What this person meets of the course's rules at a moment of the simulation."""
+    known = Facts(
+        tags=frozenset(person.tags),
+        fields={key: _typed(cell) for key, cell in person.fields.items()},
+        language=person.language,
+        zone=person.zone,
+        courses={plan.slug: CourseFact(Where.ENROLLED, begin)},
+        mailed_at=begin,
+    )
+
+    def meets(now: datetime, answers: Mapping[int, str], had: frozenset[str]) -> Met:
+        facts = replace(
+            known,
+            answers={(plan.slug, week): answer for week, answer in answers.items()},
+            steps=frozenset((plan.slug, key) for key in had),
+        )
+        return met_of(plan, {text: holds(rule, facts, now) for text, rule in rules.items()})
+
+    return meets
+
+
+def _typed(cell: str) -> Any:
+    """A custom field's value as an import would have it, as far as its form tells."""
+    if cell.lower() in ("yes", "no", "true", "false"):
+        return cell.lower() in ("yes", "true")
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
 
 
 def _line(person: Invented, zone_name: str, mail: Mail, subjects: Mapping[str, str]) -> Line:

@@ -22,6 +22,7 @@ from mailer.models.audience import (
 )
 from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignState
+from mailer.models.cap import FrequencyCap, Losing
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldCause, HoldScope, Role
@@ -74,6 +75,7 @@ __all__ = [
     "EventKind",
     "FieldType",
     "Firing",
+    "FrequencyCap",
     "Heartbeat",
     "Hold",
     "HoldCause",
@@ -83,6 +85,7 @@ __all__ = [
     "Instance",
     "Lane",
     "LimitOrigin",
+    "Losing",
     "MailingList",
     "Media",
     "Message",

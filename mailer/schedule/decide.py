@@ -194,8 +194,10 @@ def _open_window(place: Place, step: StepPlan, day: date, now: datetime) -> Wind
 
 
 def _free_from(place: Place) -> date:
-    """The first day on which the reader may have a mail: none on the day on which the last one left."""
-    return place.last_left_on + timedelta(days=1) if place.last_left_on else date.min
+    """The first day on which the reader may have a mail: none on the day on which the last one left, nor
+    while all that they get leaves no room."""
+    own = place.last_left_on + timedelta(days=1) if place.last_left_on else date.min
+    return max(own, place.room_from or date.min)
 
 
 def _extra(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from mailer.i18n import fallback_chain
-from mailer.schedule.timing import ANY_DAY, Anchor, Timing, Window, own_hours, window_on
+from mailer.schedule.timing import ANY_DAY, Anchor, Timing, Window, after_quiet, own_hours, window_on
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Place:
     take the place of the author's. `is_asked`: they want the next one now. `answers` and `repeats` are by
     week. `extras` are the ids of steps that come first, `last_extras` of those that come after all others.
     `holds` are those of the course's rules that this person meets, None where nobody has looked;
-    `stop` is the rule that ends the course for them.
+    `stop` is the rule that ends the course for them. `room_from` is the first day on which a cap on all their
+    mails leaves room, None: there is some; `quiet` are hours in which nothing leaves.
     """
 
     zone: str
@@ -69,6 +70,8 @@ class Place:
     last_extras: tuple[int, ...] = ()
     holds: frozenset[str] | None = None
     stop: str = ""
+    room_from: date | None = None
+    quiet: tuple[time, time] | None = None
 
     @property
     def wishes(self) -> tuple[object, ...]:
@@ -78,6 +81,8 @@ class Place:
     def window_of(self, step: StepPlan, day: date) -> Window:
         """When `step` may leave for this reader, from `day` on."""
         send_time, timing = own_hours(step.send_time, step.timing, self.send_time, self.weekdays)
+        if self.quiet is not None and self.send_time is None:
+            day, send_time, timing = after_quiet(self.quiet, day, send_time, timing)
         return window_on(day, send_time, timing, self.zone)
 
 

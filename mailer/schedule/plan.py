@@ -22,6 +22,7 @@ from mailer.models import (
     EnrollmentState,
     Subscriber,
 )
+from mailer.schedule.cap import Cap, free_from, lessons_of, read_cap
 from mailer.schedule.conditions import NOT_ASKED, Met, look
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import Decision, Finish, Send, Skip, Stop, Wait, after, decide
@@ -45,6 +46,8 @@ class _Course:
 
     plan: CoursePlan
     met: Mapping[int, Met]
+    cap: Cap | None = None
+    lessons: dict[int, list[tuple[int, datetime]]] = field(default_factory=dict)
     decided: dict[Place, _Chain] = field(default_factory=dict)
 
 
@@ -112,10 +115,14 @@ def _courses(session: Session, due: Sequence[Any], now: datetime) -> dict[int, _
     people: dict[int, list[int]] = {}
     for row in due:
         people.setdefault(row.course_id, []).append(row.subscriber_id)
+    cap = read_cap(session)
+    lessons: dict[int, list[tuple[int, datetime]]] = {}
+    if cap is not None:
+        lessons = dict(lessons_of(session, [row.subscriber_id for row in due], now))
     courses = {}
     for course_id, subscriber_ids in people.items():
         plan = load_plan(session, course_id)
-        courses[course_id] = _Course(plan, look(session, plan, subscriber_ids, now))
+        courses[course_id] = _Course(plan, look(session, plan, subscriber_ids, now), cap, lessons)
     return courses
 
 
@@ -176,6 +183,8 @@ def place_of(row: Any, course_zone: str, met: Met = NOT_ASKED) -> Place:
 def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None:
     plan = course.plan
     place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED))
+    if course.cap is not None:
+        place = _capped(place, row, course, course.cap, now)
     chain = course.decided.get(place)
     if chain is None:
         chain = course.decided[place] = _chain(place, plan, now)
@@ -193,12 +202,21 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
             lesson = lesson_of(row, plan, send.step, send.due_at, send)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
             change = _after_send(row, chain, lesson.dedup_key, now)
+            course.lessons.setdefault(row.subscriber_id, []).append((row.id, now))
             if chain.then.wishes != place.wishes:
                 batch.wishes.append(_wishes(row.id, chain.then))
     if change["state"] == EnrollmentState.FINISHED:
         batch.finished.append((plan, row.subscriber_id))
     batch.deliveries += [*mails, lesson] if lesson else mails
     batch.changes.append(change)
+
+
+def _capped(place: Place, row: Any, course: _Course, cap: Cap, now: datetime) -> Place:
+    """The place with the room that lessons of other courses leave; what is this course's own is known."""
+    others = [at for enrollment, at in course.lessons.get(row.subscriber_id, ()) if enrollment != row.id]
+    day = free_from(cap, place.zone, others, now)
+    is_full = day > local_date(now, place.zone)
+    return replace(place, room_from=day if is_full else None, quiet=cap.quiet)
 
 
 def _passed_over(row: Any, plan: CoursePlan, chain: _Chain, batch: _Batch) -> list[outbox.NewDelivery]:

@@ -18,8 +18,8 @@ from mailer.schedule.place import Place, StepPlan, date_of
 MOST = 20_000
 """Decisions for one reader; more would mean that a course goes round in circles."""
 
-Meets = Callable[[datetime], Met]
-"""What a reader meets of the course's rules at a moment."""
+Meets = Callable[[datetime, Mapping[int, str], frozenset[str]], Met]
+"""What a reader meets of the course's rules at a moment, by their newest answers and the steps they had."""
 
 Answers = Mapping[int, Sequence[str]]
 """What a reader says of each week: after its first mail, after its second, and so on."""
@@ -47,8 +47,10 @@ def live(
     """What a reader who stands at `place` at `start` gets before `until`, in order."""
     now = start
     said: dict[int, list[str]] = {week: list(words) for week, words in (answers or {}).items()}
+    newest: dict[int, str] = {}
+    had: set[str] = set()
     for _ in range(MOST):
-        met = meets(now) if meets else NOT_ASKED
+        met = meets(now, newest, frozenset(had)) if meets else NOT_ASKED
         place = replace(place, holds=met.holds, stop=met.stop)
         decision = decide(place, plan.steps, now, plan.ways)
         match decision:
@@ -64,7 +66,9 @@ def live(
                 place = replace(place, anchor=anchor, last_day=last_day)
             case Send() as send:
                 yield Mail(send.step, now, _reason(place, send, plan, now))
+                had.add(send.step.key)
                 place = _answered(after(place, send, plan.steps, local_date(now, place.zone)), send, said)
+                newest.update(place.answers)
 
 
 def _answered(place: Place, send: Send, said: dict[int, list[str]]) -> Place:

@@ -86,6 +86,27 @@ def own_hours(
     return send_time, replace(timing, weekdays=own_weekdays) if own_weekdays else timing
 
 
+def quiet_ends(quiet: tuple[time, time], at: time) -> int | None:
+    """In how many days the quiet hours end that `at` lies in: 0 or 1; None when it lies in none."""
+    begins, ends = quiet
+    if begins <= ends:
+        return 0 if begins <= at < ends else None
+    if at >= begins:
+        return 1
+    return 0 if at < ends else None
+
+
+def after_quiet(
+    quiet: tuple[time, time], day: date, send_time: time, timing: Timing
+) -> tuple[date, time, Timing]:
+    """The same, moved to the end of the quiet hours if the send time lies in them."""
+    days = quiet_ends(quiet, send_time)
+    if days is None:
+        return day, send_time, timing
+    until = timing.until if timing.until is not None and timing.until > quiet[1] and not days else None
+    return day + timedelta(days=days), quiet[1], replace(timing, until=until)
+
+
 @dataclass(frozen=True)
 class Window:
     """From when to when a mail may leave, aware UTC; `closes_at` None: until the end of that day."""

@@ -1,0 +1,167 @@
+"""At most so many mails a day and a week for one person, over all courses and campaigns; lessons win.
+
+A lesson makes room for other lessons only. A campaign's mail makes room for lessons, also for those that
+are due later on the same day, and for other campaigns. Welcomes and confirmations are not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from mailer.clock import local_date, zone
+from mailer.db import as_array
+from mailer.models import FrequencyCap, Losing
+from mailer.schedule.timing import leaves_at, quiet_ends
+
+WEEK = timedelta(days=7)
+PATIENCE = timedelta(days=7)
+"""How long a campaign's mail looks for room before it is dropped."""
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The limits; None: no such limit. Quiet hours may go over midnight."""
+
+    per_day: int | None = None
+    per_week: int | None = None
+    quiet_from: time | None = None
+    quiet_until: time | None = None
+    losing: Losing = Losing.MOVE
+
+    def __str__(self) -> str:
+        words = [f"{self.per_day} a day"] if self.per_day else []
+        words += [f"{self.per_week} a week"] if self.per_week else []
+        return f"at most {' and '.join(words)}"
+
+    @property
+    def quiet(self) -> tuple[time, time] | None:
+        if self.quiet_from is None or self.quiet_until is None:
+            return None
+        return self.quiet_from, self.quiet_until
+
+
+@dataclass(frozen=True)
+class Full:
+    """There is no room now. `until` is when to look again, None: there will be none in time."""
+
+    until: datetime | None
+    reason: str
+
+
+def read_cap(session: Session) -> Cap | None:
+    """The cap that is set, or None."""
+    row = session.get(FrequencyCap, 1, populate_existing=True)
+    if row is None:
+        return None
+    return Cap(row.per_day, row.per_week, row.quiet_from, row.quiet_until, Losing(row.losing))
+
+
+def set_cap(session: Session, cap: Cap | None) -> None:
+    """Set the cap, or (None) lift it."""
+    row = session.get(FrequencyCap, 1)
+    if cap is None:
+        if row is not None:
+            session.delete(row)
+        return
+    row = row or FrequencyCap(id=1)
+    row.per_day, row.per_week = cap.per_day, cap.per_week
+    row.quiet_from, row.quiet_until, row.losing = cap.quiet_from, cap.quiet_until, cap.losing
+    session.add(row)
+    session.flush()
+
+
+def free_from(cap: Cap, zone_name: str, mails: Iterable[datetime], now: datetime) -> date:
+    """The first day on which somebody who got `mails` has room for one more; today if there is some."""
+    today = local_date(now, zone_name)
+    days = sorted(local_date(moment, zone_name) for moment in mails)
+    day = today
+    while _is_full(cap, days, day):
+        day += timedelta(days=1)
+    return day
+
+
+def _is_full(cap: Cap, days: Sequence[date], day: date) -> bool:
+    """Whether the mails of these days leave no room on `day`; a week is that day and the six before it."""
+    in_week = sum(day - WEEK < other <= day for other in days)
+    return bool(
+        (cap.per_day and days.count(day) >= cap.per_day) or (cap.per_week and in_week >= cap.per_week)
+    )
+
+
+def room_for(
+    cap: Cap, zone_name: str, mails: Sequence[datetime], due_at: datetime, now: datetime
+) -> Full | None:
+    """Whether a campaign's mail may leave now; None: it may.
+
+    `mails` are those that the reader got in the last week and the lessons that are due today. One that has to
+    wait leaves at its own hour.
+    """
+    local = now.astimezone(zone(zone_name))
+    if cap.quiet is not None:
+        ends = quiet_ends(cap.quiet, local.time())
+        if ends is not None:
+            day = local.date() + timedelta(days=ends)
+            return Full(leaves_at(day, cap.quiet[1], zone_name), "waits for the end of the quiet hours")
+    day = free_from(cap, zone_name, mails, now)
+    if day == local.date():
+        return None
+    until = leaves_at(day, due_at.astimezone(zone(zone_name)).time(), zone_name)
+    if cap.losing is Losing.DROP:
+        return Full(None, f"no room for it: {cap}")
+    if until > due_at + PATIENCE:
+        return Full(None, f"no room for it within a week: {cap}")
+    return Full(until, f"waits for room: {cap}")
+
+
+# Lessons that are open count as if they left now: they will, before long.
+_LESSONS = text("""
+    SELECT subscriber_id, enrollment_id, coalesce(settled_at, :now) AS at FROM deliveries
+    WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
+      AND (state IN ('planned', 'sending', 'held') OR (state = 'accepted' AND settled_at > :since))
+    """)
+# Of two campaigns that are with workers at this moment the older row counts for the younger one.
+_MAILS = text("""
+    SELECT d.id, m.at FROM unnest(CAST(:ids AS bigint[]), CAST(:people AS bigint[])) AS d (id, subscriber_id)
+    JOIN LATERAL (
+        SELECT coalesce(o.settled_at, :now) AS at FROM deliveries AS o
+        WHERE o.subscriber_id = d.subscriber_id AND o.id <> d.id AND o.kind IN ('step', 'repeat', 'campaign')
+          AND (o.state = 'accepted' AND o.settled_at > :since OR o.state = 'sending' AND o.id < d.id
+               OR o.state = 'planned' AND o.lane = 'course')
+        UNION ALL
+        SELECT e.next_due_at FROM enrollments AS e
+        WHERE e.subscriber_id = d.subscriber_id AND e.state = 'active' AND e.next_due_at < :soon
+    ) AS m ON true
+    """)
+
+
+def lessons_of(
+    session: Session, people: Sequence[int], now: datetime
+) -> Mapping[int, list[tuple[int, datetime]]]:
+    """(enrollment, moment) of these people's lessons of the last week, and of those on their way."""
+    found: dict[int, list[tuple[int, datetime]]] = {}
+    values = {"people": as_array(people), "now": now, "since": now - WEEK - timedelta(days=1)}
+    for row in session.execute(_LESSONS, values):
+        found.setdefault(row.subscriber_id, []).append((row.enrollment_id, row.at))
+    return found
+
+
+def mails_before(
+    session: Session, rows: Sequence[tuple[int, int]], now: datetime
+) -> Mapping[int, list[datetime]]:
+    """When the readers of each (delivery, subscriber) got other mails lately, or will get a lesson soon."""
+    found: dict[int, list[datetime]] = {}
+    values = {
+        "ids": as_array(row[0] for row in rows),
+        "people": as_array(row[1] for row in rows),
+        "now": now,
+        "since": now - WEEK - timedelta(days=1),
+        "soon": now + timedelta(days=1),
+    }
+    for row in session.execute(_MAILS, values):
+        found.setdefault(row.id, []).append(row.at)
+    return found

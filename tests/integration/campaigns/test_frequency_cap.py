@@ -1,0 +1,100 @@
+"""One person gets so many mails at most: lessons win, and a campaign waits or is dropped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from mailer.db import session_scope
+from mailer.models import Course, Delivery, Losing
+from mailer.reports.why import why
+from mailer.schedule.cap import Cap, set_cap
+from mailer.schedule.courses import get_course
+from mailer.schedule.enroll import enroll
+from tests.support.campaigns import SPRING, set_going
+from tests.support.cast import ADA, join, publish_folder, write_course
+from tests.support.house import House
+
+
+def cap(house: House, **limits: object) -> None:
+    with session_scope(house.sessions) as session:
+        set_cap(session, Cap(**limits))  # type: ignore[arg-type]
+
+
+def of_campaign(house: House) -> tuple[str, str]:
+    with session_scope(house.sessions) as session:
+        row = session.execute(
+            select(Delivery.state, Delivery.reason).where(Delivery.kind == "campaign")
+        ).one()
+    return row.state, row.reason
+
+
+def test_a_campaign_waits_while_a_lesson_is_due_later_that_day_and_why_says_so(spring: House) -> None:
+    cap(spring, per_day=1)
+    spring.enroll(ADA)
+    spring.send()  # the welcome
+    # The first lesson is due tomorrow at 08:00 in London; the campaign is sent tomorrow at five.
+    tomorrow = (spring.at + timedelta(days=1)).replace(hour=5, minute=0)
+    spring.go_to(tomorrow)
+    set_going(spring)
+    spring.send()
+    assert of_campaign(spring) == ("planned", "waits for room: at most 1 a day")
+    with session_scope(spring.sessions) as session:
+        told = [decision.what for decision in why(session, ADA, SPRING).decisions]
+    assert any("waits for room: at most 1 a day" in words for words in told), told
+    # On day 2 a lesson again; the first day without one is day 3.
+    for hours in range(1, 4 * 24):
+        spring.go_to(tomorrow + timedelta(hours=hours))
+        spring.send()
+        if of_campaign(spring)[0] == "accepted":
+            break
+    assert spring.at == tomorrow + timedelta(days=2)
+
+
+def test_a_campaign_without_room_is_dropped_where_that_was_chosen(spring: House) -> None:
+    cap(spring, per_day=1, losing=Losing.DROP)
+    spring.enroll(ADA)
+    spring.go_to((spring.at + timedelta(days=1)).replace(hour=5))
+    set_going(spring)
+    spring.send()
+    assert of_campaign(spring) == ("skipped", "no room for it: at most 1 a day")
+
+
+def test_without_lessons_a_campaign_leaves_at_once(spring: House) -> None:
+    cap(spring, per_day=1, per_week=5)
+    with session_scope(spring.sessions) as session:
+        join(session, ADA, spring.at)
+    set_going(spring)
+    spring.send()
+    assert of_campaign(spring)[0] == "accepted"
+
+
+@pytest.fixture
+def second(spring: House, tmp_path: Path) -> Course:
+    """A second course, whose lessons leave at the same hours."""
+    folder = write_course(tmp_path / "more")
+    text = (folder / "course.toml").read_text(encoding="utf-8")
+    (folder / "course.toml").write_text(text.replace('"calm"', '"more"'), encoding="utf-8")
+    with session_scope(spring.sessions) as session:
+        publish_folder(session, folder, spring.at)
+        return get_course(session, "more")
+
+
+def test_lessons_of_two_courses_share_the_days(spring: House, second: Course) -> None:
+    cap(spring, per_day=1)
+    spring.enroll(ADA)
+    with session_scope(spring.sessions) as session:
+        enroll(session, get_course(session, "more"), join(session, ADA, spring.at, list_="more"), spring.at)
+    days: list[int] = []
+    start = spring.at
+    for hours in range(1, 9 * 24):
+        spring.go_to(start + timedelta(hours=hours))
+        sent = spring.send().get("accepted", 0)
+        if hours > 23:
+            days += [hours // 24] * sent
+    # Six lessons, two a day on days 1, 2 and 4 without the cap; with it each has a day of its own.
+    assert len(days) == 6
+    assert len(set(days)) == 6
