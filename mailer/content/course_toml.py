@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import time
+from collections.abc import Callable
+from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mailer.clock import zone_names
-from mailer.content.course_source import CourseSource, Problem, SenderSource
+from mailer.content.course_flow import SETTINGS as FLOW
+from mailer.content.course_flow import FlowToml
+from mailer.content.course_source import CourseSource, Problem, SenderSource, TimingSource
 from mailer.content.course_words import (
     SLUG,
     find_control_character,
@@ -19,6 +22,7 @@ from mailer.content.course_words import (
     known_or_near,
     parse_send_time,
 )
+from mailer.content.timing_words import Unfit, read_quiet, read_weekdays, read_window
 from mailer.errors import Refused
 from mailer.models import OptIn
 
@@ -26,7 +30,8 @@ COURSE_FILE = "course.toml"
 MOST_DAYS = 3660
 SETTINGS = (
     *("slug", "title", "subtitle", "language", "zone", "list", "list_title", "opt_in"),
-    *("consent", "days", "send_time", "disclaimer", "sender"),
+    *("consent", "days", "send_time", "window", "weekdays", "quiet", "disclaimer", "sender"),
+    *FLOW,
 )
 SENDER = {
     "name": "Readers see this name in their inbox.",
@@ -34,6 +39,9 @@ SENDER = {
     "postal_address": "Laws such as CAN-SPAM ask for it at the foot of every mail.",
 }
 """What a sender must have, and why."""
+
+Read = TypeVar("Read")
+Words = TypeVar("Words", str, list[str])
 
 
 def read_header(folder: Path, problems: list[Problem]) -> CourseSource:
@@ -82,6 +90,7 @@ class _CourseToml:
         for name in self.table.keys() - set(SETTINGS):
             self._problem(name, f"`{name}` is not a setting of a course.", known_or_near(name, SETTINGS))
         slug, title = self._slug("slug"), self._line("title")
+        send_time, until = self._hours()
         return CourseSource(
             folder=folder,
             slug=slug,
@@ -94,14 +103,29 @@ class _CourseToml:
             opt_in=self._opt_in(),
             consent=self._text("consent", default=""),
             days=self._days(),
-            send_time=self._send_time(),
+            send_time=send_time,
             disclaimer=self._text("disclaimer", default=""),
             sender=self._sender(),
             steps=(),
+            timing=TimingSource(
+                until=until,
+                weekdays=self._several("weekdays", read_weekdays, TimingSource.weekdays),
+                quiet=self._several("quiet", read_quiet, ()),
+            ),
+            flow=FlowToml(self.table, slug, self._tell).read(),
+            lines={".".join(filter(None, place)): line for place, line in self.lines.items()},
         )
 
     def _problem(self, name: str, what: str, fix: str, section: str = "") -> None:
         line = self.lines.get((section, name)) or self.lines.get((section or name, "")) or 1
+        self.problems.append(Problem(COURSE_FILE, line, what, fix))
+
+    def _tell(self, place: str, what: str, fix: str) -> None:
+        """A problem with the setting "section.number.name", or with the nearest that has a line."""
+        section, _, name = place.rpartition(".")
+        at = self.lines.get((section, name)) or self.lines.get((section, "")) or self.lines.get((place, ""))
+        first = place.partition(".")[0]
+        line = at or self.lines.get((first, "")) or self.lines.get(("", first)) or 1
         self.problems.append(Problem(COURSE_FILE, line, what, fix))
 
     def _text(self, name: str, default: str | None = None) -> str:
@@ -160,6 +184,36 @@ class _CourseToml:
         self._problem("days", what, "Write for instance days = 30.")
         return MOST_DAYS
 
+    def _hours(self) -> tuple[time, time | None]:
+        """From when to when mails leave that do not say it themselves; None: for as long as the day lasts."""
+        if "window" not in self.table:
+            return self._send_time(), None
+        if "send_time" in self.table:
+            fix = "Keep the window: it opens at a send time."
+            self._problem("window", "The course has both a send_time and a window.", fix)
+        written = self._text("window")
+        anything: tuple[time, time | None] = (time(8), None)
+        return self._worded("window", read_window, written, anything) if written else anything
+
+    def _several(self, name: str, read: Callable[[list[str]], Read], default: Read) -> Read:
+        """A setting of several values, as a list or with commas between them."""
+        written = self.table.get(name)
+        if written is None:
+            return default
+        values = written if isinstance(written, list) else [written]
+        # TOML has dates of its own, which may stand without quotes.
+        if not all(isinstance(value, str | date) for value in values):
+            self._problem(name, f"`{name}` is not text.", f'Write {name} = "…", or a list of such texts.')
+            return default
+        return self._worded(name, read, [str(value) for value in values], default)
+
+    def _worded(self, name: str, read: Callable[[Words], Read], words: Words, default: Read) -> Read:
+        try:
+            return read(words)
+        except Unfit as unfit:
+            self._problem(name, unfit.what, unfit.fix)
+            return default
+
     def _send_time(self) -> time:
         written = self.table.get("send_time")
         if isinstance(written, time):  # TOML has times of its own, such as 08:00:00
@@ -205,16 +259,20 @@ class _CourseToml:
 
 
 def _lines_of(text: str) -> dict[tuple[str, str], int]:
-    """The line of each (section, key), and of each (section, "") itself."""
+    """The line of each (section, key), and of each (section, "") itself; "then.0" is the first [[then]]."""
     found: dict[tuple[str, str], int] = {}
-    section, is_inside_text = "", False
+    section, is_inside_text, tables = "", False, list[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         marks = len(re.findall(r'"""|\'\'\'', line))
         if not is_inside_text:
-            heading = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+            heading = re.match(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]", line)
             key = re.match(r'\s*["\']?([\w-]+)["\']?\s*=', line)
             if heading:
-                section = heading[1]
+                section = heading[2]
+                if heading[1] == "[[":  # a list of tables, told apart by their numbers
+                    found.setdefault((section, ""), number)
+                    section = f"{section}.{sum(name.startswith(f'{section}.') for name in tables)}"
+                    tables.append(section)
                 found.setdefault((section, ""), number)
             elif key:
                 found.setdefault((section, key[1]), number)

@@ -1,38 +1,71 @@
-"""One step's Markdown file, read: what its front matter says, and its text."""
+"""One step's Markdown file, read: what its front matter says, and its text; and its translations' files."""
 
 from __future__ import annotations
 
 import re
-from datetime import time
 from pathlib import Path
 
-from mailer.content.course_source import Problem, StepSource
-from mailer.content.course_words import parse_send_time
+from mailer.content.course_rules import rule_of
+from mailer.content.course_source import CourseSource, Problem, StepSource, Translation
 from mailer.content.front_matter import Settings, read_text
+from mailer.content.step_timing import SETTINGS as TIMING
+from mailer.content.step_timing import SEVERAL, Hours, read_day, read_hours
 from mailer.models import StepKind
 
-SETTINGS = ("key", "subject", "preheader", "kind", "day", "send_time", "week")
+BESIDE = ("instead_of", "easier_than")
+TEXTS = ("subject", "preheader")
+SETTINGS = ("key", *TEXTS, "kind", "day", "wait", "week", *TIMING, "when", *BESIDE)
 BEGIN = "Begin the file with a `---` block with key, subject, kind and day, or move the file away."
-NO_DAY = 0
+BEGIN_TRANSLATION = "Begin the file with a `---` block with its subject, or move the file away."
 
 
-def read_step(path: Path, default_time: time, problems: list[Problem]) -> StepSource | None:
+def read_step(path: Path, course: CourseSource, problems: list[Problem]) -> StepSource | None:
     """The step in `path`, what is wrong left blank and told; None when its text cannot even be found."""
     text = read_text(path, "step", BEGIN, problems)
     if text is None:
         return None
-    settings = Settings(path.name, "step", SETTINGS, problems)
+    settings = Settings(path.name, "step", SETTINGS, problems, lists=SEVERAL)
     settings.read(text.settings)
     kind = _kind(settings)
+    hours = read_hours(settings, Hours(course.send_time, course.timing))
+    beside = {name: settings.slug(name) if name in settings.values else "" for name in BESIDE}
+    day, wait = read_day(settings, is_beside=any(name in settings.lines for name in BESIDE))
     return StepSource(
         path=path,
         key=settings.slug("key"),
         subject=settings.one_line("subject"),
         preheader=settings.one_line("preheader", default=""),
         kind=kind,
-        day=_day(settings),
-        send_time=_send_time(settings, default_time),
+        day=day,
+        wait=wait,
+        send_time=hours.send_time,
+        timing=hours.timing,
         week=_week(settings, kind),
+        condition=_condition(settings, course.slug),
+        instead_of=beside["instead_of"],
+        easier_than=beside["easier_than"],
+        body=text.body,
+        body_line=text.body_line,
+        lines=settings.lines,
+    )
+
+
+def read_translation(path: Path, language: str, problems: list[Problem]) -> Translation | None:
+    """The translation in `path`: its subject, preheader and text. None when its text cannot be found."""
+    text = read_text(path, "translation", BEGIN_TRANSLATION, problems)
+    if text is None:
+        return None
+    settings = Settings(path.name, "step", SETTINGS, problems, lists=SEVERAL)
+    settings.read(text.settings)
+    for name in settings.lines:
+        if name not in TEXTS:
+            what = f"`{name}` means nothing in a translation: it is said in the step's own file."
+            settings.problem(name, what, "Delete the line.", is_warning=True)
+    return Translation(
+        path=path,
+        language=language,
+        subject=settings.one_line("subject"),
+        preheader=settings.one_line("preheader", default=""),
         body=text.body,
         body_line=text.body_line,
         lines=settings.lines,
@@ -45,16 +78,6 @@ def _kind(settings: Settings) -> StepKind:
         return StepKind(value)
     settings.problem("kind", f"`kind` is {value!r}.", "Write lesson, protocol or check-in.")
     return StepKind.LESSON
-
-
-def _day(settings: Settings) -> int:
-    value = settings.values.get("day", "")
-    if re.fullmatch(r"[0-9]{1,4}", value) and int(value) >= 1:
-        return int(value)
-    what = f"`day` is {value!r}." if value else "`day` is missing."
-    fix = "Write the day of the course, a number from 1 (day 0 is the welcome)."
-    settings.problem("day", what, fix)
-    return NO_DAY
 
 
 def _week(settings: Settings, kind: StepKind) -> int | None:
@@ -70,12 +93,14 @@ def _week(settings: Settings, kind: StepKind) -> int | None:
     return int(value)
 
 
-def _send_time(settings: Settings, default: time) -> time:
-    value = settings.values.get("send_time")
-    parsed = default if value is None else parse_send_time(value)
-    if parsed is None:
-        settings.problem("send_time", f"{value!r} is not a time of day.", "Write it as 08:00.")
-    return parsed or default
+def _condition(settings: Settings, course_slug: str) -> str:
+    if "when" not in settings.values:
+        return ""
+    return rule_of(
+        settings.one_line("when", default=""),
+        course_slug,
+        lambda what, fix: settings.problem("when", f"`when` {what}", fix),
+    )
 
 
 def place_of(step: StepSource, setting: str) -> tuple[str, int]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -15,19 +14,20 @@ from sqlalchemy.orm import Session
 from mailer.content.course_folder import CourseSource, StepSource
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse
-from mailer.launch.messages import message_digest
+from mailer.launch.in_words import shown_hours, shown_whom
+from mailer.launch.published import Known, known_steps, published_header, source_digest, text_digests
 from mailer.launch.reach import NOBODY, Readers, read_readers
+from mailer.launch.references import refuse_broken_references
 from mailer.models import (
     Course,
-    CourseVersion,
     Enrollment,
     MailingList,
-    Message,
     Step,
     Subscription,
     SubscriptionState,
 )
 from mailer.schedule.place import StepPlan
+from mailer.schedule.timing import read_timing
 
 
 class ChangeKind(StrEnum):
@@ -71,15 +71,6 @@ class Plan:
         }
 
 
-@dataclass(frozen=True)
-class _Known:
-    """A published step beside what its author has now; `is_same_mail` compares what readers see."""
-
-    step: Step
-    is_same_mail: bool
-    html: str
-
-
 def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
     """What `publish` would do at `now`, changing nothing. Raises Refused when the list cannot be had."""
     source = compiled.source
@@ -88,12 +79,13 @@ def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) 
         select(Course).where(Course.slug == source.slug).execution_options(populate_existing=True)
     ).scalar_one_or_none()
     _refuse_other_list(session, course, source)
-    known = {} if course is None else _known_steps(session, course, compiled)
+    refuse_broken_references(session, source)
+    known = {} if course is None else known_steps(session, course, compiled)
     added = {step.key for step in source.steps if _is_new(known.get(step.key))}
     readers = NOBODY
     if course is not None:
         days = _days(source, known)
-        steps = tuple(StepPlan(0, step.key, step.day, step.send_time, 0) for step in source.steps)
+        steps = tuple(_step_plan(step) for step in source.steps if step.is_plain)
         readers = read_readers(session, course, steps, added, days, now)
     changes = [*_of_steps(source, known, readers), *_gone(source, known, readers)]
     everybody = readers.waiting + len(readers.active)
@@ -107,10 +99,9 @@ def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) 
     return Plan(source.slug, version, tuple(changes), passed)
 
 
-def source_digest(step: StepSource) -> str:
-    """A fingerprint of what the author wrote, whenever and whoever it is sent to."""
-    parts = (step.subject, step.preheader, step.kind, str(step.week), step.body)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def _step_plan(step: StepSource) -> StepPlan:
+    timing = read_timing(step.timing.as_values())
+    return StepPlan(0, step.key, step.day, step.send_time, 0, timing=timing)
 
 
 def header_of(source: CourseSource) -> dict[str, Any]:
@@ -128,6 +119,7 @@ def header_of(source: CourseSource) -> dict[str, Any]:
         "opt_in": source.opt_in,
         "disclaimer": source.disclaimer,
         "sender": [sender.name, sender.email, sender.reply_to, sender.postal_address],
+        **source.flow.as_values(),
     }
 
 
@@ -167,61 +159,63 @@ def _find_list(session: Session, slug: str) -> MailingList | None:
     return session.execute(select(MailingList).where(MailingList.slug == slug)).scalar_one_or_none()
 
 
-def _known_steps(session: Session, course: Course, compiled: CompiledCourse) -> dict[str, _Known]:
-    """Every step that was ever published, by key; retired ones too, for they may come back."""
-    mails = {step.key: message for step, message in compiled.steps}
-    rows = session.execute(
-        select(Step, Message)
-        .join(Message, Message.id == Step.message_id)
-        .where(Step.course_id == course.id)
-        .order_by(Step.day, Step.key)
-        .execution_options(populate_existing=True)
-    )
-    known = {}
-    for step, message in rows:
-        mail = mails.get(step.key)
-        same = mail is not None and (message_digest(mail), mail.language) == (
-            message.digest,
-            message.language,
-        )
-        known[step.key] = _Known(step, same, message.html)
-    return known
-
-
-def _is_new(known: _Known | None) -> bool:
+def _is_new(known: Known | None) -> bool:
     return known is None or known.step.retired_at is not None
 
 
-def _days(source: CourseSource, known: Mapping[str, _Known]) -> dict[int, int]:
+def _days(source: CourseSource, known: Mapping[str, Known]) -> dict[int, int]:
     """For each published step the later of the days that it was and will be on."""
     planned = {step.key: step.day for step in source.steps}
     return {found.step.id: max(found.step.day, planned.get(key, 0)) for key, found in known.items()}
 
 
-def _of_steps(source: CourseSource, known: Mapping[str, _Known], readers: Readers) -> Iterator[Change]:
+def _of_steps(source: CourseSource, known: Mapping[str, Known], readers: Readers) -> Iterator[Change]:
     for step in source.steps:
         found = known.get(step.key)
         to_come = readers.to_come(found.step.id if found else None, step.day)
         if found is None or _is_new(found):
-            yield Change(ChangeKind.ADD, step.key, _place(step), to_come)
+            what = f"{_place(step)}, for {shown_whom(*_whom(step))}" if any(_whom(step)) else _place(step)
+            yield Change(ChangeKind.ADD, step.key, what, to_come)
             continue
-        if (found.step.day, found.step.send_time) != (step.day, step.send_time):
+        if _hours_of(found.step) != (step.day, step.send_time, step.timing.as_values()):
             yield _moved(found.step, step, readers)
-        if found.step.source_digest != source_digest(step):
-            yield Change(ChangeKind.CHANGE, step.key, "new text", to_come)
+        for what in _what_changed(found, step):
+            yield Change(ChangeKind.CHANGE, step.key, what, to_come)
+
+
+def _hours_of(step: Step) -> tuple[int, time, dict[str, Any]]:
+    return step.day, step.send_time, step.timing
+
+
+def _what_changed(found: Known, step: StepSource) -> Iterator[str]:
+    """What is another than it was in a step, apart from its day and hours."""
+    before = found.step
+    if before.source_digest != source_digest(step):
+        yield "new text"
+    texts = text_digests(step)
+    for tag in sorted(texts.keys() | found.texts.keys()):
+        if found.texts.get(tag) != texts.get(tag):
+            verb = "new text in" if tag in found.texts else "now also in"
+            yield f"{verb if tag in texts else 'no longer in'} {tag}"
+    if (before.condition, before.instead_of, before.easier_than) != _whom(step):
+        yield f"now for {shown_whom(*_whom(step))}"
+
+
+def _whom(step: StepSource) -> tuple[str, str, str]:
+    return step.condition, step.instead_of, step.easier_than
 
 
 def _moved(before: Step, step: StepSource, readers: Readers) -> Change:
     """A move; whoever stands between the new day and the old one never gets the mail, and that is said."""
     lost = readers.count(before.id, lambda reader: step.day <= reader.day < before.day)
     reached = readers.count(before.id, lambda reader: reader.day < max(before.day, step.day))
-    what = f"day {before.day} {before.send_time:%H:%M} to {_place(step)}"
+    what = f"{shown_hours(*_hours_of(before))} to {_place(step)}"
     if lost:
         what += f" ({lost:,} past that day will not get it)"
     return Change(ChangeKind.MOVE, step.key, what, readers.waiting + reached)
 
 
-def _gone(source: CourseSource, known: Mapping[str, _Known], readers: Readers) -> Iterator[Change]:
+def _gone(source: CourseSource, known: Mapping[str, Known], readers: Readers) -> Iterator[Change]:
     kept = {step.key for step in source.steps}
     for key, found in known.items():
         if key in kept or found.step.retired_at:
@@ -230,13 +224,17 @@ def _gone(source: CourseSource, known: Mapping[str, _Known], readers: Readers) -
         yield Change(ChangeKind.RETIRE, key, f"was on day {found.step.day}", to_come)
 
 
-def _of_pictures(compiled: CompiledCourse, known: Mapping[str, _Known], readers: Readers) -> Iterator[Change]:
+def _of_pictures(compiled: CompiledCourse, known: Mapping[str, Known], readers: Readers) -> Iterator[Change]:
     """Steps whose text is the same, but not a picture that it shows."""
-    for step, message in compiled.steps:
+    mails = [("", *one) for one in compiled.steps]
+    mails += [(message.language, step, message) for step, message in compiled.translations]
+    told = set()
+    for tag, step, message in mails:
         found = known.get(step.key)
-        if found is None or _is_new(found) or found.step.source_digest != source_digest(step):
+        if found is None or _is_new(found) or step.key in told or any(_what_changed(found, step)):
             continue
-        if any(f"/media/{name}" not in found.html for name in message.images):
+        if any(f"/media/{name}" not in found.pages[tag] for name in message.images):
+            told.add(step.key)
             to_come = readers.to_come(found.step.id, step.day)
             yield Change(ChangeKind.CHANGE, step.key, "new picture", to_come)
 
@@ -246,8 +244,9 @@ def _of_course(
 ) -> Iterator[Change]:
     """What course.toml changes: the settings that are others than in the version published last."""
     wanted = header_of(source)
-    before = wanted if course is None else _published_header(session, course)
-    differing = [name for name, value in wanted.items() if before.get(name) != value]
+    before = wanted if course is None else published_header(session, course)
+    names = dict.fromkeys((*wanted, *before))
+    differing = [name for name in names if before.get(name) != wanted.get(name)]
     if differing:
         yield Change(ChangeKind.CHANGE, "course.toml", ", ".join(differing), everybody)
     list_ = _find_list(session, source.list_slug)
@@ -268,16 +267,5 @@ def _people_on(session: Session, list_: MailingList) -> int:
     ).scalar_one()
 
 
-def _published_header(session: Session, course: Course) -> dict[str, Any]:
-    manifest = session.execute(
-        select(CourseVersion.manifest)
-        .where(CourseVersion.course_id == course.id)
-        .order_by(CourseVersion.number.desc())
-        .limit(1)
-    ).scalar_one()
-    header: dict[str, Any] = manifest["header"]
-    return header
-
-
 def _place(step: StepSource) -> str:
-    return f"day {step.day} {step.send_time:%H:%M}"
+    return shown_hours(step.day, step.send_time, step.timing.as_values())

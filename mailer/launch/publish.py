@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -19,9 +20,9 @@ from mailer.launch.effect import (
     header_of,
     other_course_on,
     plan_publication,
-    source_digest,
 )
 from mailer.launch.messages import lock_publishing, put_message
+from mailer.launch.published import source_digest, text_digests
 from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, MailingList, Media, Sender, Step
 
 __all__ = ["Change", "ChangeKind", "Plan", "plan_publication", "publish", "source_digest"]
@@ -47,9 +48,10 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
             .values(name=file.name, content_type=file.content_type, content=file.content)
             .on_conflict_do_nothing(index_elements=["name"])
         )
+    languages = _put_translations(session, compiled)
     for step, message in compiled.steps:
-        message_id = put_message(session, f"course/{source.slug}/{step.key}", message)
-        _put_step(session, course.id, step, message_id)
+        message_id = put_message(session, _name(source, step), message)
+        _put_step(session, course.id, step, message_id, languages.get(step.key, {}))
     _retire(session, course.id, [step.key for step in source.steps], now)
     course.version = plan.version
     _put_version(session, course, source, now)
@@ -85,6 +87,7 @@ def _put_course(session: Session, source: CourseSource) -> Course:
     for name in ("title", "subtitle", "language", "zone", "days", "consent"):
         setattr(course, name, getattr(source, name))
     course.list_id, course.sender_id = list_.id, sender.id
+    course.flow = source.flow.as_values()
     session.flush()
     return course
 
@@ -97,7 +100,23 @@ def _put_list(session: Session, source: CourseSource, sender: Sender) -> Mailing
     return list_
 
 
-def _put_step(session: Session, course_id: int, step: StepSource, message_id: int) -> None:
+def _name(source: CourseSource, step: StepSource) -> str:
+    """What all versions of a step's mail are versions of, in every language."""
+    return f"course/{source.slug}/{step.key}"
+
+
+def _put_translations(session: Session, compiled: CompiledCourse) -> dict[str, dict[str, int]]:
+    """The message of each language of each step, by key."""
+    found: dict[str, dict[str, int]] = {}
+    for step, message in compiled.translations:
+        message_id = put_message(session, _name(compiled.source, step), message)
+        found.setdefault(step.key, {})[message.language] = message_id
+    return found
+
+
+def _put_step(
+    session: Session, course_id: int, step: StepSource, message_id: int, languages: Mapping[str, int]
+) -> None:
     values = {
         "kind": step.kind,
         "day": step.day,
@@ -106,6 +125,11 @@ def _put_step(session: Session, course_id: int, step: StepSource, message_id: in
         "subject": step.subject,
         "source_digest": source_digest(step),
         "message_id": message_id,
+        "timing": step.timing.as_values(),
+        "condition": step.condition,
+        "instead_of": step.instead_of,
+        "easier_than": step.easier_than,
+        "languages": dict(languages),
         "retired_at": None,
     }
     session.execute(
@@ -126,12 +150,17 @@ def _retire(session: Session, course_id: int, keys: Sequence[str], now: datetime
 def _put_version(session: Session, course: Course, source: CourseSource, now: datetime) -> None:
     """Write down what is in place now; this row is never changed."""
     session.flush()
-    steps = session.execute(
-        select(Step.key, Step.kind, Step.day, Step.send_time, Step.week, Step.subject, Step.message_id)
-        .where(Step.course_id == course.id, Step.retired_at.is_(None))
-        .order_by(Step.day)
+    columns: tuple[Any, ...] = (
+        *(Step.key, Step.kind, Step.day, Step.send_time, Step.week, Step.subject, Step.message_id),
+        *(Step.timing, Step.condition, Step.instead_of, Step.easier_than, Step.languages),
     )
-    listed = [{**row._mapping, "send_time": f"{row.send_time:%H:%M}"} for row in steps]
+    steps = session.execute(
+        select(*columns).where(Step.course_id == course.id, Step.retired_at.is_(None)).order_by(Step.day)
+    )
+    texts = {step.key: text_digests(step) for step in source.steps}
+    listed = [
+        {**row._mapping, "send_time": f"{row.send_time:%H:%M}", "texts": texts[row.key]} for row in steps
+    ]
     manifest = {"header": header_of(source), "steps": listed}
     version = CourseVersion(course_id=course.id, number=course.version, published_at=now, manifest=manifest)
     session.add(version)

@@ -1,0 +1,64 @@
+"""What a course folder names that must be there when it is published: lists, fields, segments, courses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer import rules
+from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem
+from mailer.content.course_rules import line_of, rules_of
+from mailer.errors import Refused
+from mailer.models import Course
+
+
+def refuse_broken_references(session: Session, source: CourseSource) -> None:
+    """Raises Refused with a line for each thing that a course names and that is not there."""
+    problems = [*_of_rules(session, source), *_of_follow_ups(session, source)]
+    if problems:
+        raise Refused("\n".join(str(problem) for problem in problems))
+
+
+def _of_rules(session: Session, source: CourseSource) -> Iterator[Problem]:
+    for path, line, text in rules_of(source):
+        for sentence in rules.problems(session, rules.parse(text, course=source.slug)):
+            yield Problem(path, line, f"The rule {text!r} cannot be met.", sentence)
+
+
+def _of_follow_ups(session: Session, source: CourseSource) -> Iterator[Problem]:
+    """Courses that follow must be there, and never lead back: whoever finishes would never be done."""
+    if not source.flow.then:
+        return
+    follows = _published(session)
+    follows[source.slug] = tuple(course for course, _ in source.flow.then)
+    for number, course in enumerate(follows[source.slug]):
+        line = line_of(source.lines, "then", number, "course")
+        if course not in follows:
+            what = f"There is no published course {course!r} that could follow."
+            yield Problem(COURSE_FILE, line, what, "Publish it first, or mend its name.")
+        elif way := _way_back(follows, course, source.slug):
+            what = f"The courses follow each other in a circle: {' → '.join((source.slug, *way))}."
+            yield Problem(COURSE_FILE, line, what, "Take this follow-up out, or one of the others.")
+
+
+def _published(session: Session) -> dict[str, tuple[str, ...]]:
+    """Every published course with the courses that follow it."""
+    rows = session.execute(select(Course.slug, Course.flow))
+    return {slug: tuple(one["course"] for one in flow.get("then", ())) for slug, flow in rows}
+
+
+def _way_back(follows: Mapping[str, tuple[str, ...]], start: str, goal: str) -> tuple[str, ...]:
+    """The courses from `start` to `goal`, both ends included; empty when there is no way."""
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
+    while ways:
+        way = ways.pop()
+        if way[-1] == goal:
+            return way
+        for following in follows.get(way[-1], ()):
+            if following not in seen:
+                seen.add(following)
+                ways.append((*way, following))
+    return ()
