@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from mailer.delivery.claim import Claimed
@@ -27,7 +27,16 @@ def course_facts(session: Session, rows: Iterable[Claimed]) -> dict[int, CourseF
             func.count(Step.id),
             func.coalesce(func.min(Step.day), 1),
         )
-        .outerjoin(Step, (Step.course_id == Course.id) & Step.retired_at.is_(None))
+        .outerjoin(
+            Step,
+            and_(
+                Step.course_id == Course.id,
+                Step.retired_at.is_(None),
+                # Nobody gets a step and also what stands beside it.
+                Step.instead_of == "",
+                Step.easier_than == "",
+            ),
+        )
         .where(Course.id.in_(ids))
         .group_by(Course.id)
     )

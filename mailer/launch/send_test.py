@@ -29,6 +29,7 @@ from mailer.models import (
     Subscriber,
     Transport,
 )
+from mailer.schedule.place import StepPlan
 
 TEST_DELIVERY = 0
 """The id in a test mail's links. Their pages say that it was a test, and change nothing."""
@@ -73,7 +74,7 @@ def _as_claimed(
 ) -> Claimed:
     """What a worker would have claimed, had this been a delivery."""
     step = session.execute(
-        select(Step.id, Step.message_id).where(
+        select(Step.id, Step.key, Step.day, Step.send_time, Step.message_id, Step.languages).where(
             Step.course_id == course.id, Step.key == step_key, Step.retired_at.is_(None)
         )
     ).one_or_none()
@@ -81,6 +82,9 @@ def _as_claimed(
         raise Refused(
             f"{course.slug} has no step {step_key!r}; `steadypost course show {course.slug}` lists them."
         )
+    mail = StepPlan(
+        step.id, step.key, step.day, step.send_time, step.message_id, languages=tuple(step.languages.items())
+    )
     return Claimed(
         id=TEST_DELIVERY,
         kind=DeliveryKind.STEP,
@@ -96,7 +100,7 @@ def _as_claimed(
         course_id=course.id,
         step_id=step.id,
         list_id=course.list_id,
-        message_id=step.message_id,
+        message_id=mail.message_in(person.language),
         source=f"course:{course.id}",
         email=person.email or "",
         name=person.name or "",

@@ -68,7 +68,12 @@ def courses_overview(session: Session) -> list[CourseRow]:
     """Every published course and how many people are in which state of it."""
     steps = (
         select(func.count())
-        .where(Step.course_id == Course.id, Step.retired_at.is_(None))
+        .where(
+            Step.course_id == Course.id,
+            Step.retired_at.is_(None),
+            Step.instead_of == "",
+            Step.easier_than == "",
+        )
         .correlate(Course)
         .scalar_subquery()
     )

@@ -11,6 +11,10 @@ from mailer.content.guide.folder import front_matter
 from mailer.content.guide.memory import RememberedStep
 from mailer.content.guide.report import Fate
 from mailer.content.guide.steps import Draft
+from mailer.content.step_file import SETTINGS
+
+OWN_SETTINGS = frozenset(SETTINGS) - {"key", "subject", "preheader", "kind", "day", "send_time", "week"}
+"""What a guide never says of a step, so that it can only be its author's."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ def is_edited(base: RememberedStep, mine: StepSource) -> bool:
     """Whether the author changed anything in the step since the guide gave it."""
     settings = (mine.key, mine.subject, mine.preheader, mine.kind, mine.day, mine.week)
     given = (base.key, base.subject, base.preheader, base.kind, base.day, base.week)
+    if mine.translations or not OWN_SETTINGS.isdisjoint(mine.lines):
+        return True
     same_time = f"{mine.send_time:%H:%M}" == base.send_time
     return settings != given or not same_time or not same_text(mine.body, base.body)
 
