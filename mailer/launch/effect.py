@@ -245,7 +245,7 @@ def _of_course(
     """What course.toml changes: the settings that are others than in the version published last."""
     wanted = header_of(source)
     before = wanted if course is None else published_header(session, course)
-    names = dict.fromkeys((*wanted, *before))
+    names = [*wanted, *sorted(before.keys() - wanted.keys())]
     differing = [name for name in names if before.get(name) != wanted.get(name)]
     if differing:
         yield Change(ChangeKind.CHANGE, "course.toml", ", ".join(differing), everybody)

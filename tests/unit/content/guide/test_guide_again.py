@@ -438,3 +438,52 @@ def test_the_memory_names_the_file_and_what_was_in_it(desk: Desk) -> None:
     assert len(memory["sha256"]) == 64
     assert len(memory["steps"]) == 15
     assert memory["steps"][0]["body"].startswith("# Introduction\n")
+
+
+OWN_SETTINGS = """\
+window: 08:00-10:00
+weekdays: mon-fri
+not_before: 2027-01-04
+quiet: 12-25, 2027-04-01
+when: tag "awake"
+"""
+
+
+def test_hours_and_conditions_that_the_author_wrote_stay_beside_a_new_text(desk: Desk) -> None:
+    desk.edit("a-bedroom-for-daytime", 'send_time: "08:00"\n', OWN_SETTINGS)
+    before = desk.file("a-bedroom-for-daytime").read_text(encoding="utf-8")
+    desk.rewrite_guide(("dark, cool and dull", "dark, cool and quiet"))
+    assert fates(desk.again()) == {"a-bedroom-for-daytime": Fate.UPDATED}
+    after = desk.file("a-bedroom-for-daytime").read_text(encoding="utf-8")
+    assert after == before.replace("dark, cool and dull", "dark, cool and quiet")
+
+
+def test_what_the_author_put_into_course_toml_stays(desk: Desk) -> None:
+    own = 'weekdays = "mon-fri"\nstop_when = [\'tag "customer"\']\n'
+    flow = '\n[[then]]\ncourse = "back"\n'
+    path = desk.course / "course.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("days = 30\n", f"days = 30\n{own}") + flow, encoding="utf-8")
+    desk.again(days=45)
+    after = path.read_text(encoding="utf-8")
+    assert own in after
+    assert after.endswith(flow)
+    assert "days = 45" in after
+
+
+@pytest.mark.parametrize("is_translated", [True, False])
+def test_a_step_that_its_author_built_on_stays_when_its_section_is_gone(
+    desk: Desk, is_translated: bool
+) -> None:
+    path = desk.file("naps-that-help")
+    if is_translated:
+        text = '---\nsubject: "Nickerchen"\n---\n# Nickerchen\n\nKurz ist gut.\n'
+        path.with_suffix(".de.md").write_text(text, encoding="utf-8")
+    else:
+        desk.edit("naps-that-help", "kind: lesson\n", 'kind: lesson\nwhen: tag "tired"\n')
+    assert not desk.again().has_changed
+    whole = desk.guide.read_text(encoding="utf-8")
+    desk.guide.write_text(re.sub(r"Naps That Help\n\n.*?\n\n", "", whole), encoding="utf-8")
+    assert fates(desk.again()) == {"naps-that-help": Fate.GONE}
+    assert path.exists()
+    assert path.with_suffix(".de.md").exists() == is_translated
