@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from mailer.content.course_source import CourseSource
-from mailer.rules import BadRule, parse
+from mailer.content.course_source import CourseSource, Problem
+from mailer.content.course_words import known_or_near
+from mailer.rules import BadRule, conditions, parse
+from mailer.rules.model import Answered, Reached
 
 EMPTY = "is empty.", 'Write a rule such as tag "vip", or delete the line.'
 
@@ -45,6 +47,22 @@ def rules_of(course: CourseSource) -> Iterator[tuple[str, int, str]]:
         for number, rule in enumerate(rules):
             if rule:
                 yield "course.toml", line_of(lines, name, number, "when"), rule
+
+
+def own_references(course: CourseSource) -> Iterator[Problem]:
+    """Rules on steps and weeks of this very course that it does not have."""
+    keys = [step.key for step in course.steps]
+    weeks = {step.week for step in course.steps if step.week}
+    for path, line, text in rules_of(course):
+        for one in conditions(parse(text, course=course.slug)):
+            match one:
+                case Reached(key, course.slug) if key not in keys:
+                    what = f"The rule names the step {key!r}, which the course does not have."
+                    yield Problem(path, line, what, known_or_near(key, keys))
+                case Answered(_, week, course.slug) if week not in weeks:
+                    what = f"The rule asks for week {week}, which the course does not have."
+                    fix = "Name a week that one of its protocol steps has (`week: …`)."
+                    yield Problem(path, line, what, fix)
 
 
 def line_of(lines: dict[str, int], section: str, number: int, setting: str) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mailer.content.compile import CompiledMessage, Progress, compile_step
 from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepSource, read_draft
+from mailer.content.course_rules import own_references
 from mailer.content.course_source import Translation
 from mailer.content.media import MediaFile, course_media
 from mailer.models import StepKind
@@ -37,7 +38,7 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
     """
     source, problems = read_draft(folder)
     media = course_media(folder)
-    problems.extend(_never(source))
+    problems += [*_never(source), *own_references(source)]
     compiled: list[tuple[StepSource, CompiledMessage]] = []
     translated: list[tuple[StepSource, CompiledMessage]] = []
     for step, progress in zip(source.steps, _progress(source), strict=True):

@@ -22,8 +22,9 @@ def refuse_broken_references(session: Session, source: CourseSource) -> None:
 
 
 def _of_rules(session: Session, source: CourseSource) -> Iterator[Problem]:
+    coming = (source.slug, source.list_slug)
     for path, line, text in rules_of(source):
-        for sentence in rules.problems(session, rules.parse(text, course=source.slug)):
+        for sentence in rules.problems(session, rules.parse(text, course=source.slug), coming=coming):
             yield Problem(path, line, f"The rule {text!r} cannot be met.", sentence)
 
 

@@ -36,9 +36,10 @@ def say(desk: Desk, name: str, *settings: str) -> None:
 
 def manifest(desk: Desk) -> dict[str, Any]:
     with session_scope(desk.sessions) as session:
-        return session.execute(
+        newest: dict[str, Any] = session.execute(
             select(CourseVersion.manifest).order_by(CourseVersion.id.desc()).limit(1)
         ).scalar_one()
+        return newest
 
 
 def test_new_hours_are_announced_published_and_then_known(desk: Desk) -> None:

@@ -109,6 +109,8 @@ def test_a_wait_after_a_variant_counts_from_its_original(folder: Folder) -> None
         ('day: 2\nwhen: tag "a"\ninstead_of: hello', 4, "Day 2 is not that of hello"),
         ("easier_than: hello", 4, "`easier_than` names 'hello', which is a lesson, not a protocol step."),
         ("easier_than: week\ninstead_of: hello", 5, "The step has both instead_of and easier_than."),
+        ('day: 4\nwhen: reached step "helo"', 5, "The rule names the step 'helo', which the course does not"),
+        ('day: 4\nwhen: answered "done" to week 2', 5, "The rule asks for week 2, which the course does not"),
         ("day: 4\nquiet: 01-01/12-31", 5, "02-rest.md may leave on no day of two years"),
         ("day: 4\nquiet: 2027-01-01/2029-12-31", 5, "02-rest.md may leave on no day of two years"),
     ],
