@@ -51,7 +51,10 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
     languages = _put_translations(session, compiled)
     for step, message in compiled.steps:
         message_id = put_message(session, _name(source, step), message)
-        _put_step(session, course.id, step, message_id, languages.get(step.key, {}))
+        translated = languages.get(step.key)
+        # With its own among them: else a German's German course would come in English, the last resort.
+        known = {source.language: message_id, **translated} if translated else {}
+        _put_step(session, course.id, step, message_id, known)
     _retire(session, course.id, [step.key for step in source.steps], now)
     course.version = plan.version
     _put_version(session, course, source, now)

@@ -88,4 +88,7 @@ def _translations(session: Session, steps: Sequence[Step]) -> dict[int, dict[str
     ids = {message_id for step in steps for message_id in step.languages.values()}
     rows = session.execute(select(Message).where(Message.id.in_(ids))).scalars() if ids else ()
     by_id = {message.id: message for message in rows}
-    return {step.id: {tag: by_id[number] for tag, number in step.languages.items()} for step in steps}
+    return {
+        step.id: {tag: by_id[number] for tag, number in step.languages.items() if number != step.message_id}
+        for step in steps
+    }

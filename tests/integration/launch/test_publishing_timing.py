@@ -96,6 +96,7 @@ def test_an_added_variant_of_a_day_gone_by_takes_nothing_from_anybody(desk: Desk
     assert desk.publish().passed == {}
     desk.live_to(5)
     assert desk.mails_of(ADA) == ["hello", "rest", "walk"]
+    assert desk.statement().is_balanced
 
 
 def test_a_gentler_version_is_kept_beside_its_week(desk: Desk) -> None:
@@ -132,6 +133,20 @@ def test_a_translation_is_announced_and_reaches_those_who_read_it(desk: Desk) ->
             .order_by(Subscriber.email)
         ).all()
     assert [tuple(row) for row in rows] == [(ADA, "en", "About rest"), (BEN, "de", "Über Ruhe")]
+
+
+def test_readers_of_the_courses_own_language_get_it_also_when_there_is_an_english_one(desk: Desk) -> None:
+    desk.edit("course.toml", 'language = "en"', 'language = "de"')
+    (desk.folder / "02-rest.en.md").write_text(GERMAN.replace("Über Ruhe", "On rest"), encoding="utf-8")
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        rest = load_plan(session, get_course(session, "calm").id).steps[1]
+        languages = {
+            tag: session.get_one(Message, rest.message_in(tag)).language
+            for tag in ("de", "de-AT", "en", "fr")
+        }
+    assert languages == {"de": "de", "de-AT": "de", "en": "en", "fr": "en"}
+    assert desk.changes() == []
 
 
 def test_a_translation_changes_and_goes_without_the_text_itself(desk: Desk) -> None:
