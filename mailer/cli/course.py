@@ -19,6 +19,7 @@ from mailer.db import business_now
 from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
+from mailer.launch.in_words import shown_hours, shown_whom
 from mailer.launch.publish import Plan, plan_publication, publish
 from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.links import Signer
@@ -118,8 +119,18 @@ def show(slug: str, as_json_: AsJson = False) -> None:
         as_json({"slug": course.slug, "title": course.title, "list": list_slug, "steps": values})
         return
     say(f"{course.title} ({course.slug}), list {list_slug}, version {course.version}")
-    rows = [(step.day, step.send_time.strftime("%H:%M"), step.kind, step.key, step.subject) for step in steps]
-    as_table(("day", "at", "kind", "key", "subject"), rows, "It has no steps.")
+    rows = [
+        (
+            shown_hours(step.day, step.send_time, step.timing),
+            step.kind,
+            step.key,
+            step.subject,
+            shown_whom(step.condition, step.instead_of, step.easier_than),
+            " ".join(step.languages),
+        )
+        for step in steps
+    ]
+    as_table(("leaves", "kind", "key", "subject", "for", "languages"), rows, "It has no steps.")
 
 
 @app.command("enroll")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -49,6 +50,11 @@ class StepRow:
     day: int
     send_time: time
     subject: str
+    timing: dict[str, Any]
+    condition: str
+    instead_of: str
+    easier_than: str
+    languages: list[str]
 
 
 def lists_overview(session: Session) -> list[ListRow]:
@@ -102,9 +108,13 @@ def courses_overview(session: Session) -> list[CourseRow]:
 
 def course_steps(session: Session, course: Course) -> list[StepRow]:
     """The course's steps as they are published now, in the order of their days."""
-    rows = session.execute(
-        select(Step.key, Step.kind, Step.day, Step.send_time, Step.subject)
-        .where(Step.course_id == course.id, Step.retired_at.is_(None))
-        .order_by(Step.day)
+    columns: tuple[Any, ...] = (
+        *(Step.key, Step.kind, Step.day, Step.send_time, Step.subject, Step.timing),
+        *(Step.condition, Step.instead_of, Step.easier_than, Step.languages),
     )
-    return [StepRow(*row) for row in rows]
+    rows = session.execute(
+        select(*columns)
+        .where(Step.course_id == course.id, Step.retired_at.is_(None))
+        .order_by(Step.day, Step.easier_than, Step.instead_of == "", Step.key)
+    )
+    return [StepRow(**{**row._mapping, "languages": sorted(row.languages)}) for row in rows]

@@ -67,7 +67,10 @@ def test_a_course_from_its_folder_to_its_statement(
         "title": "A calm week",
         "list": "calm",
         "steps": [
-            {"key": key, "kind": "lesson", "day": day, "send_time": "08:00", "subject": f"About {key}"}
+            {
+                **{"key": key, "kind": "lesson", "day": day, "send_time": "08:00", "subject": f"About {key}"},
+                **{"timing": {}, "condition": "", "instead_of": "", "easier_than": "", "languages": []},
+            }
             for key, day in (("hello", 1), ("rest", 2), ("walk", 4))
         ],
     }
