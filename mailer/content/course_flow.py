@@ -106,7 +106,7 @@ class FlowToml:
         found = {}
         policy, hours = written.get("policy", ""), written.get("stale_after_hours")
         if policy and policy not in POLICIES:
-            self.tell("catch_up.policy", f"`policy` is {policy!r}.", f"Write {', '.join(POLICIES)}.")
+            self.tell("catch_up.policy", f"`policy` is {policy!r}.", "Write shift, rhythm or skip-stale.")
         elif policy:
             found["policy"] = policy
         if type(hours) is int and 1 <= hours <= MOST_HOURS:

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from mailer.cli.main import app
+from mailer.content import course_toml, step_file
 from mailer.content.variables import FILTERS, VARIABLES, Where
 from mailer.delivery.states import NEXT
 from mailer.settings import PREFIX, Settings
@@ -71,6 +72,12 @@ def test_the_variables_and_filters_are_those_that_the_renderer_offers() -> None:
     told.pop("fields.<name>")
     assert told == {each.path: each.meaning for each in VARIABLES if each.where is not Where.SYSTEM_MAILS}
     assert re.findall(r"`(\w+)`", page.partition("Filters:")[2]) == list(FILTERS)
+
+
+def test_every_setting_of_a_course_and_of_a_step_is_explained() -> None:
+    page = read("docs/courses.md")
+    for setting in (*course_toml.SETTINGS, *step_file.SETTINGS):
+        assert re.search(rf"^(\[\[?)?{setting}\b|\W`{setting}\b", page, re.M), setting
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
