@@ -18,7 +18,7 @@ from mailer.schedule.pace_case import Asker
 from tests.support.cast import ADA, step_file, write_course
 from tests.support.desk import Desk
 
-# The course "calm": hello on day 1, rest on day 2, walk on day 4, at 8 in London. Day 0 is Monday 2 March 2026.
+# The course "calm": hello on day 1, rest on day 2, walk on day 4, at 8 in London. Day 0 is Monday, 2 March.
 READER = Asker("the pace page")
 
 
@@ -54,7 +54,7 @@ def rows_of(desk: Desk) -> list[tuple[str, str, str]]:
             .join(Step, Step.id == Delivery.step_id)
             .order_by(Delivery.id)
         )
-        return [tuple(row) for row in rows]
+        return [(key, state, reason) for key, state, reason in rows]
 
 
 def plan_only(desk: Desk, moment: datetime) -> None:
@@ -136,7 +136,9 @@ def test_the_next_lesson_now_leaves_at_the_next_tick_and_the_rest_follow_from_th
 def test_asking_twice_for_the_next_lesson_sends_one(desk: Desk, ada: int) -> None:
     desk.live_to(1)
     first, second = ask(desk, pace.next_now, ada), ask(desk, pace.next_now, ada)
-    assert first is not None and second is not None and first.id == second.id
+    assert first is not None
+    assert second is not None
+    assert first.id == second.id
     desk.house.send()
     assert len(lived(desk)) == 2
 
@@ -240,7 +242,8 @@ def test_stopping_ends_the_course_and_undoing_it_goes_on(desk: Desk, ada: int) -
     desk.live_to(1)
     change = ask(desk, pace.stop, ada)
     desk.live_to(3)
-    assert change is not None and lived(desk) == ["hello 03 08:00"]
+    assert change is not None
+    assert lived(desk) == ["hello 03 08:00"]
     ask(desk, pace.undo, change.id)
     ask(desk, pace.undo, change.id)
     desk.live_to(20)
@@ -277,7 +280,8 @@ def test_what_was_planned_since_cannot_be_undone(desk: Desk, ada: int) -> None:
 
 def test_only_the_newest_change_is_undone(desk: Desk, ada: int) -> None:
     first, second = ask(desk, pace.set_gap, ada, 2), ask(desk, pace.set_hour, ada, time(20))
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     with pytest.raises(pace.TooLate):
         ask(desk, pace.undo, first.id)
     ask(desk, pace.undo, second.id)
