@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import httpx
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from mailer.db import Sessions, session_scope
-from mailer.models import Delivery, DeliveryKind, Enrollment, PaceChange, Subscriber
+from mailer.models import Delivery, Enrollment, PaceChange, Subscriber
 from mailer.schedule.plan import plan_due
-from tests.support.reader_pages import TITLE, Links, Reader, standing
-
-
-def page_of(links: Links, reader: Reader) -> str:
-    return links.mail(reader, "/pace")
+from tests.support.reader_pages import TITLE, Links, Reader, standing, with_welcome
 
 
 def enrollment_of(sessions: Sessions, reader: Reader) -> Enrollment:
@@ -37,33 +31,25 @@ def press(site: httpx.Client, address: str, **form: str) -> httpx.Response:
     return site.post(address, data={"seen": seen[1] if seen else "0", **form}, follow_redirects=True)
 
 
-def welcome_of(session: Session, reader: Reader) -> Delivery:
-    return session.scalars(
-        select(Delivery).where(Delivery.subscriber_id == reader.id, Delivery.kind == DeliveryKind.WELCOME)
-    ).one()
-
-
 @pytest.fixture
-def got_welcome(sessions: Sessions, ada: Reader, now: datetime) -> Reader:
+def got_welcome(sessions: Sessions, ada: Reader) -> Reader:
     """Ada has the welcome in her inbox."""
     with session_scope(sessions) as session:
-        mail = welcome_of(session, ada)
-        mail.state, mail.settled_at = "accepted", now
-        return replace(ada, delivery_id=mail.id)
+        return with_welcome(session, ada)
 
 
 @pytest.fixture
 def ben_who_left(sessions: Sessions, ben: Reader) -> Reader:
     """Ben, who has unsubscribed, looks at his welcome again."""
-    with sessions() as session:
-        return replace(ben, delivery_id=welcome_of(session, ben).id)
+    with session_scope(sessions) as session:
+        return with_welcome(session, ben)
 
 
 def test_looking_says_what_comes_next_and_changes_nothing(
     site: httpx.Client, links: Links, got_welcome: Reader, sessions: Sessions
 ) -> None:
     for method in ("GET", "HEAD", "GET"):
-        answer = site.request(method, page_of(links, got_welcome) + "?action=stop&done=1&undone=x")
+        answer = site.request(method, links.pace(got_welcome) + "?action=stop&done=1&undone=x")
         assert answer.status_code == 200
     # Monday 2 March; day 1 is the next day at eight in London.
     assert "Day 1" in answer.text
@@ -80,7 +66,7 @@ def test_looking_says_what_comes_next_and_changes_nothing(
 def test_each_choice_is_done_and_told(
     site: httpx.Client, links: Links, got_welcome: Reader, sessions: Sessions
 ) -> None:
-    address = page_of(links, got_welcome)
+    address = links.pace(got_welcome)
     for form, told in (
         ({"action": "gap", "gap": "7"}, "at the pace you chose"),
         ({"action": "hour", "hour": "19:30"}, "at the hour you chose"),
@@ -105,7 +91,7 @@ def test_each_choice_is_done_and_told(
 def test_a_change_answers_by_a_page_that_can_be_loaded_again(
     site: httpx.Client, links: Links, got_welcome: Reader
 ) -> None:
-    answer = site.post(page_of(links, got_welcome), data={"action": "pause", "weeks": "2"})
+    answer = site.post(links.pace(got_welcome), data={"action": "pause", "weeks": "2"})
     assert answer.status_code == 303
     assert re.fullmatch(r"pace\?done=\d+", answer.headers["location"])
     assert answer.headers["referrer-policy"] == "no-referrer"
@@ -115,7 +101,7 @@ def test_a_change_answers_by_a_page_that_can_be_loaded_again(
 def test_undo_puts_it_back_and_is_not_offered_twice(
     site: httpx.Client, links: Links, got_welcome: Reader, sessions: Sessions
 ) -> None:
-    address = page_of(links, got_welcome)
+    address = links.pace(got_welcome)
     page = press(site, address, action="pause", weeks="2")
     assert "Paused until Monday, March 16, 2026" in page.text
     assert enrollment_of(sessions, got_welcome).paused_until == date(2026, 3, 16)
@@ -133,7 +119,7 @@ def test_a_form_that_is_sent_twice_asks_once(
 ) -> None:
     form = {"action": "next", "seen": "0"}
     for _ in range(2):
-        site.post(page_of(links, got_welcome), data=form)
+        site.post(links.pace(got_welcome), data=form)
         with session_scope(sessions) as session:
             plan_due(session, now)
             mails = session.scalars(select(Delivery).where(Delivery.step_id.is_not(None))).all()
@@ -159,7 +145,7 @@ def test_a_form_that_is_sent_twice_asks_once(
 def test_what_is_not_on_offer_is_refused_in_plain_words(
     site: httpx.Client, links: Links, got_welcome: Reader, sessions: Sessions, form: dict[str, str]
 ) -> None:
-    answer = site.post(page_of(links, got_welcome), data=form)
+    answer = site.post(links.pace(got_welcome), data=form)
     assert answer.status_code == 422
     assert "Nothing was changed" in answer.text
     assert changes(sessions) == []
@@ -169,18 +155,18 @@ def test_a_form_that_is_not_ours_changes_nothing(
     site: httpx.Client, links: Links, got_welcome: Reader, sessions: Sessions
 ) -> None:
     for form in ({}, {"action": "x"}, {"action": "undo", "change": "9" * 25}, {"seen": "²"}):
-        assert site.post(page_of(links, got_welcome), data=form, follow_redirects=True).status_code == 200
+        assert site.post(links.pace(got_welcome), data=form, follow_redirects=True).status_code == 200
     assert changes(sessions) == []
 
 
 def test_somebody_elses_change_cannot_be_undone(
     site: httpx.Client, links: Links, got_welcome: Reader, ben_who_left: Reader, sessions: Sessions
 ) -> None:
-    press(site, page_of(links, got_welcome), action="pause", weeks="2")
+    press(site, links.pace(got_welcome), action="pause", weeks="2")
     number = str(enrollment_change(sessions))
-    site.post(page_of(links, ben_who_left), data={"action": "undo", "change": number})
+    site.post(links.pace(ben_who_left), data={"action": "undo", "change": number})
     assert enrollment_of(sessions, got_welcome).paused_until is not None
-    assert "Paused" not in site.get(page_of(links, ben_who_left) + f"?done={number}").text
+    assert "Paused" not in site.get(links.pace(ben_who_left) + f"?done={number}").text
 
 
 def enrollment_change(sessions: Sessions) -> int:
@@ -191,7 +177,7 @@ def enrollment_change(sessions: Sessions) -> int:
 def test_stopping_leaves_the_list_alone_and_can_be_started_over(
     site: httpx.Client, links: Links, got_welcome: Reader, sessions: Sessions
 ) -> None:
-    address = page_of(links, got_welcome)
+    address = links.pace(got_welcome)
     assert "has stopped for you" in press(site, address, action="stop").text
     with sessions() as session:
         assert standing(session, got_welcome).subscription == "active"
@@ -204,10 +190,10 @@ def test_stopping_leaves_the_list_alone_and_can_be_started_over(
 def test_who_left_the_list_is_shown_the_way_back(
     site: httpx.Client, links: Links, ben_who_left: Reader, sessions: Sessions
 ) -> None:
-    page = site.get(page_of(links, ben_who_left)).text
+    page = site.get(links.pace(ben_who_left)).text
     assert "You have left the list" in page
     assert 'value="start-over"' not in page
-    answer = site.post(page_of(links, ben_who_left), data={"action": "start-over"})
+    answer = site.post(links.pace(ben_who_left), data={"action": "start-over"})
     assert answer.status_code == 422
     with sessions() as session:
         assert standing(session, ben_who_left).enrollment == "stopped"
@@ -216,7 +202,7 @@ def test_who_left_the_list_is_shown_the_way_back(
 def test_a_mail_of_no_course_has_no_pace(
     site: httpx.Client, links: Links, ada_before_confirming: Reader, sessions: Sessions
 ) -> None:
-    address = page_of(links, ada_before_confirming)
+    address = links.pace(ada_before_confirming)
     page = site.get(address).text
     assert "no pace to choose" in page
     assert 'href="manage"' in page
@@ -229,7 +215,7 @@ def test_the_unsubscribe_page_offers_a_pause_beside_its_own_button(
 ) -> None:
     page = site.get(links.unsubscribe(got_welcome)).text
     assert page.index('name="scope" value="this"') < page.index("Pause for two weeks")
-    site.post(page_of(links, got_welcome), data={"action": "pause", "weeks": "2"})
+    site.post(links.pace(got_welcome), data={"action": "pause", "weeks": "2"})
     assert "Pause for two weeks" not in site.get(links.unsubscribe(got_welcome)).text
     site.post(links.unsubscribe(got_welcome), data={"List-Unsubscribe": "One-Click"})
     with sessions() as session:
@@ -239,7 +225,7 @@ def test_the_unsubscribe_page_offers_a_pause_beside_its_own_button(
 def test_it_speaks_german(site: httpx.Client, links: Links, got_welcome: Reader, sessions: Sessions) -> None:
     with session_scope(sessions) as session:
         session.get_one(Subscriber, got_welcome.id).language = "de"
-    page = press(site, page_of(links, got_welcome), action="pause", weeks="2").text
+    page = press(site, links.pace(got_welcome), action="pause", weeks="2").text
     assert '<html lang="de"' in page
     assert "Pause bis Montag, 16. März 2026" in page
     assert "Rückgängig machen" in page
@@ -251,6 +237,6 @@ def test_a_lesson_on_its_way_is_not_asked_for_twice(
 ) -> None:
     with session_scope(sessions) as session:
         plan_due(session, now + timedelta(days=1, hours=1))
-    answer = site.post(page_of(links, got_welcome), data={"action": "next"})
+    answer = site.post(links.pace(got_welcome), data={"action": "next"})
     assert answer.status_code == 422
     assert "on its way to you at this moment" in answer.text
