@@ -224,7 +224,7 @@ def stop(session: Session, enrollment_id: int, asker: Asker, now: datetime) -> P
     if enrollment.state not in (EnrollmentState.WAITING, EnrollmentState.ACTIVE):
         return None
     enrollment.state, enrollment.reason, enrollment.ended_at = EnrollmentState.STOPPED, STOPPED_BY_READER, now
-    enrollment.next_due_at = enrollment.asked_at = None
+    enrollment.asked_at = None
     return case.record(What.STOP)
 
 
@@ -253,7 +253,7 @@ def undo(session: Session, change_id: int, asker: Asker, now: datetime) -> PaceC
     if change.what == What.ZONE:
         case.subscriber.zone = change.before["zone"]
     change.undone_at = now
-    enrollment.next_due_at = now if case.is_running else None
+    case.look_again()
     _hold_back(case)
     if change.what == What.ZONE:
         _decide_all_anew(case)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.clock import local_date
+from mailer.clock import instant_of, local_date
 from mailer.models import Delivery, DeliveryState, Enrollment, EnrollmentState, PaceChange, Subscriber
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.place import Place, StepPlan, date_of, shifted
@@ -134,13 +134,22 @@ class Case:
         mail = self.last_mail()
         return mail is not None and mail.state == DeliveryState.SENDING
 
+    def look_again(self) -> None:
+        """Have the tick decide anew, at once, or once a pause is over where it would send an extra in it."""
+        enrollment = self.enrollment
+        if not self.is_running:
+            enrollment.next_due_at = None
+        elif self.paused_days and enrollment.paused_until and (enrollment.extras or enrollment.last_extras):
+            enrollment.next_due_at = instant_of(enrollment.paused_until, time(), self.place.zone)
+        else:
+            enrollment.next_due_at = self.now
+
     def record(self, what: What) -> PaceChange | None:
         """Write the change down, and have the tick decide anew; None when it changed nothing."""
         after = kept(self.enrollment, self.subscriber)
         if after == self.before:
             return None
-        if self.is_running:
-            self.enrollment.next_due_at = self.now
+        self.look_again()
         asker = self.asker
         change = PaceChange(
             enrollment_id=self.enrollment.id,

@@ -121,6 +121,18 @@ def test_a_lesson_held_back_by_a_pause_goes_on_when_the_reader_does(desk: Desk, 
     assert len(lived(desk)) == 3
 
 
+def test_an_extra_outside_the_courses_days_waits_for_the_end_of_a_pause_too(desk: Desk, ada: int) -> None:
+    desk.live_to(1)
+    with session_scope(desk.sessions) as session:
+        walk = session.scalars(select(Step.id).where(Step.key == "walk")).one()
+        session.get_one(Enrollment, ada).extras = [walk]
+    ask(desk, pace.pause_until, ada, date(2026, 3, 10))
+    desk.live_to(7)
+    assert lived(desk) == ["hello 03 08:00"]
+    desk.live_to(8)
+    assert lived(desk) == ["hello 03 08:00", "walk 10 08:00"]
+
+
 def test_the_next_lesson_now_leaves_at_the_next_tick_and_the_rest_follow_from_there(
     desk: Desk, ada: int
 ) -> None:
