@@ -26,6 +26,9 @@ PERIOD_BITS = 36
 """Bits of a delivery's id below its period: more numbers than there will be mails in a month."""
 FIRST_YEAR = 2026
 
+PAUSED_BY_READER = "waits: paused by the reader"
+"""The reason of a mail that was planned before its reader paused the course, and waits until they go on."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
@@ -169,6 +172,30 @@ def skip(session: Session, ids: Sequence[int], reason: str, now: datetime) -> in
     }
     tally.note(session, moved)
     return skipped.total()
+
+
+HOLD_BACK = text("""
+    UPDATE deliveries SET next_attempt_at = greatest(next_attempt_at, :until), reason = :reason
+    WHERE id = :id AND state = 'planned' AND kind IN ('step', 'repeat')
+    """)
+LET_GO = text("""
+    UPDATE deliveries SET next_attempt_at = :now, reason = ''
+    WHERE id = :id AND state = 'planned' AND reason = :reason
+    RETURNING lane
+    """)
+
+
+def hold_back(session: Session, delivery_id: int, until: datetime, now: datetime) -> None:
+    """Have a lesson that is planned wait for its reader, who has paused until then, or let it go on.
+
+    One that a worker has by now is held back as it is claimed, unless it is on its way already.
+    """
+    values = {"id": delivery_id, "reason": PAUSED_BY_READER}
+    if until > now:
+        session.execute(HOLD_BACK, {**values, "until": until})
+        return
+    for lane in session.execute(LET_GO, {**values, "now": now}).scalars():
+        ask_to_wake(session, lane)
 
 
 @dataclass(frozen=True)

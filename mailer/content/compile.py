@@ -24,6 +24,7 @@ MOST_BYTES = 60_000
 """Gmail cuts a mail off at 102 kB of HTML; long before that it is slow to open on a phone."""
 
 LINKS = ("view", "manage", "unsubscribe")
+COURSE_LINKS = ("pace", *LINKS)
 
 
 class Authored(Protocol):
@@ -66,7 +67,7 @@ def compile_step(
             list_title=course.list_title,
             postal_address=course.sender.postal_address,
             disclaimer=course.disclaimer,
-            links=mail.links(),
+            links=mail.links(COURSE_LINKS),
             kind=step.kind,
             progress=position,
         )
@@ -95,7 +96,7 @@ def compile_campaign(campaign: CampaignSource, media: Mapping[str, str]) -> Comp
             list_title=mail.placeholders.expression("list.title"),
             postal_address=mail.placeholders.expression("sender.postal_address"),
             disclaimer=campaign.disclaimer,
-            links=mail.links(),
+            links=mail.links(LINKS),
         )
     )
 
@@ -114,9 +115,9 @@ class _Mail:
     folder: Path
     where: Where
 
-    def links(self) -> dict[str, str]:
+    def links(self, purposes: tuple[str, ...]) -> dict[str, str]:
         """The links at the mail's foot."""
-        return {purpose: self.placeholders.expression(f"links.{purpose}") for purpose in LINKS}
+        return {purpose: self.placeholders.expression(f"links.{purpose}") for purpose in purposes}
 
     def compile(self, frame: Frame) -> Compiled:
         """The mail in `frame`, whose subject and preheader are the text's own."""

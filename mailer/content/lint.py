@@ -16,7 +16,9 @@ from mailer.content.placeholders import Placeholders
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms"})
 SAID_ALOUD = frozenset({"alt", "title"})
 """Attributes that are text for readers."""
-URL_VARIABLES = frozenset({"links.view", "links.manage", "links.unsubscribe", "links.confirm", "base_url"})
+URL_VARIABLES = frozenset(
+    {"links.view", "links.manage", "links.pace", "links.unsubscribe", "links.confirm", "base_url"}
+)
 
 
 def lint_blocks(

@@ -10,7 +10,7 @@ from mailer.errors import NotFound
 
 SYSTEM_MAILS = ("confirm", "welcome")
 
-LINKS = {"confirm": (), "welcome": ("view", "manage", "unsubscribe")}
+LINKS = {"confirm": (), "welcome": ("pace", "view", "manage", "unsubscribe")}
 """The links at the foot. Before a confirmation there is nothing to manage or to leave."""
 
 

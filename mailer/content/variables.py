@@ -53,6 +53,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "links.manage", "Where readers choose what they get", "https://mail.example.org/m/sample/manage"
     ),
+    Variable(
+        "links.pace",
+        "Where readers of a course choose their pace: next lesson now, slower, a pause",
+        "https://mail.example.org/m/sample/pace",
+    ),
     Variable("links.unsubscribe", "Where readers leave", "https://mail.example.org/m/sample/unsubscribe"),
     Variable(
         "base_url", "This site's public address, without a slash at its end", "https://mail.example.org"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from mailer import outbox
+from mailer.clock import local_date
 from mailer.db import as_array
 from mailer.delivery import holds
 from mailer.delivery.messages import Published, published
@@ -19,11 +21,13 @@ from mailer.delivery.verdict import Facts, its_hour, refusal
 from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
 from mailer.schedule.cap import mails_before, read_cap, room_for
-from mailer.schedule.timing import Timing, own_hours, read_timing
+from mailer.schedule.timing import Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
 
 PAUSED = "paused"
 """Why a row is planned again as it was: it, or all of its batch, may not leave now."""
+
+ITS_HOUR = "waits for its hour"
 
 LESSONS = (DeliveryKind.STEP, DeliveryKind.REPEAT)
 
@@ -148,16 +152,16 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     for row, known in found:
         try:
             verdict = refusal(_facts(row, known, setting, source, now))
-            until = None if verdict else _its_hour(row, known, setting, now)
+            wait = None if verdict else _wait(row, known, setting, now)
         except MailerError as error:
             # Such as a zone that is no more: this one is set aside, and keeps nobody waiting.
-            verdict, until = (DeliveryState.QUARANTINED, str(error)), None
+            verdict, wait = (DeliveryState.QUARANTINED, str(error)), None
         if verdict is not None:
             refused.append((row, *verdict))
         elif known.domain in stopped.domains:
             refused.append((row, DeliveryState.PLANNED, PAUSED))
-        elif until is not None:
-            waiting.append((row, until, "waits for its hour"))
+        elif wait is not None:
+            waiting.append((row, *wait))
         else:
             rows.append(row)
     rows = _with_room(session, rows, refused, waiting, now)
@@ -221,6 +225,7 @@ class Known(NamedTuple):
     domain: str | None
     send_time: time | None
     weekdays: int | None
+    paused_until: date | None
 
 
 # The person may have been erased since; the hash is the one of `addresses.address_hash`.
@@ -230,7 +235,7 @@ _ROWS = """
            coalesce(s.email, ''), coalesce(s.name, ''), s.language, s.zone,
            CASE WHEN s.fields <> '{{}}'::jsonb THEN s.fields END, n.id,
            d.dedup_key, s.id IS NOT NULL, n.state, x.reason, x.until, e.state, e.round,
-           split_part(s.email_key, '@', 2), e.send_time, e.weekdays
+           split_part(s.email_key, '@', 2), e.send_time, e.weekdays, e.paused_until
     FROM deliveries AS d
     LEFT JOIN subscribers AS s ON s.id = d.subscriber_id
     LEFT JOIN subscriptions AS n ON n.subscriber_id = d.subscriber_id AND n.list_id = d.list_id
@@ -321,9 +326,14 @@ def _facts(row: Claimed, known: Known, setting: Setting, source: Source, now: da
     )
 
 
-def _its_hour(row: Claimed, known: Known, setting: Setting, now: datetime) -> datetime | None:
+def _wait(row: Claimed, known: Known, setting: Setting, now: datetime) -> tuple[datetime, str] | None:
+    """Until when a lesson has to wait, and for what; None when it may leave now."""
     if row.kind not in LESSONS or row.step_id is None or row.course_id is None:
         return None
     zone = row.zone or setting.course_zones[row.course_id]
     send_time, timing = own_hours(*setting.hours[row.step_id], known.send_time, known.weekdays)
-    return its_hour(row.due_at, send_time, timing, zone, now)
+    # Planned before its reader paused: it comes when they want to go on, and what follows comes after it.
+    if known.paused_until is not None and known.paused_until > local_date(now, zone):
+        return window_on(known.paused_until, send_time, timing, zone).opens_at, outbox.PAUSED_BY_READER
+    until = its_hour(row.due_at, send_time, timing, zone, now)
+    return None if until is None else (until, ITS_HOUR)

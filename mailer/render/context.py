@@ -43,6 +43,7 @@ class MailLinks:
     view: str
     manage: str
     unsubscribe: str
+    pace: str
     confirm: str = ""
 
 
@@ -50,7 +51,7 @@ def mail_links(base_url: str, signer: Signer, delivery_id: int, confirm_token: s
     """The links of one delivery, all by one token (see mailer/links.py)."""
     mail = f"{base_url}/m/{signer.delivery_token(delivery_id)}"
     confirm = f"{base_url}/confirm/{confirm_token}" if confirm_token else ""
-    return MailLinks(mail, f"{mail}/manage", f"{mail}/unsubscribe", confirm)
+    return MailLinks(mail, f"{mail}/manage", f"{mail}/unsubscribe", f"{mail}/pace", confirm)
 
 
 def build_context(
@@ -69,6 +70,7 @@ def build_context(
         "links": {
             "view": links.view,
             "manage": links.manage,
+            "pace": links.pace,
             "unsubscribe": links.unsubscribe,
             "confirm": links.confirm,
         },

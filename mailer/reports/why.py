@@ -26,11 +26,13 @@ from mailer.models import (
     Enrollment,
     Event,
     MailingList,
+    PaceChange,
     Step,
     Subscriber,
     Subscription,
 )
 from mailer.schedule.campaigns import find_campaign
+from mailer.schedule.pace_words import sentence
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def why(session: Session, email: str, mail: str | None = None) -> Story:
     who = get_subscriber(session, email)
     decisions = []
     if mail is None:
-        decisions += [*_consents(session, who), *_courses(session, who)]
+        decisions += [*_consents(session, who), *_courses(session, who), *_paces(session, who)]
     decisions += _mails(session, who, mail)
     if mail is None:
         decisions += [*_events(session, who), *_suppression(session, who)]
@@ -161,6 +163,21 @@ def _courses(session: Session, who: Subscriber) -> Iterator[Decision]:
             yield Decision(
                 enrollment.next_due_at, "-", f"next look at {slug}, day {enrollment.last_day} behind"
             )
+
+
+def _paces(session: Session, who: Subscriber) -> Iterator[Decision]:
+    """What they asked of a course's pace."""
+    rows: Any = session.execute(
+        select(PaceChange, Course.slug)
+        .join(Enrollment, Enrollment.id == PaceChange.enrollment_id)
+        .join(Course, Course.id == Enrollment.course_id)
+        .where(Enrollment.subscriber_id == who.id)
+        .order_by(PaceChange.id)
+    )
+    for change, slug in rows:
+        yield Decision(change.at, "-", f"{slug}: {sentence(change)}")
+        if change.undone_at is not None:
+            yield Decision(change.undone_at, "-", f"{slug}: undone: {sentence(change)}")
 
 
 def _events(session: Session, who: Subscriber) -> Iterator[Decision]:

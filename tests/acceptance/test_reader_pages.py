@@ -25,6 +25,7 @@ from tests.support.reader_pages import (
     signs_up,
     standing,
     stop_clock,
+    with_welcome,
 )
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -39,12 +40,16 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/
 
 
 class Site(NamedTuple):
-    """The running application, and the links of Ada (not confirmed) and Ben (still on the list)."""
+    """The running application, and the links of Ada (not confirmed), Ben and Dora (both on the list).
+
+    Dora looks at the welcome of her course, Ben at the mail that asked him to confirm.
+    """
 
     address: str
     links: Links
     ada: Reader
     ben: Reader
+    dora: Reader
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +69,13 @@ def site(database_url: str, sessions: Sessions, redis: EmbeddedRedis, now: datet
         ben = signs_up(
             session, course, now, email="ben@example.org", name="Ben", then=SubscriptionState.ACTIVE
         )
+        dora = signs_up(
+            session, course, now, email="dora@example.org", name="Dora", then=SubscriptionState.ACTIVE
+        )
+        dora = with_welcome(session, dora)
     settings = Settings(database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,))
     with running_app(settings) as address:
-        yield Site(address, Links(Signer([SECRET]), now), ada, ben)
+        yield Site(address, Links(Signer([SECRET]), now), ada, ben, dora)
 
 
 @pytest.fixture
@@ -103,6 +112,29 @@ def test_ben_leaves_changes_his_mind_and_is_asked_by_mail(page: Page, site: Site
     assert page.get_by_role("heading", level=1).inner_text() == "Please look in your inbox"
     with sessions() as session:
         assert standing(session, site.ben).subscription == "pending"
+
+
+def test_dora_pauses_instead_of_leaving_thinks_again_and_asks_for_the_next_lesson(
+    page: Page, site: Site
+) -> None:
+    page.goto(site.links.unsubscribe(site.dora))
+    press(page, "Pause for two weeks")
+    assert page.get_by_text("Paused until Monday, March 16, 2026").is_visible()
+    # Day 1 was to come on the 3rd: fourteen days later.
+    assert page.get_by_text("Tuesday, March 17, 2026").is_visible()
+    press(page, "Undo")
+    assert page.get_by_role("status").inner_text() == "Undone. All is as it was before."
+    assert page.get_by_text("Tuesday, March 3, 2026").is_visible()
+    page.get_by_label("A lesson", exact=True).select_option("every other day")
+    press(page, "Choose this pace")
+    page.get_by_label("Friday").check()
+    press(page, "Choose these days")
+    assert page.get_by_text("Friday, March 6, 2026").is_visible()
+    press(page, "Send me the next lesson now")
+    assert page.get_by_role("status").inner_text().startswith("The next lesson is on its way.")
+    assert "?done=" in page.url
+    page.reload()
+    assert page.get_by_role("button", name="Send me the next lesson now").count() == 0
 
 
 def test_ben_leaves_everything_and_finds_it_so_on_his_page(page: Page, site: Site) -> None:
@@ -182,4 +214,6 @@ def addresses(site: Site) -> list[str]:
     """Every kind of page that can be looked at without changing anything."""
     links, ada, ben = site.links, site.ada, site.ben
     mail_pages = [links.unsubscribe(ben), links.manage(ben), links.mail(ben)]
-    return ["/", links.confirm(ada), links.confirm(ben), *mail_pages]
+    course_pages = [links.pace(ben), links.pace(site.dora), links.unsubscribe(site.dora)]
+    # A mail has no icon of ours, and a browser asks for one a moment after it: so it comes last.
+    return ["/", links.confirm(ada), links.confirm(ben), *course_pages, *mail_pages]

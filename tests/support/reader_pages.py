@@ -7,7 +7,7 @@ import threading
 import time as clock
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 import uvicorn
@@ -22,6 +22,8 @@ from mailer.models import (
     Consent,
     Course,
     Delivery,
+    DeliveryKind,
+    DeliveryState,
     Enrollment,
     Instance,
     MailingList,
@@ -75,6 +77,18 @@ class Links:
 
     def manage(self, reader: Reader) -> str:
         return self.mail(reader, "/manage")
+
+    def pace(self, reader: Reader) -> str:
+        return self.mail(reader, "/pace")
+
+
+def with_welcome(session: Session, reader: Reader) -> Reader:
+    """The same reader, who got the welcome of their course and looks at that."""
+    mail = session.scalars(
+        select(Delivery).where(Delivery.subscriber_id == reader.id, Delivery.kind == DeliveryKind.WELCOME)
+    ).one()
+    mail.state, mail.settled_at = DeliveryState.ACCEPTED, mail.due_at
+    return replace(reader, delivery_id=mail.id)
 
 
 @dataclass(frozen=True)

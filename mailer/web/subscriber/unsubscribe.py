@@ -8,6 +8,7 @@ from mailer.db import business_now
 from mailer.delivery.compose import CONFIRM_WITHIN
 from mailer.feedback.come_back import come_back
 from mailer.feedback.record import unsubscribe
+from mailer.reports.pace import find_pace_of_mail
 from mailer.reports.reader import ReaderPage
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.subscriber.reader import delivery_of, masked, read_reader
@@ -23,7 +24,9 @@ def ask(token: str, parts: PartsDep) -> Response:
     """Changes nothing: mail scanners follow every link."""
     with parts.session() as session:
         reader = read_reader(parts, session, token)
-    return _page(parts, reader, "already" if reader.about.is_ended else "ask")
+        seen = find_pace_of_mail(session, delivery_of(parts, token), business_now(session))
+    can_pause = seen is not None and seen.is_running and not seen.is_paused and seen.next_on is not None
+    return _page(parts, reader, "already" if reader.about.is_ended else "ask", can_pause=can_pause)
 
 
 @router.post("/m/{token}/unsubscribe")
@@ -48,11 +51,12 @@ def again(token: str, parts: PartsDep) -> Response:
     return _page(parts, reader, answer)
 
 
-def _page(parts: Parts, reader: ReaderPage, stage: str) -> Response:
+def _page(parts: Parts, reader: ReaderPage, stage: str, *, can_pause: bool = False) -> Response:
     return parts.pages.render(
         "subscriber/unsubscribe.html",
         reader.language,
         stage=stage,
+        can_pause=can_pause,
         reader=reader,
         address=masked(reader.email),
         days=CONFIRM_WITHIN.days,

@@ -217,3 +217,22 @@ def test_lists_are_added_and_shown(steadypost: Run, sessions: Sessions, now: dat
         {"slug": "calm", "title": "A calm week", "opt_in": "double", "active": 0, "pending": 1, "ended": 0},
         {"slug": "letters", "title": "Letters", "opt_in": "single", "active": 0, "pending": 0, "ended": 0},
     ]
+
+
+def test_support_sees_and_changes_the_pace_of_a_readers_course(
+    steadypost: Run, sessions: Sessions, now: datetime
+) -> None:
+    with session_scope(sessions) as session:
+        ada = join_course(session, get_course(session, "calm"), ADA, now)
+        confirm_subscription(session, subscription_of(session, ada).id, "test", now)
+    pace = ("subscriber", "pace", ADA, "calm")
+    # Monday 2 March, day 0; without a mail that left, the first lesson is the next.
+    assert "Next: About hello on 2026-03-03 at 08:00." in steadypost(*pace).stdout
+    paused = values(steadypost(*pace, "--pause-until", "2026-03-09", "--json"))
+    assert (paused["paused_until"], paused["next_on"]) == ("2026-03-09", "2026-03-10")
+    assert paused["change"].startswith("paused until 2026-03-09, by ")
+    undone = steadypost(*pace, "--undo").stdout
+    assert "Undone: paused until 2026-03-09" in undone
+    assert "on 2026-03-03 at 08:00" in undone
+    for wrong in (("--pause-until", "soon"), ("--next", "--stop")):
+        steadypost(*pace, *wrong, ends=1)

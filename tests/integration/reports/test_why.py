@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from mailer.db import session_scope
 from mailer.feedback.record import leave
+from mailer.reports.pace import enrollment_id_of
 from mailer.reports.why import why
+from mailer.schedule.pace import pause_until, set_weekdays
+from mailer.schedule.pace_case import Asker
 from tests.support.cast import ADA, CLEO
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp
@@ -48,3 +51,15 @@ def test_what_was_planned_before_somebody_left_says_that_it_was_not_sent(house: 
         leave(session, ada, None, source="test", now=house.at)
     house.send()
     assert told(house, ADA, "hello")[-1].startswith("hello: not sent: suppressed")
+
+
+def test_each_change_of_pace_is_told_with_who_made_it(house: House) -> None:
+    house.enroll(ADA)
+    with session_scope(house.sessions) as session:
+        number, asker = enrollment_id_of(session, ADA, "calm"), Asker("the pace page")
+        change = pause_until(session, number, date(2026, 3, 20), asker, house.at)
+        set_weekdays(session, number, 0b0000101, asker, house.at)
+        assert change is not None
+    story = told(house, ADA)
+    assert "-: calm: paused until 2026-03-20, by the pace page" in story
+    assert "-: calm: chose the weekdays: Monday, Wednesday, by the pace page" in story

@@ -129,6 +129,7 @@ def test_the_foot_says_who_why_and_how_to_leave(write: Write) -> None:
     assert links == {
         "https://mail.example.org/m/sample",
         "https://mail.example.org/m/sample/manage",
+        "https://mail.example.org/m/sample/pace",
         "https://mail.example.org/m/sample/unsubscribe",
     }
 
