@@ -68,7 +68,8 @@ class TextWriter:
         _ = self._gettext
         words = answer_words(_)
         lines = (f"{words[answer]}: {address}" for answer, address in check_in.answers.items())
-        return self._label(_("How did it go?")) + "\n\n" + "\n".join(lines)
+        foot = _("Your progress") + ": " + check_in.progress
+        return "\n".join([self._label(_("How did it go?")), "", *lines, "", foot])
 
     def _summary(self, check_in: CheckInFrame) -> str:
         _ = self._gettext

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from mailer.models import Answer, CheckIn, Course, DeliveryKind, DeliveryState, Step
@@ -30,7 +31,7 @@ def answers_by_week(session: Session, course: Course) -> list[WeekAnswers]:
     newest = (
         select(CheckIn.week, CheckIn.subscriber_id, CheckIn.answer)
         .where(CheckIn.course_id == course.id)
-        .distinct(CheckIn.week, CheckIn.subscriber_id)
+        .ext(distinct_on(CheckIn.week, CheckIn.subscriber_id))
         .order_by(CheckIn.week, CheckIn.subscriber_id, CheckIn.id.desc())
         .subquery()
     )

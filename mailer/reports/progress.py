@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -27,13 +27,12 @@ from mailer.render.context import About, MailLinks, Reader, build_context
 from mailer.render.personalize import compiled
 from mailer.schedule.answers import newest_answers
 from mailer.schedule.conditions import NOT_ASKED, look
-from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Finish, Send, Skip, Stop, Wait, after, decide
-from mailer.schedule.place import Place
+from mailer.schedule.courses import load_plan
 from mailer.schedule.plan import place_of, select_places
+from mailer.schedule.simulate import live
 
-FARTHEST = 400
-"""More decisions than any course asks for; a page must end."""
+FARTHEST = timedelta(days=4000)
+"""Longer than any course takes; a page must end."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,7 @@ def journey_of(session: Session, delivery_id: int, now: datetime) -> Journey:
     zone = subscriber.zone or course.zone
     titles = _Titles(course, subscriber)
     had = tuple(_had(session, enrollment, zone, titles))
+    come = {letter.step_id for letter in had}
     is_active = enrollment.state == EnrollmentState.ACTIVE
     return Journey(
         enrollment_id=enrollment.id,
@@ -98,7 +98,7 @@ def journey_of(session: Session, delivery_id: int, now: datetime) -> Journey:
         is_ended=enrollment.state == EnrollmentState.STOPPED,
         weeks=_weeks(session, enrollment, {letter.week for letter in had}),
         had=had,
-        ahead=tuple(_ahead(session, enrollment, titles, now)) if is_active else (),
+        ahead=tuple(_ahead(session, enrollment, come, titles, now)) if is_active else (),
     )
 
 
@@ -162,39 +162,34 @@ def _weeks(session: Session, enrollment: Enrollment, come: set[int | None]) -> t
     return tuple(Week(number, said.get(number), number in come or number in said) for number in weeks)
 
 
-def _ahead(session: Session, enrollment: Enrollment, titles: _Titles, now: datetime) -> Iterator[Letter]:
-    """What is to come, by the same decision as the tick's, with the clock set forward."""
+def _ahead(
+    session: Session, enrollment: Enrollment, had: Collection[int], titles: _Titles, now: datetime
+) -> Iterator[Letter]:
+    """What is to come, by the tick's own decisions, if nothing is said or changed by then.
+
+    `had` are the steps that came already.
+    """
     plan = load_plan(session, enrollment.course_id)
     row = session.execute(select_places().where(Enrollment.id == enrollment.id)).one()
     met = look(session, plan, [enrollment.subscriber_id], now).get(enrollment.subscriber_id, NOT_ASKED)
-    subjects: Any = session.execute(
-        select(Step.id, Step.subject).where(Step.course_id == enrollment.course_id)
-    )
-    known = {step_id: titles.of(subject) for step_id, subject in subjects}
+    place = place_of(row, plan.zone, met)
     starts_at = max(now, enrollment.next_due_at or now)
-    for send, at, day in foreseen(place_of(row, plan.zone, met), plan, starts_at):
-        week = send.repeats or send.step.week
-        yield Letter(send.step.id, known[send.step.id], day, at, week, send.repeats is not None)
-
-
-def foreseen(place: Place, plan: CoursePlan, now: datetime) -> Iterator[tuple[Send, datetime, date]]:
-    """Each mail that would leave from `now` on, with its moment and its day in the reader's zone.
-
-    As if every mail left at its moment, and nothing else were said or changed by then.
-    """
     if place.is_last_open:
         # It is on its way: today is its day.
         place = replace(place, is_last_open=False, last_left_on=local_date(now, place.zone))
-    for _ in range(FARTHEST):
-        match decide(place, plan.steps, now, plan.ways):
-            case Wait(until, anchor):
-                place, now = replace(place, anchor=anchor), max(until, now)
-            case Skip(steps, _, anchor):
-                last_day = max(place.last_day, *(step.day for step in steps))
-                place = replace(place, anchor=anchor, last_day=last_day)
-            case Send() as send:
-                today = local_date(now, place.zone)
-                yield send, now, today
-                place = after(place, send, plan.steps, today)
-            case Finish() | Stop():
-                return
+    known = {step.id: titles.of(step.subject) for step in _steps(session, enrollment)}
+    weeks = {step.key: step.week for step in plan.steps}
+    come = set(had)
+    for mail in live(plan, place, starts_at, starts_at + FARTHEST, meets=lambda _: met):
+        step = mail.step
+        if mail.is_sent:
+            week = weeks.get(step.easier_than, step.week)
+            is_repeat = step.id in come or bool(step.easier_than)
+            yield Letter(
+                step.id, known[step.id], local_date(mail.due_at, place.zone), mail.due_at, week, is_repeat
+            )
+            come.add(step.id)
+
+
+def _steps(session: Session, enrollment: Enrollment) -> Any:
+    return session.execute(select(Step.id, Step.subject).where(Step.course_id == enrollment.course_id))
