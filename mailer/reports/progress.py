@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from mailer.clock import local_date
+from mailer.clock import instant_of, local_date
 from mailer.content.variables import CANNOT_RENDER
+from mailer.errors import MailerError
 from mailer.links import BadLink
 from mailer.models import (
     Course,
@@ -30,6 +32,8 @@ from mailer.schedule.conditions import NOT_ASKED, look
 from mailer.schedule.courses import load_plan
 from mailer.schedule.plan import place_of, select_places
 from mailer.schedule.simulate import live
+
+log = logging.getLogger(__name__)
 
 FARTHEST = timedelta(days=4000)
 """Longer than any course takes; a page must end."""
@@ -63,7 +67,8 @@ class Journey:
     enrollment_id: int
     round: int
     course_title: str
-    is_ended: bool
+    is_finished: bool
+    is_stopped: bool
     weeks: tuple[Week, ...]
     had: tuple[Letter, ...]
     ahead: tuple[Letter, ...]
@@ -90,15 +95,15 @@ def journey_of(session: Session, delivery_id: int, now: datetime) -> Journey:
     titles = _Titles(course, subscriber)
     had = tuple(_had(session, enrollment, zone, titles))
     come = {letter.step_id for letter in had}
-    is_active = enrollment.state == EnrollmentState.ACTIVE
     return Journey(
         enrollment_id=enrollment.id,
         round=enrollment.round,
         course_title=course.title,
-        is_ended=enrollment.state == EnrollmentState.STOPPED,
+        is_finished=enrollment.state == EnrollmentState.FINISHED,
+        is_stopped=enrollment.state == EnrollmentState.STOPPED,
         weeks=_weeks(session, enrollment, {letter.week for letter in had}),
         had=had,
-        ahead=tuple(_ahead(session, enrollment, come, titles, now)) if is_active else (),
+        ahead=_foreseen(session, enrollment, come, titles, now),
     )
 
 
@@ -162,6 +167,20 @@ def _weeks(session: Session, enrollment: Enrollment, come: set[int | None]) -> t
     return tuple(Week(number, said.get(number), number in come or number in said) for number in weeks)
 
 
+def _foreseen(
+    session: Session, enrollment: Enrollment, had: Collection[int], titles: _Titles, now: datetime
+) -> tuple[Letter, ...]:
+    """What is to come; nothing while nothing comes, or where an author's rule cannot be asked."""
+    if enrollment.state != EnrollmentState.ACTIVE:
+        return ()
+    try:
+        return tuple(_ahead(session, enrollment, had, titles, now))
+    except MailerError as error:
+        # The author mends it, and the tick says so each hour; a reader's answer must not be lost over it.
+        log.warning("A reader's dates cannot be told: %s", error, extra={"event": "progress.undecided"})
+        return ()
+
+
 def _ahead(
     session: Session, enrollment: Enrollment, had: Collection[int], titles: _Titles, now: datetime
 ) -> Iterator[Letter]:
@@ -174,6 +193,8 @@ def _ahead(
     met = look(session, plan, [enrollment.subscriber_id], now).get(enrollment.subscriber_id, NOT_ASKED)
     place = place_of(row, plan.zone, met)
     starts_at = max(now, enrollment.next_due_at or now)
+    if enrollment.paused_until is not None:
+        starts_at = max(starts_at, instant_of(enrollment.paused_until, time.min, place.zone))
     if place.is_last_open:
         # It is on its way: today is its day.
         place = replace(place, is_last_open=False, last_left_on=local_date(now, place.zone))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
@@ -123,6 +124,26 @@ def test_the_same_answer_twice_is_one_and_another_replaces_it(house: House, page
     assert kept(house) == [(1, "done"), (1, "not-yet"), (1, "done")]
     assert pages.enrollment().answers == {"1": "done"}
     assert "You said “Done”" in pages.look("week-1", "check-in")
+
+
+def test_a_button_pressed_many_times_at_once_is_one_answer(house: House, pages: Pages) -> None:
+    live_to(house, 3)
+    with ThreadPoolExecutor(4) as presses:
+        said = list(presses.map(lambda _: pages.tell("week-1", "done"), range(8)))
+    assert all("Week 1 is done" in page for page in said)
+    assert kept(house) == [(1, "done")]
+
+
+def test_an_answer_is_not_lost_over_a_rule_that_nobody_can_ask(house: House, pages: Pages) -> None:
+    live_to(house, 3)
+    with session_scope(house.sessions) as session:
+        rest = session.scalars(select(Step).where(Step.key == "rest")).one()
+        rest.condition = "in segment gone and"
+    assert "Week 1 is done" in pages.tell("week-1", "done")
+    assert kept(house) == [(1, "done")]
+    page = pages.look("week-1", "progress")
+    assert "Week 1 Done" in page
+    assert "every letter" not in page
 
 
 def test_not_yet_brings_the_week_once_more_and_all_after_it_a_week_later(

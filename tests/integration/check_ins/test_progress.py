@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from email.message import EmailMessage
 
 from icalendar import Calendar
 from sqlalchemy import event, select
 
 from mailer.db import session_scope
-from mailer.models import Subscriber
+from mailer.models import Enrollment, Subscriber
 from tests.integration.check_ins.test_check_ins import at, live_to, text_of
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp
@@ -67,6 +67,20 @@ def test_the_calendar_tells_when_letters_come_and_not_what_they_are_about(house:
     # The same appointments in a newer file: a calendar moves them, and does not double them.
     newer = pages.client.get(pages.address + pages.path("week-1", "course.ics"))
     assert [one.uid for one in Calendar.from_ical(newer.content).events] == [one.uid for one in events]
+
+
+def test_a_pause_moves_every_date_and_the_end_says_so(house: House, pages: Pages) -> None:
+    live_to(house, 6)
+    with session_scope(house.sessions) as session:
+        enrollment = session.scalars(select(Enrollment)).one()
+        enrollment.paused_until = date(2026, 3, 20)
+    # Week 2 on the day the pause ends, the closing as many days after it as ever: seven.
+    page = pages.look("rest", "progress")
+    assert "Friday, March 20, 2026 About week-2 Friday, March 27, 2026 About closing" in page
+    with session_scope(house.sessions) as session:
+        session.scalars(select(Enrollment)).one().paused_until = None
+    live_to(house, 17)
+    assert "You have had every letter." in pages.look("closing", "progress")
 
 
 def closing_mail(house: House, server: ScriptedSmtp) -> EmailMessage:
