@@ -201,7 +201,7 @@ def _ahead(
     known = {step.id: titles.of(step.subject) for step in _steps(session, enrollment)}
     weeks = {step.key: step.week for step in plan.steps}
     come = set(had)
-    for mail in live(plan, place, starts_at, starts_at + FARTHEST, meets=lambda _: met):
+    for mail in live(plan, place, starts_at, starts_at + FARTHEST, meets=lambda *_: met):
         step = mail.step
         if mail.is_sent:
             week = weeks.get(step.easier_than, step.week)
