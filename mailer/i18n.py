@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from io import BytesIO
@@ -62,6 +63,12 @@ def _read_catalogue(tag: str) -> Translations | None:
     write_mo(compiled, catalogue)
     compiled.seek(0)
     return Translations(fp=compiled, domain=DOMAIN)
+
+
+def answer_words(gettext: Callable[[str], str]) -> dict[str, str]:
+    """What the answers to a check-in are called on buttons."""
+    _ = gettext
+    return {"done": _("Done"), "not-yet": _("Not yet"), "too-hard": _("Too hard")}
 
 
 def install(environment: jinja2.Environment, language: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +24,7 @@ from mailer.launch.publish import Plan, plan_publication, publish
 from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.links import Signer
 from mailer.models import EnrollmentState, MailingList
+from mailer.reports.answers import answers_by_week
 from mailer.reports.overview import course_steps, courses_overview
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll, enroll_list
@@ -131,6 +132,21 @@ def show(slug: str, as_json_: AsJson = False) -> None:
         for step in steps
     ]
     as_table(("leaves", "kind", "key", "subject", "for", "languages"), rows, "It has no steps.")
+
+
+@app.command("answers")
+def answers(slug: str, as_json_: AsJson = False) -> None:
+    """Show what readers said of each week: done, not yet, too hard, or nothing."""
+    with connect() as connected, connected.session() as session:
+        weeks = answers_by_week(session, get_course(session, slug))
+    if as_json_:
+        as_json([asdict(week) for week in weeks])
+        return
+    as_table(
+        ("week", "sent", "done", "not yet", "too hard", "said nothing"),
+        [astuple(week) for week in weeks],
+        f"{slug} has no weeks to answer for; a protocol step with `week: 1` makes one.",
+    )
 
 
 @app.command("enroll")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mailer.content.assemble import CompiledMessage, assemble
 from mailer.content.campaign_file import CampaignSource
+from mailer.content.check_in import check_in_frame, lint_summaries, with_check_in
 from mailer.content.course_folder import CourseSource, Problem, StepSource
 from mailer.content.html import CONTENT_WIDTH, Picture
 from mailer.content.layout import Frame, Progress
@@ -70,6 +71,7 @@ def compile_step(
             links=mail.links(COURSE_LINKS),
             kind=step.kind,
             progress=position,
+            check_in=check_in_frame(mail.placeholders, step.kind, position),
         )
     )
 
@@ -130,6 +132,7 @@ class _Mail:
         taken = self.placeholders.take_out(self.source.body, body.add, self.where)
         blocks = read_blocks(markdown, taken)
         lint_blocks(blocks, self.placeholders, self.media, body)
+        lint_summaries(blocks, frame, body)
         problems = [Problem(name, line, what, fix) for line, what, fix in findings.found]
         problems += [
             Problem(name, line + first, self.placeholders.shown(what), fix) for line, what, fix in body.found
@@ -138,7 +141,9 @@ class _Mail:
             return None, problems
         shown: dict[str, None] = {}
         try:
-            message = assemble(frame, blocks, markdown, self.placeholders, self._picture(shown))
+            message = assemble(
+                frame, with_check_in(blocks, frame), markdown, self.placeholders, self._picture(shown)
+            )
         except ValueError as error:  # from the MJML compiler, for what our own check of a block overlooked
             what = f"The mail's MJML cannot be compiled ({error})."
             return None, [Problem(name, first, what, "Look at each ```mjml block of this mail.")]

@@ -53,7 +53,7 @@ class BlockWriter:
         }
         if block.kind is BlockKind.CHECKLIST:
             values["items"] = [self._html(item.children) for item in block.nodes[0].children]
-        template = self.templates.get_template(f"blocks/{block.kind}.mjml")
+        template = self.templates.get_template(f"blocks/{block.kind.replace('-', '_')}.mjml")
         return Markup(template.render(self.look, **values))  # noqa: S704 - our own, autoescaped template
 
     def _html(self, nodes: Sequence[SyntaxTreeNode]) -> Markup:

@@ -39,6 +39,20 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class CheckInFrame:
+    """What a course's mail says of check-ins, in placeholders.
+
+    `answers` maps each answer to the address that tells it, in a week's mail only; `said` holds each week of
+    the course with what the reader said of it. `repeat` opens and closes what a repeated week begins with.
+    """
+
+    answers: dict[str, str]
+    said: tuple[tuple[int, str], ...]
+    progress: str
+    repeat: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Frame:
     """What stands around the blocks. Texts may hold placeholders; `links` maps a purpose to an address.
 
@@ -56,6 +70,7 @@ class Frame:
     links: dict[str, str]
     kind: StepKind | None = None
     progress: Progress | None = None
+    check_in: CheckInFrame | None = None
 
     def as_values(self) -> dict[str, Any]:
         """For the templates, with what follows from the rest: the direction and the cells to draw."""

@@ -14,10 +14,15 @@ from mailer.content.mjml_check import attributes_in, check_fragment, own_texts
 from mailer.content.placeholders import Placeholders
 
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms"})
+FILLED_BY_US = (BlockKind.BUTTON, BlockKind.SUMMARY)
+"""Blocks without a text of the author's inside."""
 SAID_ALOUD = frozenset({"alt", "title"})
 """Attributes that are text for readers."""
 URL_VARIABLES = frozenset(
-    {"links.view", "links.manage", "links.pace", "links.unsubscribe", "links.confirm", "base_url"}
+    {
+        *("links.view", "links.manage", "links.pace", "links.unsubscribe", "links.confirm", "base_url"),
+        *("links.check_in", "links.progress"),
+    }
 )
 
 
@@ -84,7 +89,9 @@ def _lint_shape(block: Block, findings: Findings) -> None:
     elif block.kind in FENCED and block.kind is not BlockKind.QUESTION and heading:
         what = f"`::: {block.kind}` has text behind its name, which would be lost."
         findings.add(block.line, what, "Move the text below this line.")
-    if block.kind in FENCED and block.kind is not BlockKind.BUTTON and not block.nodes:
+    if block.kind is BlockKind.SUMMARY and block.nodes:
+        findings.add(block.line, "A summary has no text inside.", "Move the text above or below it.")
+    if block.kind in FENCED and block.kind not in FILLED_BY_US and not block.nodes:
         findings.add(block.line, f"The block `::: {block.kind}` is empty.", "Write its text or delete it.")
 
 

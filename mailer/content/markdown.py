@@ -17,7 +17,10 @@ MJML_FENCE = "mjml"
 
 
 class BlockKind(StrEnum):
-    """What a mail is made of. Those of FENCED are written with `:::`; the rest is plain Markdown."""
+    """What a mail is made of. Those of FENCED are written with `:::`; the rest is plain Markdown.
+
+    A check-in is put in by us, where a week of the protocol asks how it went.
+    """
 
     TEXT = "text"
     ACTION = "action"
@@ -26,6 +29,8 @@ class BlockKind(StrEnum):
     QUESTION = "question"
     NEXT = "next"
     BUTTON = "button"
+    SUMMARY = "summary"
+    CHECK_IN = "check-in"
     QUOTE = "quote"
     IMAGE = "image"
     MJML = "mjml"
@@ -38,6 +43,7 @@ FENCED = (
     BlockKind.QUESTION,
     BlockKind.NEXT,
     BlockKind.BUTTON,
+    BlockKind.SUMMARY,
 )
 
 

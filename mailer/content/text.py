@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 from markdown_it.tree import SyntaxTreeNode
 
+from mailer.content.layout import CheckInFrame
 from mailer.content.markdown import Block, BlockKind
 from mailer.content.mjml_check import text_of_mjml
 from mailer.content.text_layout import WIDTH, Measure, columns_of, hanging, table, underlined, wrapped
+from mailer.i18n import answer_words
 
 CODE_INDENT = "    "
 
@@ -19,9 +21,15 @@ class TextWriter:
     `measure` knows how wide a text with placeholders is once they are filled in.
     """
 
-    def __init__(self, gettext: Callable[[str], str], measure: Measure = columns_of) -> None:
+    def __init__(
+        self,
+        gettext: Callable[[str], str],
+        measure: Measure = columns_of,
+        check_in: CheckInFrame | None = None,
+    ) -> None:
         self._gettext = gettext
         self._measure = measure
+        self._check_in = check_in
 
     def write(self, blocks: Sequence[Block]) -> str:
         """The whole body, its blocks a blank line apart."""
@@ -43,6 +51,10 @@ class TextWriter:
                 return self._labelled(_("Next time"), block)
             case BlockKind.BUTTON:
                 return f"{self._heading(block)}:\n{block.target}"
+            case BlockKind.CHECK_IN if self._check_in:
+                return self._ask(self._check_in)
+            case BlockKind.SUMMARY if self._check_in:
+                return self._summary(self._check_in)
             case BlockKind.QUOTE:
                 return hanging(self._nodes(block.nodes, WIDTH - 2), "> ", "> ")
             case BlockKind.IMAGE:
@@ -51,6 +63,20 @@ class TextWriter:
                 return "\n\n".join(self._wrap(text, WIDTH) for text in text_of_mjml(block.source))
             case _:
                 return self._nodes(block.nodes)
+
+    def _ask(self, check_in: CheckInFrame) -> str:
+        _ = self._gettext
+        words = answer_words(_)
+        lines = (f"{words[answer]}: {address}" for answer, address in check_in.answers.items())
+        foot = _("Your progress") + ": " + check_in.progress
+        return "\n".join([self._label(_("How did it go?")), "", *lines, "", foot])
+
+    def _summary(self, check_in: CheckInFrame) -> str:
+        _ = self._gettext
+        named = ((_("Week %(week)s") % {"week": week}, said) for week, said in check_in.said)
+        lines = [f"{name}: {said}" for name, said in named]
+        foot = _("Your progress") + ": " + check_in.progress
+        return "\n".join([self._label(_("Your weeks")), "", *lines, "", foot])
 
     def _labelled(self, label: str, block: Block) -> str:
         """The label and the text on one line where there is one paragraph, else the label above."""

@@ -60,6 +60,29 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("links.unsubscribe", "Where readers leave", "https://mail.example.org/m/sample/unsubscribe"),
     Variable(
+        "links.check_in",
+        "Where readers say how a week went",
+        "https://mail.example.org/m/sample/check-in",
+        Where.COURSE_MAILS,
+    ),
+    Variable(
+        "links.progress",
+        "The reader's own page: weeks, letters had and to come",
+        "https://mail.example.org/m/sample/progress",
+        Where.COURSE_MAILS,
+    ),
+    Variable(
+        "is_repeat", "Whether a week is sent once more, for `{% if is_repeat %}`", False, Where.COURSE_MAILS
+    ),
+    Variable("progress.weeks_done", "Of how many weeks the reader said “done”", 2, Where.COURSE_MAILS),
+    Variable("progress.weeks", "How many weeks the course has", 4, Where.COURSE_MAILS),
+    Variable(
+        "progress.answers_line",
+        "What the reader said of each week, in one line; empty without weeks",
+        "Week 1: Done · Week 2: Not yet · Week 3: Done · Week 4: –",
+        Where.COURSE_MAILS,
+    ),
+    Variable(
         "base_url", "This site's public address, without a slash at its end", "https://mail.example.org"
     ),
     Variable(

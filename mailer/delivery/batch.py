@@ -16,7 +16,7 @@ from mailer.delivery import holds, settle
 from mailer.delivery.claim import PAUSED, Claim, Claimed, claim_batch, renew_lease
 from mailer.delivery.compose import Composer
 from mailer.delivery.conduct import Conduct, Standing, report, standing
-from mailer.delivery.facts import course_facts
+from mailer.delivery.facts import course_facts, said_in
 from mailer.delivery.journal import Journal
 from mailer.delivery.outcome import (
     Outcome,
@@ -137,7 +137,8 @@ def _prepared(session: Session, post: Post, claim: Claim, way: Standing) -> tupl
         log.warning("%s", error)
         stop = str(error)
     courses = course_facts(session, claim.rows)
-    return Composer(post.signer, post.base_url, claim.setting, courses, keys), stop
+    said = said_in(session, claim.rows, claim.setting)
+    return Composer(post.signer, post.base_url, claim.setting, courses, keys, said), stop
 
 
 def _report(post: Post, conduct: Conduct | None) -> None:

@@ -12,7 +12,7 @@ from mailer.delivery.messages import Published
 from mailer.delivery.transports.base import Email
 from mailer.links import Signer
 from mailer.models import DeliveryKind
-from mailer.render.context import About, MailLinks, Reader, build_context, mail_links
+from mailer.render.context import NOTHING_SAID, About, MailLinks, Reader, build_context, mail_links
 from mailer.render.dkim import DkimKey, sign
 from mailer.render.fast import build_fast
 from mailer.render.mime import Headers
@@ -31,6 +31,7 @@ class CourseFacts:
     zone: str
     mails: int
     first_day: int
+    weeks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Composer:
     """Makes mails.
 
     `setting` holds what they have in common, `courses` the facts of their courses by id, `keys` the DKIM keys
-    that sign for a sender, by its id.
+    that sign for a sender, by its id, `said` what was answered to check-ins, by enrollment and week.
     """
 
     signer: Signer
@@ -46,6 +47,7 @@ class Composer:
     setting: Setting
     courses: Mapping[int, CourseFacts]
     keys: Mapping[int, Sequence[DkimKey]] = field(default_factory=dict)
+    said: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
 
     def compose(self, row: Claimed, now: datetime) -> Email:
         """The finished mail for `row`, leaving at `now`; raises CannotRender."""
@@ -88,6 +90,8 @@ class Composer:
             links,
             language=message.language,
             base_url=self.base_url,
+            said=self.said.get(row.enrollment_id or 0, NOTHING_SAID),
+            is_repeat=row.kind == DeliveryKind.REPEAT,
         )
 
     def _sender(self, row: Claimed) -> SenderFacts:
@@ -118,6 +122,7 @@ class Composer:
             course_subtitle=course.subtitle,
             course_days=course.days,
             course_mails=course.mails,
+            course_weeks=course.weeks,
             first_lesson_on=_first_lesson(row, course),
         )
 

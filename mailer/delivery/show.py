@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from mailer.delivery.claim import read_mail
 from mailer.delivery.compose import Composer
-from mailer.delivery.facts import course_facts
+from mailer.delivery.facts import course_facts, said_in
 from mailer.links import BadLink, Signer
 from mailer.render.personalize import Rendered
 
@@ -17,4 +17,5 @@ def show_mail(session: Session, delivery_id: int, signer: Signer, base_url: str)
     if found is None:
         raise BadLink
     row, setting = found
-    return Composer(signer, base_url, setting, course_facts(session, [row])).render(row)
+    said = said_in(session, [row], setting)
+    return Composer(signer, base_url, setting, course_facts(session, [row]), said=said).render(row)

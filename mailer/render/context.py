@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
-from mailer.i18n import format_date, translator
+from mailer.i18n import answer_words, format_date, translator
 from mailer.links import Signer
+from mailer.models import Answer
+
+NOTHING_SAID: Mapping[int, str] = MappingProxyType({})
+SILENT = "–"
+"""What stands for a week that nothing was said of."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class About:
     course_days: int = 0
     course_mails: int = 0
     first_lesson_on: date | None = None
+    course_weeks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,19 +52,39 @@ class MailLinks:
     unsubscribe: str
     pace: str
     confirm: str = ""
+    check_in: str = ""
+    progress: str = ""
 
 
 def mail_links(base_url: str, signer: Signer, delivery_id: int, confirm_token: str = "") -> MailLinks:
     """The links of one delivery, all by one token (see mailer/links.py)."""
     mail = f"{base_url}/m/{signer.delivery_token(delivery_id)}"
     confirm = f"{base_url}/confirm/{confirm_token}" if confirm_token else ""
-    return MailLinks(mail, f"{mail}/manage", f"{mail}/unsubscribe", f"{mail}/pace", confirm)
+    return MailLinks(
+        view=mail,
+        manage=f"{mail}/manage",
+        unsubscribe=f"{mail}/unsubscribe",
+        pace=f"{mail}/pace",
+        confirm=confirm,
+        check_in=f"{mail}/check-in",
+        progress=f"{mail}/progress",
+    )
 
 
 def build_context(
-    reader: Reader, about: About, links: MailLinks, *, language: str, base_url: str
+    reader: Reader,
+    about: About,
+    links: MailLinks,
+    *,
+    language: str,
+    base_url: str,
+    said: Mapping[int, str] = NOTHING_SAID,
+    is_repeat: bool = False,
 ) -> dict[str, Any]:
-    """Everything a template can name; `language` is that of the mail, which may not be the reader's."""
+    """Everything a template can name; `language` is that of the mail, which may not be the reader's.
+
+    `said` is what they answered to the check-in of each week.
+    """
     first_name = reader.name.split(" ")[0] if reader.name else ""
     first_on = _written_out(about.first_lesson_on, language) if about.first_lesson_on else ""
     return {
@@ -73,6 +100,8 @@ def build_context(
             "pace": links.pace,
             "unsubscribe": links.unsubscribe,
             "confirm": links.confirm,
+            "check_in": links.check_in,
+            "progress": links.progress,
         },
         "list": {"title": about.list_title},
         "sender": {"name": about.sender_name, "postal_address": about.sender_postal_address},
@@ -83,7 +112,39 @@ def build_context(
             "mails": about.course_mails,
         },
         "first_lesson_on": first_on,
+        "is_repeat": is_repeat,
+        "progress": _progress(about.course_weeks, said, language),
     }
+
+
+def _progress(weeks: tuple[int, ...], said: Mapping[int, str], language: str) -> dict[str, Any]:
+    """What a mail can tell of the weeks; each by its number, too, for the summary's table."""
+    if not said:
+        return dict(_silence(weeks, language))
+    words = {week: _answer_word(said.get(week), language) for week in weeks}
+    return {
+        "weeks_done": sum(said.get(week) == Answer.DONE for week in weeks),
+        "weeks": len(weeks),
+        "answers_line": _answers_line(words, language),
+        **{str(week): word for week, word in words.items()},
+    }
+
+
+@lru_cache(maxsize=256)
+def _silence(weeks: tuple[int, ...], language: str) -> Mapping[str, Any]:
+    """The same for somebody who said nothing, as in most mails."""
+    line = _answers_line(dict.fromkeys(weeks, SILENT), language)
+    return {"weeks_done": 0, "weeks": len(weeks), "answers_line": line}
+
+
+def _answer_word(answer: str | None, language: str) -> str:
+    return answer_words(translator(language).gettext).get(answer or "", SILENT)
+
+
+def _answers_line(words: Mapping[int, str], language: str) -> str:
+    _ = translator(language).gettext
+    named = ((_("Week %(week)s") % {"week": week}, word) for week, word in words.items())
+    return " · ".join(f"{name}: {word}" for name, word in named)
 
 
 def greeting(first_name: str, language: str) -> str:

@@ -19,6 +19,7 @@ from mailer.models import (
     Attempt,
     Campaign,
     CampaignState,
+    CheckIn,
     Consent,
     Course,
     Delivery,
@@ -65,7 +66,8 @@ def why(session: Session, email: str, mail: str | None = None) -> Story:
     who = get_subscriber(session, email)
     decisions = []
     if mail is None:
-        decisions += [*_consents(session, who), *_courses(session, who), *_paces(session, who)]
+        decisions += [*_consents(session, who), *_courses(session, who)]
+        decisions += [*_paces(session, who), *_answers(session, who)]
     decisions += _mails(session, who, mail)
     if mail is None:
         decisions += [*_events(session, who), *_suppression(session, who)]
@@ -178,6 +180,18 @@ def _paces(session: Session, who: Subscriber) -> Iterator[Decision]:
         yield Decision(change.at, "-", f"{slug}: {sentence(change)}")
         if change.undone_at is not None:
             yield Decision(change.undone_at, "-", f"{slug}: undone: {sentence(change)}")
+
+
+def _answers(session: Session, who: Subscriber) -> Iterator[Decision]:
+    rows: Any = session.execute(
+        select(CheckIn, Course.slug)
+        .join(Course, Course.id == CheckIn.course_id)
+        .where(CheckIn.subscriber_id == who.id)
+        .order_by(CheckIn.id)
+    )
+    for said, slug in rows:
+        again = f", sent {said.times + 1} times" if said.times else ""
+        yield Decision(said.at, "-", f"answered “{said.answer}” to week {said.week} of {slug}{again}")
 
 
 def _events(session: Session, who: Subscriber) -> Iterator[Decision]:

@@ -162,7 +162,7 @@ def test_text_is_large_enough_to_read_and_buttons_and_links_to_press(
 ) -> None:
     for name, page in opened(browser, letters, PHONE):
         assert style(page, ".prose p", "fontSize") in {"17px", "16px"}, name
-        for link in page.query_selector_all(".button a, .foot a"):
+        for link in page.query_selector_all(".button a, .foot a, .ask a, .ask-foot a"):
             box = link.bounding_box()
             assert box is not None
             assert box["height"] >= 44, (name, link.inner_text())

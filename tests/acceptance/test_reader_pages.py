@@ -20,6 +20,7 @@ from tests.support.reader_pages import (
     TITLE,
     Links,
     Reader,
+    gets_week,
     make_course,
     running_app,
     signs_up,
@@ -73,6 +74,7 @@ def site(database_url: str, sessions: Sessions, redis: EmbeddedRedis, now: datet
             session, course, now, email="dora@example.org", name="Dora", then=SubscriptionState.ACTIVE
         )
         dora = with_welcome(session, dora)
+        ben = gets_week(session, ben, "day-1", week=1, now=now)
     settings = Settings(database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,))
     with running_app(settings) as address:
         yield Site(address, Links(Signer([SECRET]), now), ada, ben, dora)
@@ -163,7 +165,9 @@ def test_nothing_sticks_out_and_everything_can_be_hit(browser: Browser, site: Si
     for address in addresses(site):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-        for target in page.locator("button, input:not([type=hidden]), select, footer a").all():
+        for target in page.locator(
+            "button, input:not([type=hidden]), select, footer a, .weeks a, .target"
+        ).all():
             box = target.bounding_box()
             assert box is not None
             assert min(box["width"], box["height"]) >= SMALLEST_TARGET, (address, target)
@@ -210,10 +214,28 @@ def test_nothing_is_refused_by_the_pages_own_policy(browser: Browser, site: Site
     context.close()
 
 
+def test_ben_says_how_his_week_went_and_finds_it_on_his_page(
+    page: Page, site: Site, sessions: Sessions
+) -> None:
+    page.goto(site.links.mail(site.ben, "/check-in?answer=not-yet"))
+    assert "Not yet" in (page.locator("button.main").text_content() or "")
+    press(page, "Too hard")
+    assert page.get_by_role("heading", name="Whom you can ask").is_visible()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Your progress").click()
+    row = page.get_by_role("row", name="Week 1")
+    assert "Too hard" in row.inner_text()
+    with page.expect_navigation():
+        row.get_by_role("link").click()
+    press(page, "Done")
+    assert page.get_by_role("heading", level=1).inner_text() == "Well done."
+
+
 def addresses(site: Site) -> list[str]:
     """Every kind of page that can be looked at without changing anything."""
     links, ada, ben = site.links, site.ada, site.ben
-    mail_pages = [links.unsubscribe(ben), links.manage(ben), links.mail(ben)]
     course_pages = [links.pace(ben), links.pace(site.dora), links.unsubscribe(site.dora)]
+    week_pages = [links.mail(ben, "/check-in?answer=not-yet"), links.mail(ben, "/progress")]
     # A mail has no icon of ours, and a browser asks for one a moment after it: so it comes last.
+    mail_pages = [links.unsubscribe(ben), links.manage(ben), *week_pages, links.mail(ben)]
     return ["/", links.confirm(ada), links.confirm(ben), *course_pages, *mail_pages]

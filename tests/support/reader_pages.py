@@ -14,6 +14,7 @@ import uvicorn
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer import outbox
 from mailer.audience.lists import Evidence, add_list
 from mailer.audience.subscribers import Person
 from mailer.feedback.record import confirm_subscription, leave
@@ -208,6 +209,30 @@ def signs_up(
     ).first()
     assert delivery_id is not None
     return Reader(subscriber.id, subscription.id, delivery_id)
+
+
+def gets_week(session: Session, reader: Reader, key: str, *, week: int, now: datetime) -> Reader:
+    """The mail of this step, which becomes a week's, has just reached them; it is their newest."""
+    enrollment = session.scalars(select(Enrollment).where(Enrollment.subscriber_id == reader.id)).one()
+    step = session.scalars(select(Step).where(Step.course_id == enrollment.course_id, Step.key == key)).one()
+    step.kind, step.week, enrollment.last_day = StepKind.PROTOCOL, week, step.day
+    mail = outbox.NewDelivery(
+        dedup_key=outbox.dedup_key(DeliveryKind.STEP, step.course_id, key, reader.id, enrollment.round),
+        kind=DeliveryKind.STEP,
+        subscriber_id=reader.id,
+        message_id=step.message_id,
+        list_id=session.get_one(Course, step.course_id).list_id,
+        due_at=now,
+        began_at=enrollment.created_at,
+        course_id=step.course_id,
+        step_id=step.id,
+        enrollment_id=enrollment.id,
+    )
+    (delivery_id,) = outbox.write(session, [mail], now).values()
+    delivery = session.get_one(Delivery, delivery_id)
+    delivery.state, delivery.settled_at = DeliveryState.ACCEPTED, now
+    enrollment.last_delivery_id = delivery_id
+    return replace(reader, delivery_id=delivery_id)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tests.conftest import NOW
 from tests.integration.cli_course.conftest import SECRET, Steadypost
 from tests.support.cast import ADA, BEN, join, publish_folder, step_file, write_course
 from tests.support.scripted_smtp import scripted_smtp
+from tests.support.weeks import write_weeks
 
 CLOSED = "postgresql://nobody@127.0.0.1:1/nothing"
 """A port on which nothing answers."""
@@ -204,3 +205,14 @@ def test_misuse_is_exit_2(steadypost: Steadypost) -> None:
     misused = steadypost("course", "enroll", "calm", database_url=CLOSED)
     assert (misused.code, misused.out) == (2, "")
     assert "give either --email or --list" in misused.err
+
+
+def test_the_author_sees_what_was_said_of_each_week(
+    steadypost: Steadypost, database_url: str, tmp_path: Path
+) -> None:
+    folder = write_weeks(tmp_path / "calm")
+    assert steadypost("course", "publish", folder, database_url=database_url).code == 0
+    said = steadypost("course", "answers", "calm", "--json", database_url=database_url)
+    nobody = {"sent": 0, "done": 0, "not_yet": 0, "too_hard": 0, "silent": 0}
+    assert json.loads(said.out) == [{"week": 1, **nobody}, {"week": 2, **nobody}]
+    assert "too hard" in steadypost("course", "answers", "calm", database_url=database_url).out

@@ -1,0 +1,216 @@
+"""What a reader's own page shows of their course: weeks, letters had, and those to come with their dates."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from mailer.clock import instant_of, local_date
+from mailer.content.variables import CANNOT_RENDER
+from mailer.errors import MailerError
+from mailer.links import BadLink
+from mailer.models import (
+    Course,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Enrollment,
+    EnrollmentState,
+    Step,
+    Subscriber,
+)
+from mailer.render.context import About, MailLinks, Reader, build_context
+from mailer.render.personalize import compiled
+from mailer.schedule.answers import newest_answers
+from mailer.schedule.conditions import NOT_ASKED, look
+from mailer.schedule.courses import load_plan
+from mailer.schedule.plan import place_of, select_places
+from mailer.schedule.simulate import live
+
+log = logging.getLogger(__name__)
+
+FARTHEST = timedelta(days=4000)
+"""Longer than any course takes; a page must end."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One mail of the course: its subject, the day in the reader's zone, the moment, and its week if any."""
+
+    step_id: int
+    title: str
+    on: date
+    at: datetime
+    week: int | None
+    is_repeat: bool
+
+
+@dataclass(frozen=True)
+class Week:
+    """One week of the protocol and what was said of it; `has_come` says that it can be told of."""
+
+    number: int
+    answer: str | None
+    has_come: bool
+
+
+@dataclass(frozen=True)
+class Journey:
+    """Somebody's way through a course: `had` in the order in which it came, `ahead` as it stands now."""
+
+    enrollment_id: int
+    round: int
+    course_title: str
+    is_finished: bool
+    is_stopped: bool
+    weeks: tuple[Week, ...]
+    had: tuple[Letter, ...]
+    ahead: tuple[Letter, ...]
+
+    @property
+    def weeks_done(self) -> int:
+        """How many weeks the reader called done."""
+        return sum(week.answer == "done" for week in self.weeks)
+
+
+def journey_of(session: Session, delivery_id: int, now: datetime) -> Journey:
+    """The way through the course that this mail belongs to; raises BadLink when it belongs to none."""
+    found = session.execute(
+        select(Enrollment, Course, Subscriber)
+        .join(Delivery, Delivery.enrollment_id == Enrollment.id)
+        .join(Course, Course.id == Enrollment.course_id)
+        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
+        .where(Delivery.id == delivery_id)
+    ).one_or_none()
+    if found is None:
+        raise BadLink
+    enrollment, course, subscriber = found
+    zone = subscriber.zone or course.zone
+    titles = _Titles(course, subscriber)
+    had = tuple(_had(session, enrollment, zone, titles))
+    come = {letter.step_id for letter in had}
+    return Journey(
+        enrollment_id=enrollment.id,
+        round=enrollment.round,
+        course_title=course.title,
+        is_finished=enrollment.state == EnrollmentState.FINISHED,
+        is_stopped=enrollment.state == EnrollmentState.STOPPED,
+        weeks=_weeks(session, enrollment, {letter.week for letter in had}),
+        had=had,
+        ahead=_foreseen(session, enrollment, come, titles, now),
+    )
+
+
+class _Titles:
+    """Subjects as this reader sees them: an author may have written variables into them."""
+
+    def __init__(self, course: Course, subscriber: Subscriber) -> None:
+        about = About(course.title, "", "", course.title, course.subtitle, course.days)
+        reader = Reader(subscriber.email, subscriber.name, subscriber.language or "", subscriber.fields)
+        links = MailLinks("", "", "", "")
+        self._context = build_context(reader, about, links, language=course.language, base_url="")
+        self._fallback = course.title
+
+    def of(self, subject: str) -> str:
+        """The subject filled in; the course's title when that cannot be."""
+        try:
+            return " ".join(compiled(subject, is_html=False).render(self._context).split())
+        except CANNOT_RENDER:
+            return self._fallback
+
+
+def _had(session: Session, enrollment: Enrollment, zone: str, titles: _Titles) -> Iterator[Letter]:
+    """What has left since the welcome of this round."""
+    mine = (
+        Delivery.subscriber_id == enrollment.subscriber_id,
+        Delivery.enrollment_id == enrollment.id,
+    )
+    welcome = (
+        select(func.max(Delivery.id)).where(*mine, Delivery.kind == DeliveryKind.WELCOME).scalar_subquery()
+    )
+    eased = aliased(Step)
+    week = func.coalesce(Step.week, eased.week).label("week")
+    columns: tuple[Any, ...] = (Step.id, Step.subject, week, Step.easier_than, Delivery.kind)
+    rows = session.execute(
+        select(*columns, Delivery.settled_at)
+        .join(Step, Step.id == Delivery.step_id)
+        .outerjoin(eased, (eased.course_id == Step.course_id) & (eased.key == Step.easier_than))
+        .where(
+            *mine,
+            Delivery.id > func.coalesce(welcome, 0),
+            Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)),
+            Delivery.settled_at.is_not(None),
+        )
+        .order_by(Delivery.id)
+    )
+    for row in rows:
+        at: datetime = row.settled_at
+        is_repeat = row.kind == DeliveryKind.REPEAT or bool(row.easier_than)
+        yield Letter(row.id, titles.of(row.subject), local_date(at, zone), at, row.week, is_repeat)
+
+
+def _weeks(session: Session, enrollment: Enrollment, come: set[int | None]) -> tuple[Week, ...]:
+    numbers = session.scalars(
+        select(Step.week)
+        .where(Step.course_id == enrollment.course_id, Step.retired_at.is_(None), Step.week.is_not(None))
+        .distinct()
+        .order_by(Step.week)
+    )
+    said = newest_answers(session, [enrollment.id]).get(enrollment.id, {})
+    weeks = sorted({*(number for number in numbers if number is not None), *said})
+    return tuple(Week(number, said.get(number), number in come or number in said) for number in weeks)
+
+
+def _foreseen(
+    session: Session, enrollment: Enrollment, had: Collection[int], titles: _Titles, now: datetime
+) -> tuple[Letter, ...]:
+    """What is to come; nothing while nothing comes, or where an author's rule cannot be asked."""
+    if enrollment.state != EnrollmentState.ACTIVE:
+        return ()
+    try:
+        return tuple(_ahead(session, enrollment, had, titles, now))
+    except MailerError as error:
+        # The author mends it, and the tick says so each hour; a reader's answer must not be lost over it.
+        log.warning("A reader's dates cannot be told: %s", error, extra={"event": "progress.undecided"})
+        return ()
+
+
+def _ahead(
+    session: Session, enrollment: Enrollment, had: Collection[int], titles: _Titles, now: datetime
+) -> Iterator[Letter]:
+    """What is to come, by the tick's own decisions, if nothing is said or changed by then.
+
+    `had` are the steps that came already.
+    """
+    plan = load_plan(session, enrollment.course_id)
+    row = session.execute(select_places().where(Enrollment.id == enrollment.id)).one()
+    met = look(session, plan, [enrollment.subscriber_id], now).get(enrollment.subscriber_id, NOT_ASKED)
+    place = place_of(row, plan.zone, met)
+    starts_at = max(now, enrollment.next_due_at or now)
+    if enrollment.paused_until is not None:
+        starts_at = max(starts_at, instant_of(enrollment.paused_until, time.min, place.zone))
+    if place.is_last_open:
+        # It is on its way: today is its day.
+        place = replace(place, is_last_open=False, last_left_on=local_date(now, place.zone))
+    known = {step.id: titles.of(step.subject) for step in _steps(session, enrollment)}
+    weeks = {step.key: step.week for step in plan.steps}
+    come = set(had)
+    for mail in live(plan, place, starts_at, starts_at + FARTHEST, meets=lambda *_: met):
+        step = mail.step
+        if mail.is_sent:
+            week = weeks.get(step.easier_than, step.week)
+            is_repeat = step.id in come or bool(step.easier_than)
+            yield Letter(
+                step.id, known[step.id], local_date(mail.due_at, place.zone), mail.due_at, week, is_repeat
+            )
+            come.add(step.id)
+
+
+def _steps(session: Session, enrollment: Enrollment) -> Any:
+    return session.execute(select(Step.id, Step.subject).where(Step.course_id == enrollment.course_id))
