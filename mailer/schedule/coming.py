@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from mailer.clock import local_date
 from mailer.models import Enrollment, EnrollmentState
+from mailer.schedule.cap import free_from, lessons_of, read_cap
 from mailer.schedule.conditions import NOT_ASKED, look
 from mailer.schedule.courses import load_plan
 from mailer.schedule.decide import Send, Skip, Wait, decide
+from mailer.schedule.place import Place
 from mailer.schedule.plan import place_of, select_places
 
 
@@ -36,7 +40,7 @@ def find_coming(session: Session, enrollment_id: int, now: datetime) -> Coming |
         return None
     plan = load_plan(session, row.course_id)
     met = look(session, plan, [row.subscriber_id], now).get(row.subscriber_id, NOT_ASKED)
-    place = place_of(row, plan.zone, met)
+    place = _with_room(session, place_of(row, plan.zone, met), row, now)
     # What is asked here is when the next one comes, not when to look again whether the last one has left.
     waiting = replace(place, is_last_open=False)
     decision = decide(waiting, plan.steps, now, plan.ways)
@@ -50,3 +54,14 @@ def find_coming(session: Session, enrollment_id: int, now: datetime) -> Coming |
         case Wait(until=until, step=step):
             return Coming(step.id, until, False, place.is_last_open)
     return None
+
+
+def _with_room(session: Session, place: Place, row: Any, now: datetime) -> Place:
+    """The place with the room that a cap leaves beside this person's other courses, as the tick sees it."""
+    cap = read_cap(session)
+    if cap is None:
+        return place
+    lessons = lessons_of(session, [row.subscriber_id], now).get(row.subscriber_id, [])
+    day = free_from(cap, place.zone, [at for enrollment, at in lessons if enrollment != row.id], now)
+    is_full = day > local_date(now, place.zone)
+    return replace(place, room_from=day if is_full else None, quiet=cap.quiet)
