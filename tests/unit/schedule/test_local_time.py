@@ -11,7 +11,7 @@ from mailer.errors import Refused
 from mailer.outbox import Departure
 from mailer.schedule.local_time import LocalTime, Past, Spread, spread
 
-NINE = datetime(2027, 3, 1, 9)  # noqa: DTZ001 - by whoever's clock
+NINE = datetime(2027, 3, 1, 9)
 DAY_BEFORE = datetime(2027, 2, 28, tzinfo=UTC)
 
 
@@ -34,7 +34,7 @@ def test_nine_oclock_is_an_instant_of_its_own_in_each_zone(zone: str, instant: s
 
 def test_an_hour_that_is_skipped_gives_the_first_instant_after_it() -> None:
     # Berlin goes from 02:00 to 03:00 on 28 March 2027, which is 01:00 UTC
-    local = LocalTime(datetime(2027, 3, 28, 2, 30), "Etc/UTC", DAY_BEFORE)  # noqa: DTZ001
+    local = LocalTime(datetime(2027, 3, 28, 2, 30), "Etc/UTC", DAY_BEFORE)
     assert local.departure("Europe/Berlin").due_at == at("2027-03-28 01:00")
 
 

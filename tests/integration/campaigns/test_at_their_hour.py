@@ -27,7 +27,7 @@ ZONES = {
 
 @pytest.fixture
 def abroad(spring: House) -> House:
-    """Four people; the house's now is 2 March 2026, 08:00 UTC, when Tokyo's clocks show 17:00."""
+    """Four people; the house's now is 2 March 2026, 07:00 UTC, when Tokyo's clocks show 16:00."""
     with session_scope(spring.sessions) as session:
         for name, zone in ZONES.items():
             join(session, f"{name}@reader.example", spring.at)
@@ -86,7 +86,7 @@ def test_whose_time_is_past_has_to_be_chosen(abroad: House, steadypost: Run) -> 
 @pytest.mark.parametrize(
     ("past", "ends", "tokyo"),
     [
-        ("send", {"accepted": 4}, "02 08:00"),  # at once
+        ("send", {"accepted": 4}, "02 07:00"),  # at once
         ("skip", {"accepted": 3, "skipped": 1}, "02 00:00"),
         ("next-day", {"accepted": 4}, "03 00:00"),
     ],
