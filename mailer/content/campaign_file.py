@@ -1,4 +1,4 @@
-"""A campaign's Markdown file, read: one message in one language, to whom it goes, and who it is from."""
+"""A campaign's file, read: one message in one language, to whom it goes, and who it is from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ OF_SENDER = (*SENDER, "reply_to")
 
 @dataclass(frozen=True)
 class CampaignSource:
-    """A campaign as its author wrote it. `body` is Markdown; `body_line` is the file's line it begins on.
+    """A campaign as its author wrote it. `body` is Markdown, or MJML in a file that is called so;
+    `body_line` is the file's line it begins on.
 
     `sender` is a block of its own, or the slug of a sender that is known; empty, it is the first list's.
     It is for those of the lists (none: of every list) who are in `segment`, but not in `exclude_segment`, on
@@ -42,6 +43,11 @@ class CampaignSource:
     exclude_lists: tuple[str, ...] = ()
     not_if_sent: tuple[str, ...] = ()
     lines: dict[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_mjml(self) -> bool:
+        """Whether the body is a whole mail in MJML, by the file's name."""
+        return self.path.suffix.lower() == ".mjml"
 
 
 def read_campaign(path: Path, problems: list[Problem], *, is_translation: bool) -> CampaignSource | None:
