@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.orm import Session
 
 from mailer.audience.recipients import is_suppressed
-from mailer.audience.segment_rules import segment_condition
+from mailer.audience.segments import rule_of
 from mailer.errors import Refused
 from mailer.models import (
     Campaign,
@@ -26,6 +26,7 @@ from mailer.models import (
     Verdict,
 )
 from mailer.outbox import campaign_source, first_id, period_of
+from mailer.rules import as_sql
 
 _S = DeliveryState
 
@@ -117,13 +118,13 @@ def narrowing(session: Session, aim: Aim, now: datetime) -> Narrowing:
     """The conditions of an aim at `now`; raises NotFound or Refused when what it names is not there."""
     inside: list[ColumnElement[bool]] = [true()]
     if aim.segment:
-        inside.append(segment_condition(session, aim.segment, now))
+        inside.append(as_sql(rule_of(session, aim.segment), now))
     if aim.again_of:
         inside.append(_again(_campaign(session, aim.again_of), Again(aim.again_to), now))
     exclusions = []
     if aim.exclude_segment:
         words = f"in segment {aim.exclude_segment}"
-        exclusions.append((words, segment_condition(session, aim.exclude_segment, now)))
+        exclusions.append((words, as_sql(rule_of(session, aim.exclude_segment), now)))
     exclusions += [(f"on {slug}", _active_on(slug)) for slug in aim.exclude_lists]
     for slug in aim.not_if_sent:
         exclusions.append((f"got {slug}", _mail_of(_campaign(session, slug), but_not=NEVER_WILL)))

@@ -75,11 +75,16 @@ class LocalTime:
             return Departure(self._next_day(zone_name))
         return Departure(self.decided_at)
 
+    def zone_of(self, zone_name: str | None) -> str:
+        """By whose clock somebody gets it: their own zone's, or that for people whose zone is not known."""
+        return zone_name if zone_name is not None and zone_name in zone_names() else self.zone
+
     def words_for(self, zone_name: str | None) -> str:
         """Why its mail is due when it is for somebody in this zone (None, or unknown: in none)."""
-        name = zone_name if zone_name in zone_names() else None
-        words = f"{self.at:%Y-%m-%d %H:%M} in {name or f'{self.zone}, as they have no zone'}"
-        if not self.is_past_in(name or self.zone):
+        own = self.zone_of(zone_name)
+        without = "" if own == zone_name else ", as they have no zone"
+        words = f"{self.at:%Y-%m-%d %H:%M} in {own}{without}"
+        if not self.is_past_in(own):
             return words
         became = {Past.SEND: "sent at once", Past.SKIP: "skipped", Past.NEXT_DAY: "put on the next day"}
         return f"{words}, which was past: {became[self.past or Past.SEND]}"
@@ -136,6 +141,6 @@ def _counted(local: LocalTime, counts: Iterable[tuple[str | None, int]]) -> dict
     """People by the zone that is theirs here: one that is unknown is none."""
     zones: dict[str, int] = {}
     for name, number in counts:
-        own = name if name in zone_names() else None
-        zones[own or local.zone] = zones.get(own or local.zone, 0) + number
+        own = local.zone_of(name)
+        zones[own] = zones.get(own, 0) + number
     return zones
