@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, true
+from sqlalchemy import ColumnElement, Text, and_, cast, exists, literal, or_, select, true
 from sqlalchemy.orm import Session
 
 from mailer.audience.recipients import is_suppressed
@@ -18,6 +18,7 @@ from mailer.models import (
     Campaign,
     Click,
     Delivery,
+    DeliveryKind,
     DeliveryState,
     MailingList,
     Subscriber,
@@ -25,7 +26,7 @@ from mailer.models import (
     SubscriptionState,
     Verdict,
 )
-from mailer.outbox import campaign_source, first_id, period_of
+from mailer.outbox import around_subscriber, campaign_source, first_id, period_of
 from mailer.rules import as_sql
 
 _S = DeliveryState
@@ -111,7 +112,8 @@ class Narrowing:
     @property
     def chosen(self) -> ColumnElement[bool]:
         """Whether somebody belongs to the audience, once their subscription is active."""
-        return and_(self.inside, ~self.excluded)
+        # One by one, so that the planner may join each of them.
+        return and_(self.inside, *(~condition for _, condition in self.exclusions))
 
 
 def narrowing(session: Session, aim: Aim, now: datetime) -> Narrowing:
@@ -168,15 +170,19 @@ def _again(first: Campaign, to: Again, now: datetime) -> ColumnElement[bool]:
 def _mail_of(
     campaign: Campaign, only: tuple[_S, ...] = (), but_not: tuple[_S, ...] = ()
 ) -> ColumnElement[bool]:
-    """Whether somebody has a mail of the campaign in one of these states, read in its own month alone."""
+    """Whether somebody has a mail of the campaign in one of these states.
+
+    Looked up by its key, of which there is one, in the campaign's own month: also where nothing is known yet
+    of how many mails somebody has, as after a large campaign, no plan reads all of them for each person.
+    """
     if campaign.starts_at is None:
         return ~true()
     period = period_of(campaign.starts_at)
+    before, after = around_subscriber(DeliveryKind.CAMPAIGN, campaign.id, "-")
     chosen = select(Delivery.id).where(
-        Delivery.subscriber_id == Subscriber.id,
+        Delivery.dedup_key == literal(before) + cast(Subscriber.id, Text) + after,
         Delivery.id >= first_id(period),
         Delivery.id < first_id(period + 1),
-        Delivery.source == campaign_source(campaign.id),
     )
     if only:
         chosen = chosen.where(Delivery.state.in_(only))
