@@ -97,18 +97,35 @@ def count_recipients(
     is_in = true() if inside is None else inside
     is_out = false() if excluded is None else excluded
     people = _people(list_ids)
-    active, pending = people.c.is_active, people.c.is_pending
-    row = session.execute(
+    # Materialised, so that each condition is asked once for each person, not once for each number.
+    asked = (
         select(
-            func.count().filter(active, is_in, ~is_out),
-            func.count().filter(active, is_in, ~is_out, is_suppressed(now)),
-            func.count().filter(~active, pending),
-            func.count().filter(~active, ~pending),
-            func.count().filter(active, ~is_in),
-            func.count().filter(active, is_in, is_out),
+            people.c.is_active,
+            people.c.is_pending,
+            is_in.label("is_in"),
+            is_out.label("is_out"),
+            is_suppressed(now).label("is_suppressed"),
         )
         .select_from(people)
         .join(Subscriber, Subscriber.id == people.c.subscriber_id)
+        .cte("asked")
+        .prefix_with("MATERIALIZED")
+    )
+    active, pending, is_meant, is_left_out = (
+        asked.c.is_active,
+        asked.c.is_pending,
+        asked.c.is_in,
+        asked.c.is_out,
+    )
+    row = session.execute(
+        select(
+            func.count().filter(active, is_meant, ~is_left_out),
+            func.count().filter(active, is_meant, ~is_left_out, asked.c.is_suppressed),
+            func.count().filter(~active, pending),
+            func.count().filter(~active, ~pending),
+            func.count().filter(active, ~is_meant),
+            func.count().filter(active, is_meant, is_left_out),
+        ).select_from(asked)
     ).one()
     return Reach(*row)
 

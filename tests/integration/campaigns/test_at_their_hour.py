@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from mailer.db import session_scope
+from mailer.launch.forecast import forecast
 from mailer.models import Delivery, Subscriber
 from mailer.reports.campaigns import describe_campaign
 from mailer.reports.why import why
@@ -110,6 +111,18 @@ def test_people_past_it_are_part_of_the_same_ledger(
     if past == "skip":
         assert report.statement.reasons == {"skipped: local time was past": 1}
         assert "not sent: skipped (local time was past)" in told
+
+
+def test_the_forecast_knows_its_hours(abroad: House, steadypost: Run) -> None:
+    steadypost("campaign", "schedule", SPRING, "--local", "2026-03-03 09:00", "--yes")
+    with session_scope(abroad.sessions) as session:
+        hours = forecast(session, abroad.at, 3).hours
+    # Dan has no zone, and gets it at 09:00 UTC as Ada does
+    assert [(f"{hour.begins_at:%H}", hour.mails) for hour in hours] == [
+        ("00", {"campaign spring": 1}),
+        ("09", {"campaign spring": 2}),
+        ("17", {"campaign spring": 1}),
+    ]
 
 
 def test_a_tick_that_comes_late_skips_nobody(abroad: House, steadypost: Run) -> None:
