@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, ColumnElement, Text, select, text
 from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.db import as_array, ask_to_wake
-from mailer.models import DeliveryKind, DeliveryState, Lane
+from mailer.models import DeliveryKind, DeliveryState, Lane, Subscriber
 
 LANE_OF = {
     DeliveryKind.CONFIRM: Lane.TRANSACTIONAL,
@@ -198,80 +198,132 @@ def hold_back(session: Session, delivery_id: int, until: datetime, now: datetime
         ask_to_wake(session, lane)
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """When a mail is due; `is_skipped`: it is written down, but does not leave."""
+
+    due_at: datetime
+    is_skipped: bool = False
+
+
 @dataclass(frozen=True)
 class CampaignMail:
-    """One mail that goes to many: `messages` is the id of each language's, `language` everybody else's."""
+    """One mail that goes to many: `messages` is the id of each language's, `language` everybody else's.
+
+    `due_at` is when it is due, and `departures` when for people in these zones instead. `began_at` is the
+    campaign's own moment: it says in which month all of its mails are kept.
+    """
 
     campaign_id: int
     messages: Mapping[str, int]
     language: str
     due_at: datetime
+    departures: Mapping[str, Departure] = field(default_factory=dict)
+    began_at: datetime | None = None
+    is_skipped: bool = False
 
 
 @dataclass(frozen=True)
 class Written:
-    """How many rows were added for how many people, and the last of these (None: there was nobody)."""
+    """How many rows were added for how many people, and the last of these (None: there was nobody).
+
+    `passed_over` are those of them whom the campaign is not for.
+    """
 
     rows: int
     people: int
+    passed_over: int
     last_subscriber_id: int | None
 
 
+PAST = "local time was past"
+"""Why a mail was skipped whose hour had gone by in its reader's zone when the campaign was scheduled."""
+
 # A reader's de-AT is served by de-AT, else by de, else by what is written for everybody.
 WRITE_CAMPAIGN = """
-    WITH people AS MATERIALIZED ({people}),
-    written AS (
-        INSERT INTO deliveries (
-            id, dedup_key, kind, lane, source, subscriber_id, message_id, list_id, campaign_id, due_at,
-            next_attempt_at
-        )
-        SELECT :first + nextval('delivery_numbers'), :key_before || p.subscriber_id || :key_after, :kind,
-               :lane, :source, p.subscriber_id, coalesce(m.id, :message_id), p.list_id, :campaign_id, :due_at,
-               greatest(:due_at, :now)
-        FROM people AS p
-        JOIN subscribers AS s ON s.id = p.subscriber_id
-        LEFT JOIN LATERAL (
-            SELECT m.id FROM unnest(CAST(:languages AS text[]), CAST(:message_ids AS bigint[]))
-                AS m (language, id)
-            WHERE lower(s.language) = m.language OR starts_with(lower(s.language), m.language || '-')
-            ORDER BY length(m.language) DESC LIMIT 1
-        ) AS m ON true
-        ORDER BY p.subscriber_id
-        ON CONFLICT DO NOTHING
-        RETURNING 1
+    INSERT INTO deliveries (
+        id, dedup_key, kind, lane, source, subscriber_id, message_id, list_id, campaign_id, due_at,
+        next_attempt_at, state, reason, settled_at
     )
-    SELECT (SELECT count(*) FROM written) AS rows, count(*) AS people, max(subscriber_id) AS last FROM people
+    SELECT :first + nextval('delivery_numbers'), :key_before || p.subscriber_id || :key_after, :kind,
+           :lane, :source, p.subscriber_id, coalesce(m.id, :message_id), p.list_id, :campaign_id, d.due_at,
+           greatest(d.due_at, :now), CASE WHEN d.is_skipped THEN 'skipped' ELSE 'planned' END,
+           CASE WHEN d.is_skipped THEN :past ELSE '' END,
+           CASE WHEN d.is_skipped THEN CAST(:now AS timestamptz) END
+    FROM people AS p
+    JOIN subscribers AS s ON s.id = p.subscriber_id
+    LEFT JOIN unnest(CAST(:zones AS text[]), CAST(:zone_due AS timestamptz[]), CAST(:zone_skips AS bool[]))
+        AS z (name, due_at, is_skipped) ON z.name = s.zone
+    CROSS JOIN LATERAL (
+        SELECT coalesce(z.due_at, CAST(:due_at AS timestamptz)) AS due_at,
+               coalesce(z.is_skipped, CAST(:is_skipped AS bool)) AS is_skipped
+    ) AS d
+    LEFT JOIN LATERAL (
+        SELECT m.id FROM unnest(CAST(:languages AS text[]), CAST(:message_ids AS bigint[]))
+            AS m (language, id)
+        WHERE lower(s.language) = m.language OR starts_with(lower(s.language), m.language || '-')
+        ORDER BY length(m.language) DESC LIMIT 1
+    ) AS m ON true
+    ORDER BY p.subscriber_id
+    ON CONFLICT DO NOTHING
+    RETURNING state
+    """
+COUNT_WRITTEN = """
+    SELECT (SELECT count(*) FROM written WHERE state = 'planned') AS planned,
+           (SELECT count(*) FROM written WHERE state = 'skipped') AS skipped,
+           (SELECT count(*) FROM people) AS chosen, count(*) AS people, max(subscriber_id) AS last
+    FROM candidates
     """
 
 
 def write_campaign(
-    session: Session, mail: CampaignMail, people: str, chosen: Mapping[str, Any], now: datetime
+    session: Session,
+    mail: CampaignMail,
+    candidates: str,
+    parameters: Mapping[str, Any],
+    now: datetime,
+    chosen: ColumnElement[bool] | None = None,
 ) -> Written:
-    """Add a row for each of `people`, a query of (subscriber_id, list_id) with the parameters `chosen`.
+    """Add a row for each of `candidates`, a query of (subscriber_id, list_id) with `parameters`.
 
-    All in one statement, so that no row passes through this process. A campaign's month is that in which it
-    is due.
+    With `chosen`, a condition on subscribers, only for those of them for whom it holds. All in one
+    statement, so that no row passes through this process.
     """
-    kind, lane, source = (
-        DeliveryKind.CAMPAIGN,
-        LANE_OF[DeliveryKind.CAMPAIGN],
-        campaign_source(mail.campaign_id),
+    lane, source = LANE_OF[DeliveryKind.CAMPAIGN], campaign_source(mail.campaign_id)
+    looked_at = text(candidates).bindparams(**parameters)
+    some = looked_at.columns(subscriber_id=BigInteger, list_id=BigInteger).cte("candidates")
+    some = some.prefix_with("MATERIALIZED")
+    people = select(some.c.subscriber_id, some.c.list_id)
+    if chosen is not None:
+        people = people.join(Subscriber, Subscriber.id == some.c.subscriber_id).where(chosen)
+    people_once = people.cte("people").prefix_with("MATERIALIZED")
+    insert = text(WRITE_CAMPAIGN).bindparams(**_values(mail, lane, source, now))
+    written = insert.columns(state=Text).cte("written")
+    counted = text(COUNT_WRITTEN).columns(
+        planned=BigInteger, skipped=BigInteger, chosen=BigInteger, people=BigInteger, last=BigInteger
     )
-    before, after = around_subscriber(kind, mail.campaign_id, "-")
-    row = session.execute(
-        text(WRITE_CAMPAIGN.format(people=people)),
-        {
-            **chosen,
-            **{"key_before": before, "key_after": after, "kind": kind, "lane": lane, "source": source},
-            **{"campaign_id": mail.campaign_id, "due_at": mail.due_at, "now": now},
-            "first": first_id(period_of(mail.due_at)),
-            "languages": as_array(language.lower() for language in mail.messages),
-            "message_ids": as_array(mail.messages.values()),
-            "message_id": mail.messages[mail.language],
-        },
-    ).one()
-    if row.rows:
-        place = tally.Place(lane, source, kind, None)
-        tally.note(session, {tally.Change(place, None, DeliveryState.PLANNED): row.rows})
+    row = session.execute(counted.add_cte(some, people_once, written)).one()
+    place = tally.Place(lane, source, DeliveryKind.CAMPAIGN, None)
+    new = {DeliveryState.PLANNED: row.planned, DeliveryState.SKIPPED: row.skipped}
+    tally.note(session, {tally.Change(place, None, state): rows for state, rows in new.items() if rows})
+    if row.planned:
         ask_to_wake(session, lane)
-    return Written(row.rows, row.people, row.last)
+    return Written(row.planned + row.skipped, row.people, row.people - row.chosen, row.last)
+
+
+def _values(mail: CampaignMail, lane: Lane, source: str, now: datetime) -> dict[str, Any]:
+    """What the statement says of the mail itself."""
+    before, after = around_subscriber(DeliveryKind.CAMPAIGN, mail.campaign_id, "-")
+    zones = mail.departures
+    return {
+        **{"key_before": before, "key_after": after, "kind": DeliveryKind.CAMPAIGN, "lane": lane},
+        **{"source": source, "campaign_id": mail.campaign_id, "now": now, "past": PAST},
+        **{"due_at": mail.due_at, "is_skipped": mail.is_skipped},
+        "first": first_id(period_of(mail.began_at or mail.due_at)),
+        "zones": as_array(zones),
+        "zone_due": as_array(each.due_at for each in zones.values()),
+        "zone_skips": as_array(each.is_skipped for each in zones.values()),
+        "languages": as_array(language.lower() for language in mail.messages),
+        "message_ids": as_array(mail.messages.values()),
+        "message_id": mail.messages[mail.language],
+    }

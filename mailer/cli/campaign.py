@@ -10,21 +10,41 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from mailer.audience.aim import Again, Aim
 from mailer.cli.asking import Yes, ask_first, operator
+from mailer.cli.campaign_asking import (
+    MuchLarger,
+    SameMessage,
+    agree,
+    choose_past,
+    local_time,
+    look,
+    shown,
+    to_whom,
+    when_local,
+)
 from mailer.cli.connect import Connected, connect
 from mailer.cli.delivery import print_statement, statement_values
-from mailer.cli.show import as_json, as_table, console, count, printable, say, warn
+from mailer.cli.one_mail import hand_over
+from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.clock import zone
 from mailer.content.course_source import Problem
 from mailer.db import business_now
 from mailer.delivery.holds import pause, resume
+from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
-from mailer.launch.campaign import Launch, cancel, look_ahead, put_draft, refuse_ended, schedule
+from mailer.launch.campaign import Launch, cancel, put_draft, refuse_ended, schedule, schedule_local
+from mailer.launch.campaign_again import draft_again
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
 from mailer.launch.campaign_tick import wind_up
+from mailer.launch.send_test import compose_campaign_test, transport_for_test
+from mailer.launch.surprises import Surprise
+from mailer.links import Signer
 from mailer.models import CampaignState, HoldScope
 from mailer.reports.campaigns import CampaignReport, CampaignRow, campaigns_overview, describe_campaign
 from mailer.schedule.campaigns import get_campaign
+from mailer.schedule.local_time import Past
+from mailer.sealing import Seal
 
 app = typer.Typer(help="Campaigns: one mail, sent once, to lists.", no_args_is_help=True)
 
@@ -42,9 +62,9 @@ def list_all(as_json_: AsJson = False) -> None:
         as_json([row.as_values() for row in rows])
         return
     as_table(
-        ("campaign", "subject", "state", "lists", "audience", "starts (UTC)"),
+        ("campaign", "subject", "state", "to", "audience", "starts (UTC)"),
         [
-            (row.slug, row.subject, _state(row), ", ".join(row.lists), row.audience, _moment(row.starts_at))
+            (row.slug, row.subject, _state(row), row.to_whom, row.audience, shown(row.starts_at))
             for row in rows
         ],
         "There is no campaign yet; `steadypost campaign create FILE` makes one (docs/campaigns.md).",
@@ -105,15 +125,59 @@ def show(slug: str, as_json_: AsJson = False) -> None:
     _print_report(report)
 
 
+@app.command("test")
+def send_test(
+    slug: str,
+    to: Annotated[str, typer.Option(help="Where the test mail goes.")],
+    as_: Annotated[str | None, typer.Option("--as", help="Show it as this subscriber would get it.")] = None,
+    language: Annotated[str | None, typer.Option(help="Which of its languages, such as de.")] = None,
+) -> None:
+    """Send a campaign to an address of yours, by the way that it will go; nothing is counted."""
+    with connect() as connected:
+        settings = connected.settings
+        with connected.session() as session:
+            campaign = get_campaign(session, slug)
+            transport = transport_for_test(session, campaign)
+            email = compose_campaign_test(
+                session,
+                campaign,
+                to=to,
+                as_email=as_,
+                language=language,
+                signer=Signer(settings.secret_key),
+                base_url=settings.base_url,
+                now=business_now(session),
+                keyring=Keyring(Seal(settings.secret_key)),
+            )
+        hand_over(connected, transport, email)
+    say(f"Sent {slug} to {to}.")
+
+
+@app.command("again")
+def again(
+    slug: str,
+    to: Annotated[Again, typer.Option(help="Those who did not get it, or who got it and clicked nothing.")],
+    new_slug: Annotated[str, typer.Option("--slug", help="The new campaign's own slug.")],
+) -> None:
+    """Draft a campaign once more for those whom it missed, or who did not click; nothing is sent."""
+    with connect() as connected, connected.session() as session:
+        draft_again(session, slug, to, new_slug, business_now(session), who=operator())
+    say(f"{new_slug} is a draft, for people {Aim(again_of=slug, again_to=to).within()}.")
+    say(f"Next: `steadypost campaign send {new_slug}`, which says how many they are, and asks first.")
+
+
 @app.command("send")
-def send(slug: str, yes: Yes = False) -> None:
+def send(
+    slug: str, yes: Yes = False, much_larger: MuchLarger = False, same_message: SameMessage = False
+) -> None:
     """Send a campaign now. Says to how many people, and asks first."""
     with connect() as connected:
-        launch = _look_ahead(connected, slug)
-        ask_first(f"Send {_to_whom(launch)}", yes=yes)
+        launch = look(connected, slug)
+        agreed = agree(launch, much_larger=much_larger, same_message=same_message)
+        ask_first(f"Send {to_whom(launch)}", yes=yes)
         with connected.session() as session:
             now = business_now(session)
-            schedule(session, launch, now, now, who=operator())
+            schedule(session, launch, now, now, who=operator(), agreed=agreed)
     say(f"{slug} is on its way; `steadypost campaign show {slug}` shows how far it is.")
     say(f"`steadypost campaign pause {slug}` stops it at once.")
 
@@ -122,24 +186,77 @@ def send(slug: str, yes: Yes = False) -> None:
 def schedule_(
     slug: str,
     at: Annotated[
-        str, typer.Option(help="When, as 2026-12-01T09:00+01:00, or without the offset and --zone.")
-    ],
+        str | None, typer.Option(help="When, as 2026-12-01T09:00+01:00, or without the offset and --zone.")
+    ] = None,
+    local: Annotated[
+        str | None, typer.Option(help="When by each reader's own clock, as 2026-12-01 09:00.")
+    ] = None,
     zone_: Annotated[
-        str | None, typer.Option("--zone", help="The zone of --at, such as Europe/Lisbon.")
+        str | None,
+        typer.Option("--zone", help="The zone of --at; with --local that of people without one (else UTC)."),
+    ] = None,
+    past: Annotated[
+        Past | None, typer.Option(help="With --local: what becomes of people for whom that is past.")
     ] = None,
     yes: Yes = False,
+    much_larger: MuchLarger = False,
+    same_message: SameMessage = False,
 ) -> None:
     """Have a campaign sent at a moment. Says to how many people as of now, and asks first."""
-    starts_at = _moment_of(at, zone_)
+    if (at is None) == (local is None) or (past is not None and local is None):
+        raise typer.BadParameter("Give --at, or --local and perhaps --past.")
     with connect() as connected:
-        launch = _look_ahead(connected, slug)
-        with connected.session() as session:
-            if starts_at <= business_now(session):
-                raise Refused(f"{at} is past; say a later moment, or `steadypost campaign send {slug}`.")
-        ask_first(f"At {_moment(starts_at)} UTC send {_to_whom(launch)}", yes=yes)
-        with connected.session() as session:
-            schedule(session, launch, starts_at, business_now(session), who=operator())
-    say(f"{slug} is scheduled for {_moment(starts_at)} UTC, to whoever is on its lists then.")
+        launch = look(connected, slug)
+        agreed = agree(launch, much_larger=much_larger, same_message=same_message)
+        if at is not None:
+            _schedule_at(connected, launch, at, zone_, agreed, yes=yes)
+        elif local is not None:
+            _schedule_local(connected, launch, (local, zone_ or "Etc/UTC", past), agreed, yes=yes)
+
+
+def _schedule_at(
+    connected: Connected,
+    launch: Launch,
+    at: str,
+    zone_name: str | None,
+    agreed: tuple[Surprise, ...],
+    *,
+    yes: bool,
+) -> None:
+    starts_at = _moment_of(at, zone_name)
+    slug = launch.campaign.slug
+    with connected.session() as session:
+        if starts_at <= business_now(session):
+            raise Refused(f"{at} is past; say a later moment, or `steadypost campaign send {slug}`.")
+    ask_first(f"At {shown(starts_at)} UTC send {to_whom(launch)}", yes=yes)
+    with connected.session() as session:
+        schedule(session, launch, starts_at, business_now(session), who=operator(), agreed=agreed)
+    say(f"{slug} is scheduled for {shown(starts_at)} UTC, to whoever {_audience(launch)} then.")
+
+
+def _schedule_local(
+    connected: Connected,
+    launch: Launch,
+    typed: tuple[str, str, Past | None],
+    agreed: tuple[Surprise, ...],
+    *,
+    yes: bool,
+) -> None:
+    with connected.session() as session:
+        local = local_time(*typed, business_now(session))
+    local, found = choose_past(connected, launch, local)
+    ask_first(f"{when_local(local, found)} send {to_whom(launch)}", yes=yes)
+    with connected.session() as session:
+        schedule_local(session, launch, local, local.decided_at, who=operator(), agreed=agreed)
+    slug, at = launch.campaign.slug, f"{local.at:%Y-%m-%d %H:%M}"
+    say(f"{slug} is scheduled for {at} in each reader's zone, the first at {shown(found.first)} UTC.")
+    say(f"Its audience is whoever {_audience(launch)} at that first moment.")
+
+
+def _audience(launch: Launch) -> str:
+    if launch.aim.as_values():
+        return "it is for"
+    return "is on its lists"
 
 
 @app.command("pause")
@@ -195,24 +312,6 @@ def _wind_up(connected: Connected) -> int:
             return total
 
 
-def _look_ahead(connected: Connected, slug: str) -> Launch:
-    with connected.session() as session:
-        return look_ahead(session, slug, business_now(session))
-
-
-def _to_whom(launch: Launch) -> str:
-    """The question's end: to how many people, and who is left out."""
-    reach = launch.reach
-    subject = printable(launch.campaign.subject)
-    lists = ", ".join(launch.lists)
-    words = f"“{subject}” ({launch.campaign.slug}) to {count(reach.people, 'person', 'people')} on {lists}?"
-    if reach.suppressed:
-        words += f" {reach.suppressed:,} of them are suppressed and will get nothing."
-    left_out = [(reach.pending, "not confirmed"), (reach.unsubscribed, "unsubscribed")]
-    told = ", ".join(f"{number:,} {what}" for number, what in left_out if number)
-    return f"{words} Left out: {told}." if told else words
-
-
 def _moment_of(at: str, zone_name: str | None) -> datetime:
     """What was typed as an instant; raises Refused or UnknownZone."""
     try:
@@ -243,19 +342,20 @@ def _state(row: CampaignRow) -> str:
     return f"{row.state}, paused" if row.is_paused else row.state
 
 
-def _moment(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "-"
-
-
 def _print_report(report: CampaignReport) -> None:
     row = report.row
     say(f"{row.subject} ({row.slug}): {_state(row)}")
-    say(f"from {report.sender} to {', '.join(row.lists)}, in {', '.join(report.languages)}")
+    say(f"from {report.sender} to {row.to_whom}, in {', '.join(report.languages)}")
+    if row.local:
+        zone_name, at = row.local.zone, f"{row.local.at:%Y-%m-%d %H:%M}"
+        say(f"at {at} in each reader's zone ({zone_name} for people without one)")
     if row.starts_at:
         word = "starts" if row.state == CampaignState.SCHEDULED else "started"
-        say(f"{word} {_moment(row.starts_at)} UTC")
+        say(f"{word} {shown(row.starts_at)} UTC")
+    if row.passed_over:
+        say(f"{count(row.passed_over, 'person', 'people')} of the lists passed over, as it is not for them")
     if row.finished_at:
-        say(f"ended {_moment(row.finished_at)} UTC")
+        say(f"ended {shown(row.finished_at)} UTC")
     if not report.statement.audience and not report.statement.is_complete:
         say("Nothing of it is due yet.")
         return

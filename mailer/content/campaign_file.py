@@ -1,4 +1,4 @@
-"""A campaign's Markdown file, read: one message in one language, to whom it goes, and who it is from."""
+"""A campaign's file, read: one message in one language, to whom it goes, and who it is from."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from mailer.content.course_toml import SENDER
 from mailer.content.course_words import SLUG, is_address, is_language, is_one_line, known_or_near
 from mailer.content.front_matter import Settings, read_text
 
-SETTINGS = ("slug", "subject", "preheader", "language", "lists", "sender", "disclaimer")
+AIM = ("segment", "exclude_segment", "exclude_lists", "not_if_sent")
+SETTINGS = ("slug", "subject", "preheader", "language", "lists", *AIM, "sender", "disclaimer")
+SEVERAL = ("lists", "exclude_lists", "not_if_sent")
 BEGIN = "Begin the file with a `---` block with slug, subject and lists."
 OF_SENDER = (*SENDER, "reply_to")
 
 
 @dataclass(frozen=True)
 class CampaignSource:
-    """A campaign as its author wrote it. `body` is Markdown; `body_line` is the file's line it begins on.
+    """A campaign as its author wrote it. `body` is Markdown, or MJML in a file that is called so;
+    `body_line` is the file's line it begins on.
 
     `sender` is a block of its own, or the slug of a sender that is known; empty, it is the first list's.
-    What the file does not say rightly is left blank.
+    It is for those of the lists (none: of every list) who are in `segment`, but not in `exclude_segment`, on
+    `exclude_lists`, nor reached by the campaigns `not_if_sent`. What the file does not say rightly is left
+    blank.
     """
 
     path: Path
@@ -33,7 +38,16 @@ class CampaignSource:
     disclaimer: str
     body: str
     body_line: int
+    segment: str = ""
+    exclude_segment: str = ""
+    exclude_lists: tuple[str, ...] = ()
+    not_if_sent: tuple[str, ...] = ()
     lines: dict[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_mjml(self) -> bool:
+        """Whether the body is a whole mail in MJML, by the file's name."""
+        return self.path.suffix.lower() == ".mjml"
 
 
 def read_campaign(path: Path, problems: list[Problem], *, is_translation: bool) -> CampaignSource | None:
@@ -44,7 +58,7 @@ def read_campaign(path: Path, problems: list[Problem], *, is_translation: bool) 
     text = read_text(path, "campaign", BEGIN, problems)
     if text is None:
         return None
-    settings = Settings(path.name, "campaign", SETTINGS, problems, lists=("lists",), sections=("sender",))
+    settings = Settings(path.name, "campaign", SETTINGS, problems, lists=SEVERAL, sections=("sender",))
     settings.read(text.settings)
     return CampaignSource(
         path=path,
@@ -57,6 +71,10 @@ def read_campaign(path: Path, problems: list[Problem], *, is_translation: bool) 
         disclaimer=settings.values.get("disclaimer", ""),
         body=text.body,
         body_line=text.body_line,
+        segment=_segment(settings, "segment"),
+        exclude_segment=_segment(settings, "exclude_segment"),
+        exclude_lists=_slugs(settings, "exclude_lists"),
+        not_if_sent=_slugs(settings, "not_if_sent"),
         lines=settings.lines,
     )
 
@@ -71,15 +89,34 @@ def _language(settings: Settings) -> str:
 
 def _lists(settings: Settings, *, is_translation: bool) -> tuple[str, ...]:
     """The lists' slugs, each once, in the order in which people are counted as reached by them."""
-    one = settings.values.get("lists")
-    named = [one] if one else settings.several.get("lists", [])
-    wrong = [slug for slug in named if not SLUG.fullmatch(slug)]
-    if wrong:
-        settings.problem("lists", f"`lists` names {wrong[0]!r}.", "Use small letters, digits and hyphens.")
-    elif not named and not (is_translation and "lists" not in settings.lines):
+    named = _slugs(settings, "lists")
+    may_be_missing = "lists" not in settings.lines and (is_translation or "segment" in settings.lines)
+    if not named and not may_be_missing:
         what = "`lists` is empty." if "lists" in settings.lines else "`lists` is missing."
         settings.problem("lists", what, "Write `lists: [slug]`; `steadypost list list` shows the slugs.")
+    return named
+
+
+def _slugs(settings: Settings, name: str) -> tuple[str, ...]:
+    """A setting's slugs, each once; it may be written as one."""
+    one = settings.values.get(name)
+    named = [one] if one else settings.several.get(name, [])
+    wrong = [slug for slug in named if not SLUG.fullmatch(slug)]
+    if wrong:
+        settings.problem(name, f"`{name}` names {wrong[0]!r}.", "Use small letters, digits and hyphens.")
     return tuple(dict.fromkeys(slug for slug in named if slug not in wrong))
+
+
+def _segment(settings: Settings, name: str) -> str:
+    """A segment's slug; a rule itself is not written here, so that it has a name and can be counted."""
+    if name not in settings.lines:
+        return ""
+    value = settings.values.get(name, "")
+    if SLUG.fullmatch(value):
+        return value
+    fix = "Write the slug of a segment; `steadypost segment list` shows them."
+    settings.problem(name, f"`{name}` is {value!r}.", fix)
+    return ""
 
 
 def _sender(settings: Settings) -> SenderSource | str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from mailer.content.layout import Frame, Progress
 from mailer.content.lint import lint_blocks, lint_control_balance
 from mailer.content.markdown import Findings, parser, read_blocks
 from mailer.content.media import pixel_width
+from mailer.content.mjml_document import assemble_document, lint_document
 from mailer.content.placeholders import Placeholders
 from mailer.content.variables import CANNOT_RENDER, Where, author_environment, sample_context
 
@@ -87,6 +88,7 @@ def compile_campaign(campaign: CampaignSource, media: Mapping[str, str]) -> Comp
         media,
         campaign.path.parent,
         Where.EVERY_MAIL,
+        is_document=campaign.is_mjml,
     )
     return mail.compile(
         Frame(
@@ -116,6 +118,8 @@ class _Mail:
     media: Mapping[str, str]
     folder: Path
     where: Where
+    is_document: bool = False
+    """Whether the text is MJML, from its first section to its last."""
 
     def links(self, purposes: tuple[str, ...]) -> dict[str, str]:
         """The links at the mail's foot."""
@@ -128,29 +132,45 @@ class _Mail:
         frame = replace(
             frame, subject=self._header("subject", findings), preheader=self._header("preheader", findings)
         )
-        markdown = parser(body)
-        taken = self.placeholders.take_out(self.source.body, body.add, self.where)
-        blocks = read_blocks(markdown, taken)
-        lint_blocks(blocks, self.placeholders, self.media, body)
-        lint_summaries(blocks, frame, body)
+        shown: dict[str, None] = {}
+        make = self._document(body, shown) if self.is_document else self._blocks(frame, body, shown)
         problems = [Problem(name, line, what, fix) for line, what, fix in findings.found]
         problems += [
             Problem(name, line + first, self.placeholders.shown(what), fix) for line, what, fix in body.found
         ]
         if problems:
             return None, problems
-        shown: dict[str, None] = {}
         try:
-            message = assemble(
-                frame, with_check_in(blocks, frame), markdown, self.placeholders, self._picture(shown)
-            )
+            message = make(frame)
         except ValueError as error:  # from the MJML compiler, for what our own check of a block overlooked
             what = f"The mail's MJML cannot be compiled ({error})."
-            return None, [Problem(name, first, what, "Look at each ```mjml block of this mail.")]
+            fix = "Look at its MJML." if self.is_document else "Look at each ```mjml block of this mail."
+            return None, [Problem(name, first, what, fix)]
         unfit = _template_problems(name, first, message)
         if unfit:
             return None, unfit
         return replace(message, images=tuple(shown)), _size_problems(name, first, message)
+
+    def _blocks(
+        self, frame: Frame, findings: Findings, shown: dict[str, None]
+    ) -> Callable[[Frame], CompiledMessage]:
+        """How to make the mail of Markdown; what is wrong with it is told first."""
+        markdown = parser(findings)
+        taken = self.placeholders.take_out(self.source.body, findings.add, self.where)
+        blocks = read_blocks(markdown, taken)
+        lint_blocks(blocks, self.placeholders, self.media, findings)
+        lint_summaries(blocks, frame, findings)
+        picture = self._picture(shown)
+        return lambda frame: assemble(
+            frame, with_check_in(blocks, frame), markdown, self.placeholders, picture
+        )
+
+    def _document(self, findings: Findings, shown: dict[str, None]) -> Callable[[Frame], CompiledMessage]:
+        """How to make the mail of its author's own MJML; what is wrong with it is told first."""
+        taken = self.placeholders.take_out(self.source.body, findings.add, self.where)
+        lint_document(taken, self.placeholders, self.media, findings)
+        picture = self._picture(shown)
+        return lambda frame: assemble_document(frame, taken, self.placeholders, picture)
 
     def _header(self, field: str, findings: Findings) -> str:
         """The subject or preheader with its tags taken out."""

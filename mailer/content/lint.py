@@ -153,7 +153,14 @@ def _lint_mjml(
     """The same care for an author's own MJML: its first line is the one after the fence."""
     first = block.line + 1
     check_fragment(block.source, lambda line, what, fix: findings.add(first + line, what, fix))
-    for line, name, value in attributes_in(block.source):
+    lint_mjml_tags(block.source, first, placeholders, media, findings)
+
+
+def lint_mjml_tags(
+    source: str, first: int, placeholders: Placeholders, media: Mapping[str, str], findings: Findings
+) -> None:
+    """Addresses, pictures and tags of some MJML whose first line is `first`."""
+    for line, name, value in attributes_in(source):
         if name == "href":
             _lint_address(value, first + line, placeholders, findings)
         elif name == "src":
@@ -165,7 +172,7 @@ def _lint_mjml(
             # What it says could be a style with an address in it, which nobody has looked at.
             what = f"The attribute `{name}` has a variable in it."
             findings.add(first + line, what, "Write its value out; variables go into texts and links.")
-    for line, text in own_texts(block.source):
+    for line, text in own_texts(source):
         lint_control_balance(text, first + line, placeholders, findings)
 
 

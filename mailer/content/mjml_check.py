@@ -80,7 +80,7 @@ def check_fragment(source: str, on_fault: OnFault) -> None:
     """Tells `on_fault` (line from 0, what, fix) everything wrong with an author's MJML block."""
     root, faults = parse_fragment(source)
     for line, message in faults:
-        on_fault(*_in_our_words(line, message))
+        on_fault(*in_our_words(line, message))
     for instruction in root.iter(etree.ProcessingInstruction):
         what = f"`<?{instruction.target}` begins an instruction to a program."
         on_fault((instruction.sourceline or 1) - 1, what, "Take it out.")
@@ -90,9 +90,9 @@ def check_fragment(source: str, on_fault: OnFault) -> None:
         line = (element.sourceline or 1) - 1
         if element.tag not in COMPONENTS:
             what = f"`<{element.tag}>` cannot stand in an MJML block."
-            on_fault(line, what, _near(element.tag, COMPONENTS, "Components are"))
+            on_fault(line, what, near(element.tag, COMPONENTS, "Components are"))
             continue
-        _check_component(element, COMPONENTS[element.tag], on_fault)
+        check_component(element, COMPONENTS[element.tag], on_fault)
     for between in (root.text, *(child.tail for child in root)):
         if between and between.strip():
             line = source.count("\n", 0, max(source.find(between.strip()), 0))
@@ -100,7 +100,7 @@ def check_fragment(source: str, on_fault: OnFault) -> None:
             on_fault(line, what, "Put it inside one, such as <mj-text>…</mj-text>.")
 
 
-def _in_our_words(line: int, message: str) -> tuple[int, str, str]:
+def in_our_words(line: int, message: str) -> tuple[int, str, str]:
     """(line, what, fix) for a message of the XML parser, which counts lines inside the fragment."""
     unclosed = re.search(r"(?:mismatch:|in tag) (\S+) line (\d+)(?: and (\S+))?", message)
     if unclosed and unclosed[1] != ROOT:
@@ -112,13 +112,19 @@ def _in_our_words(line: int, message: str) -> tuple[int, str, str]:
     return line, what, "Quote each attribute, and write &amp; for a lone & and &lt; for a lone <."
 
 
-def _check_component(element: etree._Element, known: frozenset[str], on_fault: OnFault) -> None:
-    line = (element.sourceline or 1) - 1
+def check_attributes(element: etree._Element, known: frozenset[str], on_fault: OnFault) -> None:
+    """Tells of attributes that an element does not have, or that fetch something."""
     _check_values(element, on_fault)
     for name in element.attrib:
         if name not in known:
             what = f"`<{element.tag}>` has no attribute `{name}`."
-            on_fault(line, what, _near(str(name), known, "It has"))
+            on_fault((element.sourceline or 1) - 1, what, near(str(name), known, "It has"))
+
+
+def check_component(element: etree._Element, known: frozenset[str], on_fault: OnFault) -> None:
+    """Tells of everything wrong with one component, the HTML inside it as well."""
+    line = (element.sourceline or 1) - 1
+    check_attributes(element, known, on_fault)
     if element.tag == "mj-image" and not element.get("alt", "").strip():
         on_fault(line, "A picture has no alternative text.", 'Write alt="…", saying what it shows.')
     if element.tag == "mj-button" and not element.get("href"):
@@ -187,6 +193,7 @@ def text_of_mjml(source: str) -> Iterator[str]:
             yield said
 
 
-def _near(name: str, known: Mapping[str, object] | frozenset[str], lead: str) -> str:
+def near(name: str, known: Mapping[str, object] | frozenset[str], lead: str) -> str:
+    """What to write in place of a name that is not `known`: the one it looks like, or all there are."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"Did you mean `{close[0]}`?" if close else f"{lead} {', '.join(sorted(known))}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,16 +11,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer import tally
-from mailer.audience.recipients import Reach, count_recipients
+from mailer.audience.aim import Aim, narrowing
+from mailer.audience.recipients import Reach, count_by_zone, count_recipients, list_ids_of
 from mailer.content.campaign_file import CampaignSource
 from mailer.content.course_source import SenderSource
 from mailer.delivery.states import ENDS
 from mailer.errors import Refused
 from mailer.launch.campaign_check import CompiledCampaign
 from mailer.launch.messages import lock_publishing, put_message
+from mailer.launch.surprises import Surprise, Surprising, surprises
 from mailer.models import Action, Campaign, CampaignState, Course, MailingList, Media, Sender
 from mailer.outbox import campaign_source
 from mailer.schedule.campaigns import find_campaign, get_campaign
+from mailer.schedule.local_time import LocalTime, Spread, spread
 
 NOT_SENT_YET = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
@@ -69,10 +73,11 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
         for message in compiled.messages
     }
     campaign.subject, campaign.language, campaign.list_ids = source.subject, source.language, list_ids
+    campaign.aim = _aim(source, campaign).as_values()
     is_changed = is_new or _content(campaign) != was
     was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
     if is_changed:
-        campaign.state, campaign.starts_at = CampaignState.DRAFT, None
+        campaign.state, campaign.starts_at, campaign.local = CampaignState.DRAFT, None, {}
         session.add(campaign)
         _note(session, "campaign create", campaign, now, who)
     session.flush()
@@ -81,7 +86,20 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
 
 def _content(campaign: Campaign) -> tuple[object, ...]:
     """What readers would get, and which readers."""
-    return campaign.messages, campaign.language, campaign.list_ids, campaign.sender_id
+    return campaign.messages, campaign.language, campaign.list_ids, campaign.sender_id, campaign.aim
+
+
+def _aim(source: CampaignSource, campaign: Campaign) -> Aim:
+    """Whom the file says it is for; a draft to send another again stays one when its text is changed."""
+    was = Aim.of(campaign.aim or {})
+    return Aim(
+        segment=source.segment,
+        exclude_segment=source.exclude_segment,
+        exclude_lists=source.exclude_lists,
+        not_if_sent=source.not_if_sent,
+        again_of=was.again_of,
+        again_to=was.again_to,
+    )
 
 
 def _list_ids(session: Session, source: CampaignSource) -> list[int]:
@@ -121,11 +139,16 @@ def _put_sender(session: Session, slug: str, source: SenderSource) -> int:
 
 @dataclass(frozen=True)
 class Launch:
-    """What sending a campaign would mean at this moment: asked before, and held to afterwards."""
+    """What sending a campaign would mean at this moment: asked before, and held to afterwards.
+
+    No `lists` means every list. `surprising` is what has to be agreed to by name.
+    """
 
     campaign: Campaign
     lists: tuple[str, ...]
+    aim: Aim
     reach: Reach
+    surprising: tuple[Surprising, ...]
 
 
 def look_ahead(session: Session, slug: str, now: datetime) -> Launch:
@@ -135,27 +158,87 @@ def look_ahead(session: Session, slug: str, now: datetime) -> Launch:
     """
     campaign = get_campaign(session, slug)
     _refuse_sent(campaign)
-    reach = count_recipients(session, campaign.list_ids, now)
-    titles = session.execute(
-        select(MailingList.id, MailingList.slug).where(MailingList.id.in_(campaign.list_ids))
+    aim = Aim.of(campaign.aim)
+    narrowed = narrowing(session, aim, now)
+    list_ids = list_ids_of(session, campaign.list_ids)
+    reach = count_recipients(session, list_ids, now, narrowed.inside, narrowed.excluded)
+    slugs = dict(
+        session.execute(select(MailingList.id, MailingList.slug).where(MailingList.id.in_(list_ids))).all()
     )
-    slugs = dict(titles.all())
+    lists = tuple(slugs[id_] for id_ in campaign.list_ids)
+    _refuse_nobody(slug, lists, aim, reach)
+    return Launch(campaign, lists, aim, reach, surprises(session, campaign, reach.people, now))
+
+
+def _refuse_nobody(slug: str, lists: tuple[str, ...], aim: Aim, reach: Reach) -> None:
+    """Raises Refused when nobody would get it, and says where they all went."""
+    where = f"on {', '.join(lists) or 'any list'}"
+    if reach.people + reach.outside + reach.excluded == 0:
+        raise Refused(f"Nobody is active {where}, so {slug} would reach nobody; `steadypost list list`.")
     if reach.people == 0:
-        lists = ", ".join(slugs.values())
-        raise Refused(f"Nobody is active on {lists}, so {slug} would reach nobody; `steadypost list list`.")
-    return Launch(campaign, tuple(slugs[id_] for id_ in campaign.list_ids), reach)
+        told = [f"{reach.outside:,} are not {aim.within()}"] if reach.outside else []
+        told += [f"{reach.excluded:,} are left out ({aim.without()})"] if reach.excluded else []
+        raise Refused(f"Of those active {where} {' and '.join(told)}, so {slug} would reach nobody.")
+    if reach.people == reach.suppressed:
+        raise Refused(
+            f"Everybody whom {slug} is for is suppressed, so it would reach nobody; "
+            "`steadypost suppression list`."
+        )
 
 
-def schedule(session: Session, seen: Launch, starts_at: datetime, now: datetime, *, who: str) -> Campaign:
+def look_at_zones(session: Session, seen: Launch, local: LocalTime, now: datetime) -> Spread:
+    """How a local time falls on the people whom the campaign would reach; raises Refused if on nobody."""
+    narrowed = narrowing(session, seen.aim, now)
+    list_ids = list_ids_of(session, seen.campaign.list_ids)
+    return spread(local, count_by_zone(session, list_ids, narrowed.chosen))
+
+
+def schedule_local(
+    session: Session,
+    seen: Launch,
+    local: LocalTime,
+    now: datetime,
+    *,
+    who: str,
+    agreed: Collection[Surprise] = (),
+) -> Campaign:
+    """Have it sent when clocks show a time in each reader's zone; its rows are written at the first of them.
+
+    Raises Refused as `schedule` does, and when the time is past for some and nobody chose what then.
+    """
+    found = look_at_zones(session, seen, local, now)
+    if found.past and local.past is None:
+        raise Refused(
+            f"For {found.past:,} people {local.at:%Y-%m-%d %H:%M} is past; "
+            "say --past send, --past skip or --past next-day."
+        )
+    campaign = schedule(session, seen, found.first, now, who=who, agreed=agreed)
+    campaign.local = local.as_values()
+    session.flush()
+    return campaign
+
+
+def schedule(
+    session: Session,
+    seen: Launch,
+    starts_at: datetime,
+    now: datetime,
+    *,
+    who: str,
+    agreed: Collection[Surprise] = (),
+) -> Campaign:
     """Have it sent at `starts_at`, or at the next tick when that is past.
 
-    Raises Refused when it is not what was `seen` any more.
+    Raises Refused when it is not what was `seen` any more, or surprising in a way nobody has `agreed` to.
     """
+    for one in seen.surprising:
+        if one.what not in agreed:
+            raise Refused(f"{one.words} Say --{one.what} if it is meant.")
     campaign = _locked(session, seen.campaign.id)
     _refuse_sent(campaign)
     if _content(campaign) != _content(seen.campaign):
         raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
-    campaign.state, campaign.starts_at = CampaignState.SCHEDULED, starts_at
+    campaign.state, campaign.starts_at, campaign.local = CampaignState.SCHEDULED, starts_at, {}
     what = "campaign send" if starts_at <= now else "campaign schedule"
     _note(session, what, campaign, now, who, rows=seen.reach.people, starts_at=starts_at.isoformat())
     session.flush()

@@ -9,13 +9,13 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.content.campaign_file import CampaignSource, read_campaign
+from mailer.content.campaign_file import AIM, CampaignSource, read_campaign
 from mailer.content.compile import CompiledMessage, compile_campaign
 from mailer.content.course_source import Problem
 from mailer.content.course_words import known_or_near
 from mailer.content.media import MediaFile, course_media
 from mailer.launch.check import sorted_problems
-from mailer.models import MailingList, Sender
+from mailer.models import Campaign, MailingList, Segment, Sender
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,29 @@ def check_campaign(session: Session, paths: Sequence[Path]) -> tuple[CompiledCam
 
 
 def _unknown(session: Session, source: CampaignSource) -> Iterator[Problem]:
-    """Lists and senders that do not exist."""
+    """Lists, senders, segments and campaigns that do not exist."""
+    yield from _unknown_senders_and_lists(session, source)
+    segments = session.execute(select(Segment.slug)).scalars().all()
+    for name in ("segment", "exclude_segment"):
+        slug = getattr(source, name)
+        if slug and slug not in segments:
+            fix = known_or_near(slug, segments) if segments else "Make it with `steadypost segment add`."
+            yield _problem(source, name, f"There is no segment {slug!r}.", fix)
+    campaigns = session.execute(select(Campaign.slug)).scalars().all()
+    for slug in source.not_if_sent:
+        if slug == source.slug or slug not in campaigns:
+            what = "is this campaign" if slug == source.slug else "is no campaign"
+            fix = "Name one that was sent; `steadypost campaign list` shows them."
+            yield _problem(source, "not_if_sent", f"{slug!r} {what}.", fix)
+
+
+def _unknown_senders_and_lists(session: Session, source: CampaignSource) -> Iterator[Problem]:
     lists = dict(session.execute(select(MailingList.slug, MailingList.sender_id)).all())
-    for slug in source.lists:
-        if slug not in lists:
-            fix = known_or_near(slug, lists) if lists else "Make it with `steadypost list add`."
-            yield _problem(source, "lists", f"There is no list {slug!r}.", fix)
+    for name in ("lists", "exclude_lists"):
+        for slug in getattr(source, name):
+            if slug not in lists:
+                fix = known_or_near(slug, lists) if lists else "Make it with `steadypost list add`."
+                yield _problem(source, name, f"There is no list {slug!r}.", fix)
     if not isinstance(source.sender, str):
         return
     senders = session.execute(select(Sender.slug)).scalars().all()
@@ -75,6 +92,9 @@ def _unknown(session: Session, source: CampaignSource) -> Iterator[Problem]:
         yield _problem(
             source, "sender", what, "Write `sender:` with name, email and postal_address below it."
         )
+    elif not source.sender and not source.lists and "segment" in source.lines:
+        fix = "Write `sender:` with the slug of one that is known, or with name, email and postal_address."
+        yield _problem(source, "segment", "A campaign without lists names no sender.", fix)
 
 
 def _differences(first: CampaignSource, others: Iterable[CampaignSource]) -> Iterator[Problem]:
@@ -90,7 +110,7 @@ def _differences(first: CampaignSource, others: Iterable[CampaignSource]) -> Ite
                 other, "language", what, "Write the language of this file, such as `language: de`."
             )
         files.setdefault(other.language, other.path.name)
-        for name in ("lists", "sender"):
+        for name in ("lists", *AIM, "sender"):
             theirs = getattr(other, name)
             if theirs and theirs != getattr(first, name):
                 what = f"`{name}` is not that of {first.path.name}."

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import and_, or_, select, text
 from sqlalchemy.orm import Session
 
 from mailer import outbox, tally
-from mailer.audience.recipients import RECIPIENTS
+from mailer.audience.aim import Aim, narrowing
+from mailer.audience.recipients import RECIPIENTS, list_ids_of
 from mailer.db import as_array
 from mailer.delivery.dispatch import take_back
 from mailer.delivery.states import ENDS
-from mailer.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.errors import MailerError
+from mailer.models import Action, Campaign, CampaignState, Delivery, DeliveryState
+from mailer.schedule.local_time import LocalTime
 
 CHUNK = 10_000
 """Rows of one transaction: a fraction of a second, after which others have their turn."""
 
 
 def materialise(session: Session, now: datetime, limit: int = CHUNK) -> int:
-    """Write the next rows of a campaign whose time has come; returns how many, so ask again until it is 0.
+    """Write the next rows of a campaign whose time has come; returns how many people were looked at.
 
-    How far it is stands in the campaign's own row, in the same transaction: a run that was killed is gone
-    on with, and two at once are one, since the row is locked. The audience is fixed with the last chunk.
+    Ask again until it is 0. How far it is stands in the campaign's own row, in the same transaction: a run
+    that was killed is gone on with, and two at once are one, since the row is locked. The audience is fixed
+    with the last chunk.
     """
     is_due = and_(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
     is_begun = and_(Campaign.state == CampaignState.SENDING, Campaign.materialised_at.is_(None))
@@ -38,15 +43,60 @@ def materialise(session: Session, now: datetime, limit: int = CHUNK) -> int:
     if campaign is None or campaign.starts_at is None:
         return 0
     campaign.state = CampaignState.SENDING
-    mail = outbox.CampaignMail(campaign.id, campaign.messages, campaign.language, campaign.starts_at)
-    chosen = {"lists": as_array(campaign.list_ids), "after": campaign.written_up_to, "limit": limit}
-    written = outbox.write_campaign(session, mail, RECIPIENTS, chosen, now)
+    # "Within 14 days" means the same in the last chunk as in the first.
+    campaign.begun_at = campaign.begun_at or now
+    try:
+        narrowed = narrowing(session, Aim.of(campaign.aim), campaign.begun_at)
+    except MailerError as error:
+        return _give_back(session, campaign, now, str(error))
+    lists = list_ids_of(session, campaign.list_ids)
+    chosen = {"lists": as_array(lists), "after": campaign.written_up_to, "limit": limit}
+    written = outbox.write_campaign(
+        session,
+        _mail(campaign, campaign.starts_at),
+        RECIPIENTS,
+        chosen,
+        now,
+        narrowed.chosen if campaign.aim else None,
+    )
     campaign.audience += written.rows
+    campaign.passed_over += written.passed_over
     campaign.written_up_to = written.last_subscriber_id or campaign.written_up_to
     if written.people < limit:
         campaign.materialised_at = now
     session.flush()
-    return written.rows
+    return written.people
+
+
+def _give_back(session: Session, campaign: Campaign, now: datetime, why: str) -> int:
+    """Send nothing to people of whom nobody knows whether it is for them, and let other campaigns go on.
+
+    One that nothing was written of is a draft again; the rest of another is cancelled. Both are in the log.
+    """
+    if campaign.written_up_to:
+        campaign.state, campaign.materialised_at = CampaignState.CANCELLED, now
+    else:
+        campaign.state, campaign.starts_at, campaign.begun_at = CampaignState.DRAFT, None, None
+    detail = {"campaign": campaign.slug, "reason": why}
+    session.add(Action(at=now, who="tick", what=f"campaign {campaign.state}", detail=detail, rows=0))
+    session.flush()
+    return 0
+
+
+def _mail(campaign: Campaign, starts_at: datetime) -> outbox.CampaignMail:
+    """The campaign's mail: all at one moment, or at one for each zone."""
+    mail = outbox.CampaignMail(campaign.id, campaign.messages, campaign.language, starts_at)
+    local = LocalTime.of(campaign.local)
+    if local is None:
+        return mail
+    without_zone = local.departure(local.zone)
+    return replace(
+        mail,
+        due_at=without_zone.due_at,
+        is_skipped=without_zone.is_skipped,
+        departures=local.departures(),
+        began_at=starts_at,
+    )
 
 
 def wind_up(session: Session, now: datetime, limit: int = CHUNK) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from mailer.audience.recipients import count_recipients
+from mailer.audience.aim import Aim, narrowing
+from mailer.audience.recipients import count_by_zone, list_ids_of
 from mailer.models import (
     Campaign,
     CampaignState,
@@ -25,6 +26,7 @@ from mailer.models import (
     Transport,
 )
 from mailer.schedule.courses import CoursePlan, load_plan
+from mailer.schedule.local_time import LocalTime
 from mailer.schedule.plan import CHOSEN, IS_ACTIVE, place_of
 from mailer.schedule.simulate import live
 
@@ -95,8 +97,8 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
                 _count(hours, mail.due_at, f"course {plan.slug}", row.readers)
     campaigns = _campaigns(session, now, until)
     for campaign in campaigns:
-        people = count_recipients(session, campaign.list_ids, now).people
-        _count(hours, campaign.starts_at or now, f"campaign {campaign.slug}", people)
+        for due_at, people in _leaving(session, campaign, now):
+            _count(hours, due_at, f"campaign {campaign.slug}", people)
     return Forecast(
         tuple(Hour(begins_at, dict(mails)) for begins_at, mails in sorted(hours.items())),
         _most_per_hour(session),
@@ -142,6 +144,18 @@ def _campaigns(session: Session, now: datetime, until: datetime) -> list[Campaig
     )
 
 
+def _leaving(session: Session, campaign: Campaign, now: datetime) -> Iterator[tuple[datetime, int]]:
+    """How many of the campaign's mails leave when: at one moment, or at one for each zone."""
+    chosen = narrowing(session, Aim.of(campaign.aim), now).chosen
+    by_zone = count_by_zone(session, list_ids_of(session, campaign.list_ids), chosen)
+    local = LocalTime.of(campaign.local)
+    for zone_name, people in by_zone.items():
+        if local is None:
+            yield campaign.starts_at or now, people
+        elif not (departure := local.departure(local.zone_of(zone_name))).is_skipped:
+            yield departure.due_at, people
+
+
 def _most_per_hour(session: Session) -> int | None:
     """What all transports together may send in an hour; None when one of them has no limit."""
     is_hourly = and_(
@@ -161,8 +175,10 @@ def _collision(session: Session, campaign: Campaign, now: datetime) -> Collision
     readers = session.execute(
         select(func.count(Subscription.subscriber_id.distinct()))
         .join(Enrollment, Enrollment.subscriber_id == Subscription.subscriber_id)
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(
-            Subscription.list_id.in_(campaign.list_ids),
+            narrowing(session, Aim.of(campaign.aim), now).chosen,
+            Subscription.list_id.in_(list_ids_of(session, campaign.list_ids)),
             Subscription.state == SubscriptionState.ACTIVE,
             IS_ACTIVE,
             or_(Enrollment.next_due_at >= begins, Enrollment.next_due_at <= now),

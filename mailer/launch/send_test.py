@@ -1,13 +1,15 @@
-"""A test mail: one published step, to an address of the author's, outside every count."""
+"""A test mail: a published step or a campaign, to an address of the author's, outside every count."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.audience.addresses import normalise
+from mailer.audience.recipients import list_ids_of
 from mailer.audience.subscribers import get_subscriber
 from mailer.clock import real_now
 from mailer.delivery.claim import Claimed, read_setting
@@ -21,6 +23,7 @@ from mailer.errors import Refused
 from mailer.links import Signer
 from mailer.models import (
     BreakerState,
+    Campaign,
     Course,
     DeliveryKind,
     Lane,
@@ -29,6 +32,7 @@ from mailer.models import (
     Subscriber,
     Transport,
 )
+from mailer.outbox import campaign_source
 from mailer.schedule.place import StepPlan
 
 TEST_DELIVERY = 0
@@ -51,20 +55,76 @@ def compose_test(
 
     Raises Refused for an unknown step, NotFound for an unknown person, BadAddress, CannotRender.
     """
-    address, _ = normalise(to)
-    person = (
-        get_subscriber(session, as_email) if as_email else Subscriber(name="Ada", language=None, zone=None)
+    row = _as_claimed(session, course, step_key, _reader(session, as_email), now)
+    return _compose(session, row, to, signer, base_url, now, keyring)
+
+
+def compose_campaign_test(
+    session: Session,
+    campaign: Campaign,
+    *,
+    to: str,
+    as_email: str | None,
+    language: str | None,
+    signer: Signer,
+    base_url: str,
+    now: datetime,
+    keyring: Keyring | None = None,
+) -> Email:
+    """The campaign as `as_email` would get it (or as a sample reader), addressed to `to`.
+
+    In `language`, or else in the reader's nearest. Raises Refused for a language that it is not written in,
+    NotFound for an unknown person, BadAddress, CannotRender.
+    """
+    person = _reader(session, as_email)
+    if language is not None and language not in campaign.messages:
+        raise Refused(f"{campaign.slug} is written in {', '.join(campaign.messages)}, not in {language!r}.")
+    chosen = language or nearest(person.language, campaign.messages, campaign.language)
+    lists = list_ids_of(session, campaign.list_ids)
+    if not lists:
+        raise Refused("There is no list yet, and a mail says by which list it came; `steadypost list add`.")
+    row = _claimed(person, now)._replace(
+        kind=DeliveryKind.CAMPAIGN,
+        lane=Lane.CAMPAIGN,
+        list_id=lists[0],
+        message_id=campaign.messages[chosen],
+        source=campaign_source(campaign.id),
     )
-    row = _as_claimed(session, course, step_key, person, now)._replace(email=address)
+    return _compose(session, row, to, signer, base_url, now, keyring)
+
+
+def nearest(language: str | None, written: Collection[str], otherwise: str) -> str:
+    """Which of the `written` languages serves a reader's: de-AT is served by de-AT, or else by de."""
+    own = (language or "").lower()
+    fitting = [tag for tag in written if own == tag.lower() or own.startswith(f"{tag.lower()}-")]
+    return max(fitting, key=len, default=otherwise)
+
+
+def _reader(session: Session, as_email: str | None) -> Subscriber:
+    if as_email:
+        return get_subscriber(session, as_email)
+    return Subscriber(name="Ada", language=None, zone=None)
+
+
+def _compose(
+    session: Session,
+    row: Claimed,
+    to: str,
+    signer: Signer,
+    base_url: str,
+    now: datetime,
+    keyring: Keyring | None,
+) -> Email:
+    row = row._replace(email=normalise(to)[0])
     setting = read_setting(session, [row])
     keys = keyring.keys_of(session, setting.senders.values()) if keyring else {}
     composer = Composer(signer, base_url, setting, course_facts(session, [row]), keys)
     return composer.compose(row, now)
 
 
-def transport_for_test(session: Session, course: Course) -> Transport:
-    """What a test mail of this course goes by: the heaviest of its sender's transports that is not out."""
-    ways = [one for one, _ in transports_of(session, session.get_one(Sender, course.sender_id))]
+def transport_for_test(session: Session, of: Course | Campaign) -> Transport:
+    """What a test mail of this goes by: the heaviest of its sender's transports that is not out."""
+    ways = [one for one, _ in transports_of(session, session.get_one(Sender, of.sender_id))]
     healthy = [one for one in ways if one.paused_at is None and one.state == BreakerState.CLOSED]
     return next(iter([*healthy, *ways]), None) or get_transport(session, DEFAULT)
 
@@ -85,6 +145,17 @@ def _as_claimed(
     mail = StepPlan(
         step.id, step.key, step.day, step.send_time, step.message_id, languages=tuple(step.languages.items())
     )
+    return _claimed(person, now)._replace(
+        course_id=course.id,
+        step_id=step.id,
+        list_id=course.list_id,
+        message_id=mail.message_in(person.language),
+        source=f"course:{course.id}",
+    )
+
+
+def _claimed(person: Subscriber, now: datetime) -> Claimed:
+    """A row that is part of nothing yet."""
     return Claimed(
         id=TEST_DELIVERY,
         kind=DeliveryKind.STEP,
@@ -97,11 +168,11 @@ def _as_claimed(
         crashes=0,
         subscriber_id=0,
         enrollment_id=None,
-        course_id=course.id,
-        step_id=step.id,
-        list_id=course.list_id,
-        message_id=mail.message_in(person.language),
-        source=f"course:{course.id}",
+        course_id=None,
+        step_id=None,
+        list_id=0,
+        message_id=0,
+        source="",
         email=person.email or "",
         name=person.name or "",
         language=person.language,

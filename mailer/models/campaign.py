@@ -1,4 +1,4 @@
-"""Campaigns: one message, sent once, to the active subscribers of one or more lists."""
+"""Campaigns: one message, sent once, to the active subscribers of lists."""
 
 from __future__ import annotations
 
@@ -27,9 +27,13 @@ class Campaign(Base):
     """A campaign and how far it is.
 
     `messages` holds a message's id for each language, `language` is that of everybody else. `list_ids`
-    are in the order in which somebody on several of them counts as reached. The audience is written in
-    chunks, those up to `written_up_to` (a subscriber's id) so far; `audience` counts them, and is fixed
-    at `materialised_at`. `finished_at` is when the last of its mails reached an end.
+    are in the order in which somebody on several of them counts as reached; none means every list there is.
+    `aim` says who of these people it is for (audience/aim.py), `local` at which hour of their own it leaves
+    (schedule/local_time.py); empty: everybody, all at `starts_at`.
+
+    The audience is written in chunks, those up to `written_up_to` (a subscriber's id) so far; rules in it
+    mean the moment `begun_at`. `audience` counts its people, `passed_over` those of the lists whom `aim`
+    left out; both are fixed at `materialised_at`. `finished_at` is when the last of its mails reached an end.
     """
 
     __tablename__ = "campaigns"
@@ -42,9 +46,13 @@ class Campaign(Base):
     list_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     sender_id: Mapped[int] = mapped_column(ForeignKey("senders.id"))
     state: Mapped[str] = mapped_column(server_default=CampaignState.DRAFT)
+    aim: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    local: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     starts_at: Mapped[datetime | None]
+    begun_at: Mapped[datetime | None]
     written_up_to: Mapped[int] = mapped_column(server_default="0")
     audience: Mapped[int] = mapped_column(server_default="0")
+    passed_over: Mapped[int] = mapped_column(server_default="0")
     materialised_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]

@@ -9,30 +9,49 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.audience.aim import Aim
 from mailer.delivery.holds import in_force
 from mailer.models import Campaign, MailingList, Sender
 from mailer.reports.statement import Statement, campaign_statement
 from mailer.schedule.campaigns import get_campaign
+from mailer.schedule.local_time import LocalTime
 
 
 @dataclass(frozen=True)
 class CampaignRow:
-    """One campaign. `audience` is what is written of it so far, and fixed once `materialised_at` is set."""
+    """One campaign. `audience` is what is written of it so far, and fixed once `materialised_at` is set.
+
+    No `lists` means every list; `aim` says who of them, `local` at which hour of theirs. `passed_over` are
+    those of the lists for whom it was not.
+    """
 
     slug: str
     subject: str
     state: str
     is_paused: bool
     lists: tuple[str, ...]
+    aim: Aim
+    local: LocalTime | None
     audience: int
+    passed_over: int
     starts_at: datetime | None
     materialised_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def to_whom(self) -> str:
+        """The people it is for, in words."""
+        words = ", ".join(self.lists) or "every list"
+        if self.aim.within():
+            words += f", {self.aim.within()}"
+        return f"{words}, but not those {self.aim.without()}" if self.aim.without() else words
 
     def as_values(self) -> dict[str, Any]:
         """For programs; moments as ISO 8601."""
         values = asdict(self)
         moments = ("starts_at", "materialised_at", "finished_at")
+        values["aim"] = self.aim.as_values()
+        values["local"] = self.local.as_values() if self.local else None
         return values | {name: values[name].isoformat() if values[name] else None for name in moments}
 
 
@@ -78,7 +97,10 @@ def _row(campaign: Campaign, lists: dict[int, str], paused: frozenset[int]) -> C
         state=campaign.state,
         is_paused=campaign.id in paused,
         lists=tuple(lists[id_] for id_ in campaign.list_ids),
+        aim=Aim.of(campaign.aim),
+        local=LocalTime.of(campaign.local),
         audience=campaign.audience,
+        passed_over=campaign.passed_over,
         starts_at=campaign.starts_at,
         materialised_at=campaign.materialised_at,
         finished_at=campaign.finished_at,

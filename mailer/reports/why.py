@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from mailer.audience.aim import Aim, why_not
+from mailer.audience.recipients import list_ids_of
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import last_suppression
 from mailer.clock import zone
 from mailer.delivery.set_aside import WAITS
 from mailer.delivery.states import ENDS
+from mailer.errors import MailerError
 from mailer.models import (
     Attempt,
     Campaign,
@@ -31,9 +34,11 @@ from mailer.models import (
     Step,
     Subscriber,
     Subscription,
+    SubscriptionState,
 )
 from mailer.schedule.campaigns import find_campaign
 from mailer.schedule.pace_words import sentence
+from mailer.schedule.local_time import LocalTime
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,12 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
     ).all()
     chosen = {delivery.id: (delivery, name) for delivery, name in rows if mail in (None, name)}
     if mail is not None and not chosen:
-        yield from _not_reached(session, mail)
+        yield from _not_reached(session, who, mail)
+    local = _local_times(session, [delivery for delivery, _ in chosen.values()])
     for delivery, name in chosen.values():
-        yield Decision(delivery.due_at, name, "was due")
+        hour = local.get(delivery.campaign_id or 0)
+        by_clock = f" ({hour.words_for(who.zone)})" if hour else ""
+        yield Decision(delivery.due_at, name, f"was due{by_clock}")
     attempts = session.execute(
         select(Attempt).where(Attempt.delivery_id.in_(chosen)).order_by(Attempt.id)
     ).scalars()
@@ -101,20 +109,45 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
         yield from _place_now(delivery, name)
 
 
-def _not_reached(session: Session, slug: str) -> Iterator[Decision]:
+def _local_times(session: Session, deliveries: Sequence[Delivery]) -> dict[int, LocalTime]:
+    """The local times of the campaigns that these mails are of, where they have one."""
+    ids = {delivery.campaign_id for delivery in deliveries if delivery.campaign_id}
+    rows = session.execute(select(Campaign.id, Campaign.local).where(Campaign.id.in_(ids)))
+    read = {id_: LocalTime.of(values) for id_, values in rows}
+    return {id_: local for id_, local in read.items() if local is not None}
+
+
+def _not_reached(session: Session, who: Subscriber, slug: str) -> Iterator[Decision]:
     """Why there is no row of this campaign, if it is one."""
     campaign = find_campaign(session, slug)
     if campaign is None:
         return
     if campaign.materialised_at is not None:
-        why_not = "not sent: active on none of its lists when its audience was written"
-        if campaign.state == CampaignState.CANCELLED:
-            why_not = "not sent: not in its audience when the campaign was cancelled"
-        yield Decision(campaign.materialised_at, slug, why_not)
+        yield Decision(campaign.materialised_at, slug, f"not sent: {_left_out(session, who, campaign)}")
     elif campaign.starts_at is not None:
         yield Decision(campaign.starts_at, slug, "its audience is written then")
     else:
         yield Decision(campaign.created_at, slug, "a draft, of which nothing was sent")
+
+
+def _left_out(session: Session, who: Subscriber, campaign: Campaign) -> str:
+    """What kept somebody out of an audience; what it was for is asked anew, as things are now."""
+    if campaign.state == CampaignState.CANCELLED:
+        return "not in its audience when the campaign was cancelled"
+    is_active = exists().where(
+        Subscription.subscriber_id == who.id,
+        Subscription.list_id.in_(list_ids_of(session, campaign.list_ids)),
+        Subscription.state == SubscriptionState.ACTIVE,
+    )
+    aim = Aim.of(campaign.aim)
+    if campaign.aim and session.execute(select(is_active)).scalar_one():
+        try:
+            found = why_not(session, aim, who.id, campaign.begun_at or campaign.created_at)
+        except MailerError as error:
+            return str(error)
+        if found is not None:
+            return f"{found}, as far as is known now"
+    return "active on none of its lists when its audience was written"
 
 
 def _place_now(delivery: Delivery, name: str) -> Iterator[Decision]:

@@ -1,0 +1,59 @@
+"""A campaign sent again, as a new one: to those whom the first did not reach, or who did not click in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from mailer.audience.aim import Again, Aim
+from mailer.content.course_words import SLUG
+from mailer.errors import Refused
+from mailer.models import Action, Campaign, CampaignState, Click, Verdict
+from mailer.outbox import campaign_source
+from mailer.schedule.campaigns import find_campaign, get_campaign
+
+
+def draft_again(
+    session: Session, slug: str, to: Again, new_slug: str, now: datetime, *, who: str
+) -> Campaign:
+    """A draft of the same message for the same lists, of whose people it is for those whom `to` names.
+
+    Who they are is asked when it is sent; consent and suppression count as always. Raises NotFound, or
+    Refused while the first has not ended, when the new slug is not to be had, or when nobody could tell
+    who clicked.
+    """
+    first = get_campaign(session, slug)
+    if first.finished_at is None:
+        raise Refused(f"{slug} is {first.state}, not ended: who did not get it is known when it has.")
+    if not SLUG.fullmatch(new_slug):
+        raise Refused(f"{new_slug!r} is no slug; use small letters, digits and hyphens.")
+    if find_campaign(session, new_slug) is not None:
+        raise Refused(f"There is a campaign {new_slug} already; take another --slug.")
+    if to == Again.NOT_CLICKED and not _any_click(session, first):
+        raise Refused(
+            f"No click of a person in {slug} is recorded, so everybody would get it again; were its links "
+            "tracked? Use --to missed, or write a new campaign."
+        )
+    campaign = Campaign(
+        slug=new_slug,
+        subject=first.subject,
+        language=first.language,
+        messages=first.messages,
+        list_ids=first.list_ids,
+        sender_id=first.sender_id,
+        state=CampaignState.DRAFT,
+        aim=Aim(again_of=slug, again_to=to).as_values(),
+        created_at=now,
+    )
+    session.add(campaign)
+    named = {"campaign": new_slug, "again": slug, "to": to}
+    session.add(Action(at=now, who=who, what="campaign again", detail=named, rows=0))
+    session.flush()
+    return campaign
+
+
+def _any_click(session: Session, campaign: Campaign) -> bool:
+    clicked = exists().where(Click.source == campaign_source(campaign.id), Click.verdict == Verdict.PERSON)
+    return bool(session.execute(select(clicked)).scalar_one())

@@ -1,0 +1,85 @@
+"""What is surprising about sending a campaign: asked apart from whether to send it at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from mailer.audience.aim import Aim
+from mailer.models import Campaign, CampaignState, Message
+
+TIMES_LARGER = 10
+"""An audience so many times that of the last campaign to the same lists is asked about."""
+RECENTLY = timedelta(days=7)
+"""For how long the same message again is asked about."""
+
+_UNDER_WAY = (CampaignState.SENDING, CampaignState.FINISHED)
+
+
+class Surprise(StrEnum):
+    """What somebody has to agree to by name; the words are those of the commands' options."""
+
+    MUCH_LARGER = "much-larger"
+    SAME_MESSAGE = "same-message"
+
+
+@dataclass(frozen=True)
+class Surprising:
+    """A surprise, and what is so surprising, as a sentence."""
+
+    what: Surprise
+    words: str
+
+
+def surprises(session: Session, campaign: Campaign, people: int, now: datetime) -> tuple[Surprising, ...]:
+    """Everything that is surprising about sending the campaign to so many `people` now."""
+    return (*_much_larger(session, campaign, people), *_same_message(session, campaign, now))
+
+
+def _much_larger(session: Session, campaign: Campaign, people: int) -> Iterator[Surprising]:
+    others = select(Campaign.slug, Campaign.audience).where(
+        Campaign.id != campaign.id,
+        Campaign.state.in_(_UNDER_WAY),
+        Campaign.materialised_at.is_not(None),
+        Campaign.audience > 0,
+        Campaign.list_ids.contains(campaign.list_ids),
+        Campaign.list_ids.contained_by(campaign.list_ids),
+    )
+    last = session.execute(others.order_by(Campaign.starts_at.desc(), Campaign.id.desc()).limit(1)).first()
+    if last is not None and people >= TIMES_LARGER * last.audience:
+        words = (
+            f"{people:,} people are {people // last.audience} times the {last.audience:,} of {last.slug}, "
+            "the last campaign to these lists."
+        )
+        yield Surprising(Surprise.MUCH_LARGER, words)
+
+
+def _same_message(session: Session, campaign: Campaign, now: datetime) -> Iterator[Surprising]:
+    """Another campaign that said the same in any language; one that is sent again on purpose is none."""
+    digests = select(Message.digest).where(Message.id.in_(campaign.messages.values()))
+    same = set(session.execute(select(Message.id).where(Message.digest.in_(digests))).scalars())
+    sent = session.execute(
+        select(Campaign.slug, Campaign.starts_at, Campaign.messages)
+        .where(
+            Campaign.id != campaign.id,
+            Campaign.slug != Aim.of(campaign.aim).again_of,
+            or_(
+                Campaign.state.in_((*_UNDER_WAY, CampaignState.SCHEDULED)),
+                # What was cancelled in the middle has reached some.
+                Campaign.audience > 0,
+            ),
+            Campaign.starts_at > now - RECENTLY,
+        )
+        .order_by(Campaign.starts_at.desc())
+    )
+    for slug, starts_at, messages in sent:
+        if same & set(messages.values()):
+            when = "was sent" if starts_at <= now else "is to be sent"
+            words = f"The same message {when} as {slug} on {starts_at:%Y-%m-%d}."
+            yield Surprising(Surprise.SAME_MESSAGE, words)
+            return
