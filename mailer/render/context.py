@@ -38,20 +38,25 @@ class About:
 
 @dataclass(frozen=True)
 class MailLinks:
-    """The addresses in one mail. `confirm` is there in a confirmation mail only."""
+    """The addresses in one mail. `confirm` is there in a confirmation mail only.
+
+    `click` is what a tracked link begins with; authors are not offered it."""
 
     view: str
     manage: str
     unsubscribe: str
     pace: str
     confirm: str = ""
+    click: str = ""
 
 
 def mail_links(base_url: str, signer: Signer, delivery_id: int, confirm_token: str = "") -> MailLinks:
     """The links of one delivery, all by one token (see mailer/links.py)."""
-    mail = f"{base_url}/m/{signer.delivery_token(delivery_id)}"
+    token = signer.delivery_token(delivery_id)
+    mail = f"{base_url}/m/{token}"
     confirm = f"{base_url}/confirm/{confirm_token}" if confirm_token else ""
-    return MailLinks(mail, f"{mail}/manage", f"{mail}/unsubscribe", f"{mail}/pace", confirm)
+    unsubscribe, pace, click = f"{mail}/unsubscribe", f"{mail}/pace", f"{base_url}/l/{token}"
+    return MailLinks(mail, f"{mail}/manage", unsubscribe, pace, confirm, click)
 
 
 def build_context(
@@ -73,6 +78,7 @@ def build_context(
             "pace": links.pace,
             "unsubscribe": links.unsubscribe,
             "confirm": links.confirm,
+            "click": links.click,
         },
         "list": {"title": about.list_title},
         "sender": {"name": about.sender_name, "postal_address": about.sender_postal_address},
