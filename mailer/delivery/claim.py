@@ -21,7 +21,6 @@ from mailer.delivery.verdict import Facts, its_hour, refusal
 from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
 from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
-from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
 from mailer.schedule.cap import mails_before, read_cap, room_for
 from mailer.schedule.timing import Timing, own_hours, read_timing, window_on
 from mailer.tally import Place

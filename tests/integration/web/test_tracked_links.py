@@ -85,9 +85,7 @@ def test_following_every_link_changes_nothing_for_the_reader(
 
 
 @pytest.mark.parametrize("number", ["3", "-1", "x", "00000", "0?to=https://evil.example", "١"])
-def test_it_never_leads_anywhere_else(
-    site: httpx.Client, links: Links, lesson: Reader, number: str
-) -> None:
+def test_it_never_leads_anywhere_else(site: httpx.Client, links: Links, lesson: Reader, number: str) -> None:
     answer = site.get(link(links, lesson, number))
     assert answer.headers.get("location", TARGETS[0]) == TARGETS[0]
     assert answer.status_code == (302 if number.startswith("0?") else 404)

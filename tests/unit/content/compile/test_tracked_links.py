@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
 import pytest
 
 from mailer.content.links import links_in
+from mailer.content.variables import sample_context
 from mailer.render.fast import build_fast, is_fast
+from mailer.render.mime import Headers, build_mail
 from mailer.render.personalize import Templates, render
 from mailer.render.tracking import NO_TRACKING, Tracking, tracked, tracking_of
-from tests.support.mails import compiled
-from tests.unit.render.test_fast import ADA, HEADERS, plain_mail, read
+from tests.support.mails import Write
 
 CLICK = "https://news.example.org/l/abc"
-CONTEXT = {**ADA, "links": {**ADA["links"], "click": CLICK}}
+SAMPLE: dict[str, Any] = sample_context()
+CONTEXT = {**SAMPLE, "links": {**SAMPLE["links"], "click": CLICK}}
+HEADERS = Headers(
+    message_id="<1.2@steadypost.example>",
+    date=datetime(2026, 3, 2, 8, tzinfo=UTC),
+    sender_name="The Reading Room",
+    sender_email="course@steadypost.example",
+    reply_to="",
+    recipient_name="Ada Marsh",
+    recipient_email="ada@reader.example",
+    list_id="list-1.steadypost.example",
+    feedback_id="5:course:step:steadypost",
+    unsubscribe_url="https://news.example.org/m/abc/unsubscribe",
+    language="en",
+)
 CLICKS = tracking_of(True, False, False)
 BODY = """\
 {{ greeting }} Read [this](https://a.example/x?b=1&c=2), [more](https://a.example/x) and
@@ -24,13 +45,14 @@ BODY = """\
 """
 
 
-@pytest.fixture(scope="module")
-def message() -> Templates:
-    made = compiled(BODY)
+@pytest.fixture
+def message(write: Write) -> Templates:
+    made = write(BODY).message
+    assert made is not None
     return Templates(made.subject, made.html, made.text)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def links(message: Templates) -> tuple[str, ...]:
     return links_in(message.html)
 
@@ -45,7 +67,7 @@ def test_a_counted_mail_leads_over_us(message: Templates, links: tuple[str, ...]
         assert all(f"{CLICK}/{number}" in part for number in (0, 1, 2))
         assert "https://b.example/go" not in part
         assert "https://a.example/x?who=ada%40example.org" in part
-        assert ADA["links"]["unsubscribe"] in part
+        assert SAMPLE["links"]["unsubscribe"] in part
         assert "us@a.example" in part
     assert f"this <{CLICK}/0>" in mail.text
     assert mail.html.count(f'href="{CLICK}/0"') == 2
@@ -98,7 +120,18 @@ def test_the_fast_mail_reads_as_the_plain_one(
 ) -> None:
     templates = tracked(message, links, tracking)
     assert is_fast(templates)
-    assert read(build_fast(templates, CONTEXT, HEADERS)) == read(plain_mail(templates, CONTEXT, HEADERS))
+    plain = render(templates, CONTEXT)
+    slow = build_mail(HEADERS, subject=plain.subject, text=plain.text, html=plain.html)
+    assert read(build_fast(templates, CONTEXT, HEADERS)) == read(slow)
+
+
+def read(raw: bytes) -> tuple[list[tuple[str, str]], list[str]]:
+    """The headers and the two texts as a mail program has them."""
+    mail = message_from_bytes(raw, policy=SMTP)
+    assert isinstance(mail, EmailMessage)
+    parts = [mail.get_body([kind]) for kind in ("plain", "html")]
+    headers = sorted((name.lower(), str(value)) for name, value in mail.items())
+    return headers, [part.get_content() for part in parts if part is not None]
 
 
 def test_counted_templates_are_made_once(message: Templates, links: tuple[str, ...]) -> None:
