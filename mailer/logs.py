@@ -37,7 +37,7 @@ _PATTERNS = (
     # ://user:password@host
     (re.compile(r"(://)[^\s/@'\"]*(?:@[^\s/@'\"]*)*@(?=[\w\[])"), r"\1[secret]@"),
     # The links of our mails; whoever has one is taken for its reader.
-    (re.compile(r"(/(?:confirm|m)/)[\w-]{8,}"), r"\1[token]"),
+    (re.compile(r"(/(?:confirm|m|l)/)[\w-]{8,}"), r"\1[token]"),
     (re.compile(r"(?i)\b((?:bearer|basic) )[\w.~+/=-]{6,}"), r"\1[secret]"),
     (
         re.compile(

@@ -8,6 +8,7 @@ import typer
 
 from mailer.cli import (
     campaign,
+    clicks,
     course,
     database,
     delivery,
@@ -45,6 +46,7 @@ app.add_typer(course.app, name="course")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(segment.app, name="segment")
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(clicks.app, name="clicks")
 app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(lists.app, name="list")
 app.add_typer(delivery.app, name="delivery")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy.orm import Session
@@ -59,6 +59,7 @@ def show(slug: str, as_json_: AsJson = False) -> None:
     say(f"{found['sender']}: {found['name']} <{found['email']}>")
     say(f"Reply-To: {found['reply_to'] or 'none'}")
     say(f"Postal address: {found['postal_address']}")
+    say(f"Counts: {_counts(found)}")
     say("Transports: " + ", ".join(f"{one['transport']} ({one['weight']})" for one in found["transports"]))
     as_table(
         ("selector", "domain", "algorithm", "state"),
@@ -76,25 +77,46 @@ def edit(
         str | None, typer.Option(help="Where answers go; empty: to the From address.")
     ] = None,
     postal_address: Annotated[str | None, typer.Option(help="In the foot of every mail.")] = None,
+    track_clicks: Annotated[
+        bool | None, typer.Option("--track-clicks/--no-track-clicks", help="Count who follows links.")
+    ] = None,
+    track_opens: Annotated[
+        bool | None, typer.Option("--track-opens/--no-track-opens", help="Count the loading of a pixel.")
+    ] = None,
+    decoy: Annotated[
+        bool | None, typer.Option("--decoy/--no-decoy", help="A hidden link that only machines follow.")
+    ] = None,
 ) -> None:
     """Change a sender. Mail that has not left yet goes out in the new way."""
     given = {"name": name, "email": email, "reply_to": reply_to, "postal_address": postal_address}
     changes = {field: value.strip() for field, value in given.items() if value is not None}
-    if not changes:
-        raise Refused("Say what to change: --name, --email, --reply-to or --postal-address.")
+    wishes = {"track_clicks": track_clicks, "track_opens": track_opens, "decoy": decoy}
+    switches = {field: wish for field, wish in wishes.items() if wish is not None}
+    if not changes and not switches:
+        raise Refused(
+            "Say what to change: --name, --email, --reply-to, --postal-address, --track-clicks, "
+            "--track-opens or --decoy."
+        )
     with connect() as connected, connected.session() as session:
         sender = roster.get_sender(session, slug)
-        _change(session, sender, changes)
+        _change(session, sender, changes, switches)
         idle = [key for key in sender_values(session, sender)["dkim"] if key["state"].startswith("idle")]
         has_course = is_published(session, slug)
-    say(f"Changed {slug}: {', '.join(changes)}.")
-    if has_course:
+    say(f"Changed {slug}: {', '.join([*changes, *switches])}.")
+    if has_course and changes:
         warn(f"The next `course publish` of {slug} puts back what its course.toml says; change it there too.")
     for key in idle:
         warn(f"The key {key['selector']} is of {key['domain']} and does not sign any more; make a new one.")
 
 
-def _change(session: Session, sender: Sender, changes: dict[str, str]) -> None:
+def _counts(found: dict[str, Any]) -> str:
+    words = {"track_clicks": "clicks", "track_opens": "opens", "decoy": "with a decoy link"}
+    return ", ".join(word for field, word in words.items() if found[field]) or "nothing"
+
+
+def _change(session: Session, sender: Sender, changes: dict[str, str], switches: dict[str, bool]) -> None:
+    if switches.get("decoy", sender.decoy) and not switches.get("track_clicks", sender.track_clicks):
+        raise Refused("A decoy is of use only where clicks are counted; give --track-clicks, or --no-decoy.")
     for field in ("name", "email", "postal_address"):
         if changes.get(field) == "":
             raise Refused(f"A sender needs its {field.replace('_', ' ')}.")
@@ -105,6 +127,8 @@ def _change(session: Session, sender: Sender, changes: dict[str, str]) -> None:
         if not value.isprintable():
             raise Refused(f"The {field.replace('_', ' ')} holds a line break; write it on one line.")
         setattr(sender, field, value)
+    for field, is_on in switches.items():
+        setattr(sender, field, is_on)
     session.flush()
-    detail = {"sender": sender.slug, "fields": sorted(changes)}
+    detail = {"sender": sender.slug, "fields": sorted([*changes, *switches])}
     session.add(Action(at=business_now(session), who=operator(), what="sender edit", detail=detail, rows=0))

@@ -20,6 +20,7 @@ from mailer.delivery.sources import Source, read_sources
 from mailer.delivery.verdict import Facts, its_hour, refusal
 from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
+from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
 from mailer.schedule.cap import mails_before, read_cap, room_for
 from mailer.schedule.timing import Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
@@ -82,6 +83,7 @@ class SenderFacts:
     email: str
     reply_to: str
     postal_address: str
+    tracking: Tracking = NO_TRACKING
 
 
 @dataclass(frozen=True)
@@ -302,11 +304,12 @@ def _pairs(session: Session, query: Any, ids: set[int]) -> dict[int, Any]:
 
 def _senders(session: Session, ids: set[int | None]) -> dict[int, SenderFacts]:
     rows = session.execute(
-        select(Sender.id, Sender.name, Sender.email, Sender.reply_to, Sender.postal_address).where(
-            Sender.id.in_(ids)
-        )
+        select(
+            *(Sender.id, Sender.name, Sender.email, Sender.reply_to, Sender.postal_address),
+            *(Sender.track_clicks, Sender.track_opens, Sender.decoy),
+        ).where(Sender.id.in_(ids))
     )
-    return {row.id: SenderFacts(*row) for row in rows}
+    return {row.id: SenderFacts(*row[:5], tracking_of(*row[5:])) for row in rows}
 
 
 def _facts(row: Claimed, known: Known, setting: Setting, source: Source, now: datetime) -> Facts:

@@ -16,9 +16,11 @@ from mailer.render.context import NOTHING_SAID, About, MailLinks, Reader, build_
 from mailer.render.dkim import DkimKey, sign
 from mailer.render.fast import build_fast
 from mailer.render.mime import Headers
-from mailer.render.personalize import CannotRender, Rendered, render
+from mailer.render.personalize import CannotRender, Rendered, Templates, render
+from mailer.render.tracking import NO_TRACKING, tracked
 
 CONFIRM_WITHIN = timedelta(days=14)
+UNTRACKED = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME)
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,18 @@ class Composer:
             # Lessons were asked for and carry a List-Id, which tells as much to whoever answers for itself.
             is_auto_submitted=row.kind in (DeliveryKind.CONFIRM, DeliveryKind.WELCOME),
         )
-        content = build_fast(message.templates, self._context(row, sender, message, links), headers)
+        content = build_fast(
+            _templates(row, sender, message), self._context(row, sender, message, links), headers
+        )
         content = sign(content, self.keys.get(sender.id, ()), now)
         return Email(sender.email, row.email, content, has_dot_lines=False)
 
     def render(self, row: Claimed) -> Rendered:
         """Subject, HTML and text of the mail for `row`; raises CannotRender."""
         message = self.setting.messages[row.message_id]
-        context = self._context(row, self._sender(row), message, self._links(row))
-        return render(message.templates, context)
+        sender = self._sender(row)
+        context = self._context(row, sender, message, self._links(row))
+        return render(_templates(row, sender, message), context)
 
     def _context(
         self, row: Claimed, sender: SenderFacts, message: Published, links: MailLinks
@@ -125,6 +130,13 @@ class Composer:
             course_weeks=course.weeks,
             first_lesson_on=_first_lesson(row, course),
         )
+
+
+def _templates(row: Claimed, sender: SenderFacts, message: Published) -> Templates:
+    """The message as it is for this sender: what is never tracked are test mails and our own mails."""
+    if sender.tracking is NO_TRACKING or not row.id or row.kind in UNTRACKED:
+        return message.templates
+    return tracked(message.templates, message.links, sender.tracking)
 
 
 def message_id_of(created_at: datetime, delivery_id: int, domain: str) -> str:

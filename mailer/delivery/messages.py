@@ -19,12 +19,13 @@ KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One published version of one mail. `digest` is of its content."""
+    """One published version of one mail. `digest` is of its content, `links` what its author links to."""
 
     id: int
     language: str
     digest: str
     templates: Templates
+    links: tuple[str, ...] = ()
 
 
 _kept: OrderedDict[tuple[int, str], Published] = OrderedDict()
@@ -47,12 +48,12 @@ def published(session: Session, ids: Collection[int]) -> Mapping[int, Published]
         rows = session.execute(
             select(
                 *(Message.id, Message.language, Message.digest),
-                *(Message.subject, Message.html, Message.text),
+                *(Message.subject, Message.html, Message.text, Message.links),
             ).where(Message.id.in_(missing))
         )
         for row in rows:
             templates = Templates(row.subject, row.html, row.text)
-            found[row.id] = Published(row.id, row.language, row.digest, templates)
+            found[row.id] = Published(row.id, row.language, row.digest, templates, tuple(row.links))
     with _lock:
         for message in found.values():
             _kept[message.id, message.digest] = message

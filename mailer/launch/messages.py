@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mailer.content.compile import CompiledMessage
+from mailer.content.links import links_in
 from mailer.content.system_mails import SYSTEM_MAILS, compile_system_mail
 from mailer.i18n import languages
 from mailer.models import Message
@@ -37,6 +38,7 @@ def put_message(session: Session, source: str, compiled: CompiledMessage) -> int
         subject=compiled.subject,
         html=compiled.html,
         text=compiled.text,
+        links=list(links_in(compiled.html)),
     )
     session.add(message)
     session.flush()

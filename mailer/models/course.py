@@ -6,7 +6,8 @@ from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, false, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mailer.models.base import Base, Key, one_of
@@ -19,7 +20,7 @@ class StepKind(StrEnum):
 
 
 class Sender(Base):
-    """Who mails come from."""
+    """Who mails come from, and what it wants to know of them: nothing, unless somebody switches it on."""
 
     __tablename__ = "senders"
 
@@ -29,12 +30,16 @@ class Sender(Base):
     email: Mapped[str]
     reply_to: Mapped[str] = mapped_column(server_default="")
     postal_address: Mapped[str]
+    track_clicks: Mapped[bool] = mapped_column(server_default=false())
+    track_opens: Mapped[bool] = mapped_column(server_default=false())
+    decoy: Mapped[bool] = mapped_column(server_default=false())
 
 
 class Message(Base):
     """One published version of one mail in one language: four Jinja2 templates. Never changed.
 
-    `source` says what it is a version of: `system/confirm`, or `course/<slug>/<step key>`.
+    `source` says what it is a version of: `system/confirm`, or `course/<slug>/<step key>`. `links` are the
+    web addresses that its author links to, in order: what a tracked link's number means.
     """
 
     __tablename__ = "messages"
@@ -46,6 +51,7 @@ class Message(Base):
     subject: Mapped[str]
     html: Mapped[str]
     text: Mapped[str]
+    links: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index(None, "source", "language"),)

@@ -45,7 +45,9 @@ class About:
 
 @dataclass(frozen=True)
 class MailLinks:
-    """The addresses in one mail. `confirm` is there in a confirmation mail only."""
+    """The addresses in one mail. `confirm` is there in a confirmation mail only.
+
+    `click` is what a tracked link begins with; authors are not offered it."""
 
     view: str
     manage: str
@@ -54,11 +56,13 @@ class MailLinks:
     confirm: str = ""
     check_in: str = ""
     progress: str = ""
+    click: str = ""
 
 
 def mail_links(base_url: str, signer: Signer, delivery_id: int, confirm_token: str = "") -> MailLinks:
     """The links of one delivery, all by one token (see mailer/links.py)."""
-    mail = f"{base_url}/m/{signer.delivery_token(delivery_id)}"
+    token = signer.delivery_token(delivery_id)
+    mail = f"{base_url}/m/{token}"
     confirm = f"{base_url}/confirm/{confirm_token}" if confirm_token else ""
     return MailLinks(
         view=mail,
@@ -68,6 +72,7 @@ def mail_links(base_url: str, signer: Signer, delivery_id: int, confirm_token: s
         confirm=confirm,
         check_in=f"{mail}/check-in",
         progress=f"{mail}/progress",
+        click=f"{base_url}/l/{token}",
     )
 
 
@@ -102,6 +107,7 @@ def build_context(
             "confirm": links.confirm,
             "check_in": links.check_in,
             "progress": links.progress,
+            "click": links.click,
         },
         "list": {"title": about.list_title},
         "sender": {"name": about.sender_name, "postal_address": about.sender_postal_address},

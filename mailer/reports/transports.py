@@ -153,6 +153,9 @@ def sender_values(session: Session, sender: Sender) -> dict[str, Any]:
         "email": sender.email,
         "reply_to": sender.reply_to,
         "postal_address": sender.postal_address,
+        "track_clicks": sender.track_clicks,
+        "track_opens": sender.track_opens,
+        "decoy": sender.decoy,
         "transports": ways or [{"transport": DEFAULT, "weight": 1}],
         "dkim": [key_values(key, sender) for key in keys_to_show(session, sender)],
     }

@@ -18,11 +18,13 @@ from mailer.clock import zone
 from mailer.delivery.set_aside import WAITS
 from mailer.delivery.states import ENDS
 from mailer.errors import MailerError
+from mailer.feedback.verdicts import DECOY, OPEN
 from mailer.models import (
     Attempt,
     Campaign,
     CampaignState,
     CheckIn,
+    Click,
     Consent,
     Course,
     Delivery,
@@ -37,8 +39,8 @@ from mailer.models import (
     SubscriptionState,
 )
 from mailer.schedule.campaigns import find_campaign
-from mailer.schedule.pace_words import sentence
 from mailer.schedule.local_time import LocalTime
+from mailer.schedule.pace_words import sentence
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,16 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
         yield Decision(attempt.at, chosen[attempt.delivery_id][1], _attempt(attempt))
     for delivery, name in chosen.values():
         yield from _place_now(delivery, name)
+    yield from _clicks(session, {number: name for number, (_, name) in chosen.items()})
+
+
+def _clicks(session: Session, mails: dict[int, str]) -> Iterator[Decision]:
+    """Who followed the links of these mails, a person or a machine, and by which rules we think so."""
+    clicks = session.scalars(select(Click).where(Click.delivery_id.in_(mails)).order_by(Click.at, Click.id))
+    for click in clicks:
+        what = {OPEN: "opened", DECOY: "followed the decoy"}.get(click.link, f"followed {click.url}")
+        rules = f" ({', '.join(click.rules)})" if click.rules else ""
+        yield Decision(click.at, mails[click.delivery_id], f"{what}: {click.verdict}{rules}")
 
 
 def _local_times(session: Session, deliveries: Sequence[Delivery]) -> dict[int, LocalTime]:

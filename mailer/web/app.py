@@ -9,7 +9,7 @@ from mailer.settings import Settings, load_settings
 from mailer.web import files, health
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
-from mailer.web.subscriber import check_in, confirm, mail, manage, pace, progress, unsubscribe
+from mailer.web.subscriber import check_in, confirm, link, mail, manage, pace, progress, unsubscribe
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         },
     )
     app.state.parts = make_parts(settings)
-    for pages in (health, files, confirm, mail, unsubscribe, manage, pace, check_in, progress):
+    for pages in (health, files, confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
         app.include_router(pages.router)
     show_failures(app)
     return app
