@@ -62,6 +62,7 @@ from mailer.rules.model import (
     Zone,
 )
 
+UNICODE = "und-x-icu"
 DATE_FORM = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
@@ -184,7 +185,9 @@ def _field(asked: Field, now: datetime) -> ColumnElement[bool]:
         case Compare.DAY, days:
             return and_(kind == "string", words == day_from(now, days).isoformat())
         case Compare.CONTAINS, text:
-            found = func.strpos(func.lower(words), func.lower(cast(str(text), String)))
+            # By Unicode's letters, as Python does, whatever the database's own locale knows of them.
+            small = func.lower(cast(str(text), String).collate(UNICODE))
+            found = func.strpos(func.lower(words.collate(UNICODE)), small)
             return and_(kind == "string", found > 0)
         case Compare.IS, bool() as yes:
             return and_(kind == "boolean", words == ("true" if yes else "false"))

@@ -39,7 +39,7 @@ LISTS, COURSES, STEPS = ("news", "calm"), ("calm", "other"), ("hello", "rest")
 TAGS = ("vip", "o'brien; drop table subscribers;--", "ä")
 FIELDS = ("city", "age", "member", "renewal")
 VALUES: tuple[Any, ...] = (
-    *("Bristol", "bristol", "", "2027-03-31", "2027-04-03", "40", "yes"),
+    *("Bristol", "bristol", "ÄRZTE", "ärzte", "", "2027-03-31", "2027-04-03", "40", "yes"),
     *(40, 40.5, -1, True, False, None),
 )
 ATOMS = (
@@ -49,6 +49,8 @@ ATOMS = (
     *(
         'field city is "Bristol"',
         'field city contains "RIS"',
+        'field city contains "Är"',
+        """field city is "x' or '1'='1" """,
         "field city is set",
         'field city is not "Bristol"',
     ),
