@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lark import Lark, Tree
+from lark import Lark
 
 from mailer.rules import parse
 from mailer.rules.grammar import GRAMMAR
@@ -16,7 +16,7 @@ SHOWN = re.findall(r"^\| `([^`]+)` \|", PAGE.read_text(encoding="utf-8"), re.M)
 
 def used(rule: str) -> set[str]:
     """The alternatives of the grammar that a rule is made of."""
-    tree: Tree[object] = Lark(GRAMMAR, parser="lalr", maybe_placeholders=True).parse(rule)
+    tree = Lark(GRAMMAR, parser="lalr", maybe_placeholders=True).parse(rule)
     return {str(part.data) for part in tree.iter_subtrees()}
 
 
