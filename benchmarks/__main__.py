@@ -16,6 +16,7 @@ from rich.table import Table
 from benchmarks import signing
 from benchmarks.importing import imported
 from benchmarks.latency import confirmation
+from benchmarks.segments import counting
 from benchmarks.sending import naive, planned, sink, task_for_each, whole_path, wire
 from benchmarks.stage import House, Stage, stage
 from mailer.db import business_now, session_scope
@@ -113,8 +114,12 @@ class Measuring:
 
     def _growth(self) -> None:
         sizes = self._sizes
-        small = idle_tick(self._scene.house(FEW, 0))
-        self._note(idle=idle_tick(self._scene.house(sizes.many, 0)) / small)
+        house = self._scene.house(FEW, 0)
+        small, few = idle_tick(house), counting(house)
+        house = self._scene.house(sizes.many, 0)
+        self._note(idle=idle_tick(house) / small)
+        many = counting(house)
+        self._note(counted=many, counted_growth=many / few / (sizes.many / FEW))
         usual = whole_path(self._scene, self._port, self._ready(sizes.usual), sizes.usual)
         large = whole_path(self._scene, self._port, self._ready(sizes.many), sizes.many)
         self._note(growth=large.rate / usual.rate, memory=large.memory, memory_usual=usual.memory)
@@ -141,6 +146,8 @@ def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
         "signed": ("the same, DKIM-signed (RSA 2048), ratio to bare signing", ">= 0.5"),
         "plan": ("planning: rows per second", ">= 20000"),
         "idle": (f"idle tick at {sizes.many:,} enrollments against {FEW:,}", "<= 1.3"),
+        "counted": (f"counting a segment of five conditions among {sizes.many:,} people, s", "<= 2"),
+        "counted_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
         "growth": (f"rate at {sizes.many:,} recipients against {sizes.usual:,}", ">= 0.9"),
         "memory": (f"a worker process's peak memory at {sizes.many:,} recipients, MB", "<= 150"),
         "memory_usual": (f"the same at {sizes.usual:,}", "the same"),

@@ -77,8 +77,10 @@ lists: [bench]
 SECRET = "b" * 32
 
 PEOPLE = """
-    INSERT INTO subscribers (email, email_key, name, zone)
-    SELECT 'reader' || n || '@reader.example', 'reader' || n || '@reader.example', 'Reader ' || n, 'Etc/UTC'
+    INSERT INTO subscribers (email, email_key, name, zone, tags, fields)
+    SELECT 'reader' || n || '@reader.example', 'reader' || n || '@reader.example', 'Reader ' || n, 'Etc/UTC',
+           CASE WHEN n % 5 = 0 THEN ARRAY['vip'] ELSE ARRAY[]::text[] END,
+           jsonb_build_object('city', (ARRAY['Bristol', 'Lisbon', 'Ghent'])[1 + n % 3], 'age', 20 + n % 60)
     FROM generate_series(1, :people) AS n;
     INSERT INTO subscriptions (subscriber_id, list_id, state, changed_at)
     SELECT s.id, c.list_id, 'active', now() FROM subscribers s, courses c;

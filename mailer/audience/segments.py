@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.errors import NotFound, Refused
-from mailer.models import Segment, Subscriber
+from mailer.models import Course, Segment, Step, Subscriber
 from mailer.rules import Rule, as_sql, conditions, expand, parse, problems
 from mailer.rules.grammar import BadRule
 from mailer.rules.model import InSegment
@@ -55,7 +56,7 @@ def checked(session: Session, text: str) -> Rule:
 def save_segment(session: Session, slug: str, text: str, title: str, now: datetime) -> Segment:
     """Make the segment, or give it another rule; raises BadRule, also when it would be made of itself."""
     segment = find_segment(session, slug) or Segment(slug=slug, created_at=now)
-    if any(isinstance(one, InSegment) and one.slug == slug for one in conditions(parse(text))):
+    if _names(text, slug):
         raise BadRule(f'The segment "{slug}" cannot be made of itself; write its rule out.')
     checked(session, text)
     segment.rule, segment.changed_at = text, now
@@ -68,14 +69,32 @@ def save_segment(session: Session, slug: str, text: str, title: str, now: dateti
 
 
 def remove_segment(session: Session, slug: str) -> None:
-    """Forget the segment; raises NotFound, or Refused while another one is made of it."""
+    """Forget the segment; raises NotFound, or Refused while another one or a course is made of it."""
     segment = get_segment(session, slug)
     for other in list_segments(session):
-        names = (one.slug for one in conditions(parse(other.rule)) if isinstance(one, InSegment))
-        if other.slug != slug and slug in names:
+        if other.slug != slug and _names(other.rule, slug):
             raise Refused(f"{other.slug} is made of {slug}; change that one first.")
+    for course, text in _rules_of_courses(session):
+        # Its readers would wait for a rule that cannot be asked.
+        if _names(text, slug, course):
+            raise Refused(f"The course {course} asks for {slug}; publish it without that first.")
     session.delete(segment)
     session.flush()
+
+
+def _names(text: str, slug: str, course: str | None = None) -> bool:
+    return any(isinstance(one, InSegment) and one.slug == slug for one in conditions(parse(text, course)))
+
+
+def _rules_of_courses(session: Session) -> Iterator[tuple[str, str]]:
+    """Every rule of what is published, with its course's slug."""
+    steps = select(Course.slug, Step.condition).join(Step, Step.course_id == Course.id)
+    for slug, text in session.execute(steps.where(Step.condition != "", Step.retired_at.is_(None))):
+        yield slug, text
+    for slug, flow in session.execute(select(Course.slug, Course.flow)):
+        texts = [*flow.get("stop_when", ())]
+        texts += [one.get("when", "") for name in ("then", "triggers") for one in flow.get(name, ())]
+        yield from ((slug, text) for text in texts if text)
 
 
 def rule_of(session: Session, slug: str) -> Rule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from mailer.rules.model import (
@@ -27,6 +28,8 @@ from mailer.rules.model import (
     Where,
     Zone,
 )
+
+SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def _field(asked: Field, has: Any, now: datetime) -> bool:
         case Compare.DAY:
             return _is_date(has) and has == day_from(now, asked.value).isoformat()
         case Compare.CONTAINS:
-            return isinstance(has, str) and str(asked.value).lower() in has.lower()
+            return isinstance(has, str) and small(str(asked.value)) in small(has)
     return _compared(asked, has)
 
 
@@ -135,6 +138,11 @@ def _compared(asked: Field, has: Any) -> bool:
         case Compare.UNDER:
             return bool(has < value)
     return bool(has == value)
+
+
+def small(text: str) -> str:
+    """A to Z as small letters. Others stay: which of them PostgreSQL knows depends on where it runs."""
+    return text.translate(SMALL)
 
 
 def day_from(now: datetime, days: Any) -> date:

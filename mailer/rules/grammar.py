@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -34,6 +35,8 @@ from mailer.rules.model import (
 
 LONGEST = 2000
 MOST_DAYS = 36_500
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""A null, and the halves of characters that bytes which are not UTF-8 become on the command line."""
 
 
 class BadRule(MailerError):
@@ -197,8 +200,6 @@ class _Reader(Transformer[Token, Rule]):
 def _named(text: str, what: str) -> str:
     if not text:
         raise BadRule(f"The {what} between the quotes is empty; write its name.")
-    if "\0" in text:
-        raise BadRule(f"The {what} has a character that cannot be stored; write it plainly.")
     return text
 
 
@@ -234,6 +235,8 @@ def parse(text: str, course: str | None = None) -> Rule:
         raise BadRule(f"A rule may have {LONGEST:,} characters; save parts of it as segments.")
     if not text.strip():
         raise BadRule('The rule is empty; write for instance tag "vip".')
+    if UNSTORABLE.search(text):
+        raise BadRule("The rule has a character that PostgreSQL cannot store; type it again, plainly.")
     try:
         rule: Rule = _Reader(course).transform(_parser().parse(text))
     except UnexpectedInput as error:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     Exists,
-    String,
     and_,
     case,
     cast,
@@ -40,7 +39,7 @@ from mailer.models import (
     SubscriptionState,
     Verdict,
 )
-from mailer.rules.facts import WHERE_OF, day_from
+from mailer.rules.facts import WHERE_OF, day_from, small
 from mailer.rules.model import (
     All,
     Answered,
@@ -184,7 +183,8 @@ def _field(asked: Field, now: datetime) -> ColumnElement[bool]:
         case Compare.DAY, days:
             return and_(kind == "string", words == day_from(now, days).isoformat())
         case Compare.CONTAINS, text:
-            found = func.strpos(func.lower(words), func.lower(cast(str(text), String)))
+            # Lowered in byte order: A to Z only, whatever the database's own locale knows of letters.
+            found = func.strpos(func.lower(words), small(str(text)))
             return and_(kind == "string", found > 0)
         case Compare.IS, bool() as yes:
             return and_(kind == "boolean", words == ("true" if yes else "false"))

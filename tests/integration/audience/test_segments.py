@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.audience.segments import checked, list_segments, look_at, remove_segment, rule_of, save_segment
 from mailer.audience.subscribers import Person, add_subscriber
 from mailer.errors import NotFound, Refused
+from mailer.models import Course, Step
 from mailer.rules import BadRule
-from tests.support.cast import ADA, BEN, CLEO
+from tests.support.cast import ADA, BEN, CLEO, publish_folder, write_course
 
 
 @pytest.fixture
@@ -79,3 +82,23 @@ def test_a_rule_about_what_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(BadRule, match=words):
         checked(people, rule)
+
+
+def test_a_segment_that_a_course_asks_for_is_not_removed(
+    people: Session, tmp_path: Path, now: datetime
+) -> None:
+    for slug in ("keen", "gone", "done"):
+        save_segment(people, slug, 'tag "vip"', "", now)
+    publish_folder(people, write_course(tmp_path / "calm"), now)
+    course = people.execute(select(Course).where(Course.slug == "calm")).scalar_one()
+    step = people.execute(select(Step).order_by(Step.id).limit(1)).scalar_one()
+    # "week 1" is the course's own.
+    step.condition = 'in segment "keen" and answered "done" to week 1'
+    course.flow = {"stop_when": ['in segment "gone"'], "then": [{"course": "more", "when": 'tag "a"'}]}
+    for slug in ("keen", "gone"):
+        with pytest.raises(Refused, match=f"The course calm asks for {slug}"):
+            remove_segment(people, slug)
+    course.flow, step.retired_at = {}, now
+    for slug in ("keen", "gone", "done"):
+        remove_segment(people, slug)
+    assert list_segments(people) == []

@@ -59,6 +59,8 @@ def test_a_rule_is_told_back_as_a_sentence(rule: str, said: str) -> None:
         ("field renewal > 2027-02-30", "not a date"),
         ("mailed within 99999999 days", "whole number"),
         ("(" * 1500 + 'tag "a"' + ")" * 400, "rule"),
+        ('field city is "\0"', "cannot store"),
+        ('tag "\udcff"', "cannot store"),
         ('tag "a" or ' * 300 + 'tag "a"', "characters"),
     ],
 )
