@@ -36,8 +36,8 @@ from mailer.models import (
     SubscriptionState,
 )
 from mailer.schedule.campaigns import find_campaign
-from mailer.schedule.pace_words import sentence
 from mailer.schedule.local_time import LocalTime
+from mailer.schedule.pace_words import sentence
 
 
 @dataclass(frozen=True)
