@@ -112,10 +112,10 @@ def of_folder(compiled: CompiledCourse) -> Mailing:
         min(step.day for step in source.steps),
     )
     weeks = max((step.week or 0 for step, _ in compiled.steps), default=0)
-    lessons = sum(step.kind == StepKind.LESSON for step, _ in compiled.steps)
+    lessons = sum(step.kind == StepKind.LESSON and step.is_plain for step, _ in compiled.steps)
     drafts, lesson, week = [], 0, 0
     for step, message in compiled.steps:
-        lesson += step.kind == StepKind.LESSON
+        lesson += step.kind == StepKind.LESSON and step.is_plain
         week = max(week, step.week or 0)
         drafts.append(
             Draft(
