@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from mailer.content.compile import CompiledMessage
@@ -159,8 +159,9 @@ def of_course(session: Session, slug: str) -> Mailing:
 def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
     """A campaign's files that were checked."""
     source = compiled.source
-    lists = _lists(session, MailingList.slug.in_(source.lists))
-    first = next(list_ for list_ in lists if list_.slug == source.lists[0])
+    # A campaign that names no lists is for the people of all of them.
+    lists = _lists(session, MailingList.slug.in_(source.lists) if source.lists else true())
+    first = next((one for one in lists if one.slug in source.lists[:1]), lists[0])
     if isinstance(source.sender, SenderSource):
         sender = _sender_facts(source.sender)
     elif source.sender:
@@ -173,25 +174,27 @@ def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
         unknown = (f"{source.slug} ({message.language})", "", 0)
         place, body, line = bodies.get(message.language, unknown)
         drafts.append(Draft(place, message.language, _templates(message), body, line))
-    return Mailing(tuple(drafts), source.lists, first.title, sender)
+    return Mailing(tuple(drafts), tuple(one.slug for one in lists), first.title, sender)
 
 
 def of_campaign(session: Session, slug: str) -> Mailing:
     """A campaign as its draft is; raises NotFound."""
     campaign = get_campaign(session, slug)
-    lists = {list_.id: list_ for list_ in _lists(session, MailingList.id.in_(campaign.list_ids))}
+    is_named = MailingList.id.in_(campaign.list_ids) if campaign.list_ids else true()
+    lists = {one.id: one for one in _lists(session, is_named)}
+    ids = campaign.list_ids or sorted(lists)
     messages = published(session, set(campaign.messages.values()))
     drafts = tuple(
         Draft(f"{slug} ({message.language})", message.language, message.templates)
         for _, message in sorted(messages.items())
     )
     sender = _facts(session.get_one(Sender, campaign.sender_id))
-    slugs = tuple(lists[id_].slug for id_ in campaign.list_ids)
-    return Mailing(drafts, slugs, lists[campaign.list_ids[0]].title, sender)
+    slugs = tuple(lists[id_].slug for id_ in ids)
+    return Mailing(drafts, slugs, lists[ids[0]].title, sender)
 
 
 def _lists(session: Session, condition: Any) -> Sequence[MailingList]:
-    return session.execute(select(MailingList).where(condition)).scalars().all()
+    return session.execute(select(MailingList).where(condition).order_by(MailingList.id)).scalars().all()
 
 
 def _templates(message: CompiledMessage) -> Templates:
