@@ -6,6 +6,7 @@ Every setting can also be given as a file: STEADYPOST_SECRET_KEY_FILE=/run/secre
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
@@ -144,6 +145,7 @@ class Settings(BaseModel):
     soft_bounce_days: int = Field(default=7, ge=0, le=3650)
     suppression_days: Annotated[SuppressionDays, BeforeValidator(SuppressionDays.read)] = SuppressionDays()
     lifted_by: Annotated[LiftedBy, BeforeValidator(LiftedBy.read)] = LiftedBy()
+    fetch_allow: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("database_url")
@@ -195,6 +197,19 @@ class Settings(BaseModel):
             raise ValueError("each secret key needs at least 32 characters")
         return value
 
+    @field_validator("fetch_allow")
+    @classmethod
+    def _is_hosts_and_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            is_network = "/" in part or ":" in part
+            try:
+                _ = ipaddress.ip_network(part, strict=False) if is_network else part
+            except ValueError:
+                raise ValueError(
+                    f"{part!r} is neither a network such as 10.1.0.0/16 nor a host's name"
+                ) from None
+        return value
+
     @property
     def hold_after(self) -> timedelta:
         """How long an outage may last without anything being put on hold."""
@@ -208,6 +223,7 @@ class Settings(BaseModel):
         """The same settings as STEADYPOST_* variables, for a child process."""
         values = self.model_dump(exclude_none=True)
         values["secret_key"] = ",".join(self.secret_key)
+        values["fetch_allow"] = ",".join(self.fetch_allow)
         values["data_dir"] = self.data_dir.absolute()
         for name in type(self).model_fields:
             if isinstance(choices := getattr(self, name), Choices):

@@ -26,6 +26,7 @@ from mailer.cli.campaign_asking import (
 from mailer.cli.connect import Connected, connect
 from mailer.cli.delivery import print_statement, statement_values
 from mailer.cli.one_mail import hand_over
+from mailer.cli.preflight import ask_about_campaign, campaign_preflight
 from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.clock import zone
 from mailer.content.course_source import Problem
@@ -85,6 +86,9 @@ def check(files: Files, as_json_: AsJson = False) -> None:
     if not as_json_:
         say(f"{ready.source.slug} is in order: {count(len(ready.messages), 'language')}.")
         say(f"Next: `steadypost campaign create {' '.join(map(str, files))}`.")
+
+
+app.command("preflight")(campaign_preflight)
 
 
 @app.command("create")
@@ -174,6 +178,7 @@ def send(
     with connect() as connected:
         launch = look(connected, slug)
         agreed = agree(launch, much_larger=much_larger, same_message=same_message)
+        ask_about_campaign(connected, slug, "Send", yes=yes)
         ask_first(f"Send {to_whom(launch)}", yes=yes)
         with connected.session() as session:
             now = business_now(session)
@@ -228,6 +233,7 @@ def _schedule_at(
     with connected.session() as session:
         if starts_at <= business_now(session):
             raise Refused(f"{at} is past; say a later moment, or `steadypost campaign send {slug}`.")
+    ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes)
     ask_first(f"At {shown(starts_at)} UTC send {to_whom(launch)}", yes=yes)
     with connected.session() as session:
         schedule(session, launch, starts_at, business_now(session), who=operator(), agreed=agreed)
@@ -245,6 +251,7 @@ def _schedule_local(
     with connected.session() as session:
         local = local_time(*typed, business_now(session))
     local, found = choose_past(connected, launch, local)
+    ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes)
     ask_first(f"{when_local(local, found)} send {to_whom(launch)}", yes=yes)
     with connected.session() as session:
         schedule_local(session, launch, local, local.decided_at, who=operator(), agreed=agreed)

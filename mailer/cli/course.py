@@ -10,8 +10,10 @@ import typer
 
 from mailer.audience.lists import get_list
 from mailer.audience.subscribers import get_subscriber
+from mailer.cli.asking import Yes
 from mailer.cli.connect import Connected, connect
 from mailer.cli.one_mail import hand_over
+from mailer.cli.preflight import ask_about, course_preflight
 from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.content.course_folder import Problem
 from mailer.content.guide import ImportReport, Tie, default_folder, import_guide
@@ -20,6 +22,7 @@ from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.in_words import shown_hours, shown_whom
+from mailer.launch.mailing import of_folder
 from mailer.launch.publish import Plan, plan_publication, publish
 from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.links import Signer
@@ -65,6 +68,9 @@ def check(folder: Path, as_json_: AsJson = False) -> None:
         say(f"Next: `steadypost course publish {folder}`.")
 
 
+app.command("preflight")(course_preflight)
+
+
 @app.command("plan")
 def plan(folder: Path, as_json_: AsJson = False) -> None:
     """Show what publishing would add, change, move or retire, and how many readers each change reaches."""
@@ -78,12 +84,14 @@ def plan(folder: Path, as_json_: AsJson = False) -> None:
 
 
 @app.command("publish")
-def publish_(folder: Path) -> None:
-    """Publish a course folder: compile every mail and put the new version in place."""
+def publish_(folder: Path, yes: Yes = False) -> None:
+    """Publish a course folder: compile every mail, and put it in place. Asks about warnings."""
     with console.status("Compiling…"):
         compiled = _checked(folder)
-    with connect() as connected, connected.session() as session:
-        planned = publish(session, compiled, business_now(session))
+    with connect() as connected:
+        ask_about(connected, of_folder(compiled), f"Publish {compiled.source.slug}", yes=yes)
+        with connected.session() as session:
+            planned = publish(session, compiled, business_now(session))
     _print_plan(planned)
     if planned.changes:
         say(f"Published {planned.slug} as version {planned.version}.")

@@ -1,0 +1,200 @@
+"""Before anything goes out: what would go wrong for its real readers, found at once.
+
+Every mail is made by the delivery's own composer, for people of the audience and for awkward ones. An error
+stops; a warning asks. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urldefrag, urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.content.course_source import Problem
+from mailer.delivery.compose import Composer
+from mailer.fetch import CannotFetch, Fetcher, Forbidden
+from mailer.launch.check import sorted_problems
+from mailer.launch.mailing import Draft, Mailing
+from mailer.launch.rendered import Page, findings_of_mail, findings_of_text, read_page, subject_findings
+from mailer.links import Signer
+from mailer.models import MailingList, Subscriber, Subscription, SubscriptionState
+from mailer.render.context import mail_links
+from mailer.render.personalize import CannotRender
+
+SAMPLE = 50
+"""So many people from each end of the audience: those who came first, and those who came last."""
+AT_A_TIME = 4
+SLOW = 4.0
+"""Seconds after which a reader has gone elsewhere."""
+GONE = frozenset({404, 410})
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody a mail is made for. `who` is how they are called here, never their address."""
+
+    who: str
+    email: str
+    name: str = ""
+    language: str | None = None
+    zone: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    is_invented: bool = False
+
+
+LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh " * 3
+AWKWARD = (
+    Reader("somebody without a name", "nobody@example.com", is_invented=True),
+    Reader("somebody with a very long name", "long@example.com", LONG_NAME.strip(), is_invented=True),
+    Reader("somebody whose name runs right to left", "rtl@example.com", "ليلى حداد", is_invented=True),
+    Reader("somebody with quotes in the name", "quotes@example.com", 'O\'Hara "Bo" Smith', is_invented=True),
+    Reader("somebody with markup in the name", "markup@example.com", "<b>Ada</b> & Co", is_invented=True),
+)
+
+
+def preflight(
+    session: Session, mailing: Mailing, signer: Signer, base_url: str, now: datetime
+) -> list[Problem]:
+    """Everything that can be found without asking another machine."""
+    composer = mailing.composer(signer, base_url)
+    people = [*AWKWARD, *audience(session, mailing.list_slugs)]
+    found: list[Problem] = []
+    for number, draft in enumerate(mailing.drafts):
+        found += findings_of_text(draft)
+        told: set[tuple[int, str]] = set()
+        for person in people:
+            for problem in _for_reader(mailing, composer, number, person, now):
+                # The same for the next reader is the same thing to mend.
+                key = (problem.line, problem.what.replace(person.who, ""))
+                if key not in told:
+                    told.add(key)
+                    found.append(problem)
+    return sorted_problems(found)
+
+
+def audience(session: Session, list_slugs: Sequence[str], sample: int = SAMPLE) -> list[Reader]:
+    """Active people of the lists: the first and the last of them, so that old and new fields are seen."""
+    found: dict[int, Reader] = {}
+    list_ids = session.execute(select(MailingList.id).where(MailingList.slug.in_(list_slugs))).scalars().all()
+    for order in (Subscription.subscriber_id.asc(), Subscription.subscriber_id.desc()):
+        for list_id in list_ids:
+            is_active = (Subscription.list_id == list_id, Subscription.state == SubscriptionState.ACTIVE)
+            rows = session.execute(
+                select(Subscriber)
+                .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+                .where(*is_active, Subscriber.email.is_not(None))
+                .order_by(order)
+                .limit(sample)
+            )
+            for one in rows.scalars():
+                found[one.id] = Reader(
+                    f"subscriber {one.id}",
+                    one.email or "",
+                    one.name or "",
+                    one.language,
+                    one.zone,
+                    dict(one.fields or {}),
+                )
+    return list(found.values())
+
+
+def _for_reader(
+    mailing: Mailing, composer: Composer, number: int, person: Reader, now: datetime
+) -> Iterable[Problem]:
+    draft = mailing.drafts[number]
+    try:
+        page = _page(mailing, composer, number, person, now)
+    except CannotRender as error:
+        fix = "Pick a variable that everybody has, or give it a default()."
+        yield Problem(draft.place, 0, f"For {person.who} the mail cannot be made ({error.what}).", fix)
+        return
+    unsubscribe = mail_links(composer.base_url, composer.signer, 0).unsubscribe
+    yield from findings_of_mail(draft, page, unsubscribe, person.who)
+    is_long = person.is_invented and len(person.name) > 60
+    yield from subject_findings(draft, page.mail.subject, person.who, may_be_long=is_long)
+
+
+def _page(mailing: Mailing, composer: Composer, number: int, person: Reader, now: datetime) -> Page:
+    row = mailing.row(
+        number,
+        now,
+        email=person.email,
+        name=person.name,
+        language=person.language,
+        zone=person.zone,
+        fields=person.fields or None,
+    )
+    # Composed as well, for what only the wire would show: headers that cannot be written.
+    composer.compose(row, now)
+    return read_page(composer.render(row))
+
+
+def links_of(mailing: Mailing, signer: Signer, base_url: str, now: datetime) -> dict[str, tuple[Draft, int]]:
+    """Each web address of the mails, once, with the first mail and line that it stands in.
+
+    As an invented reader would get them: nobody's own values are told to other people's servers.
+    """
+    composer = mailing.composer(signer, base_url)
+    found: dict[str, tuple[Draft, int]] = {}
+    own = urlsplit(base_url).netloc
+    for number, draft in enumerate(mailing.drafts):
+        try:
+            page = _page(mailing, composer, number, AWKWARD[0], now)
+        except CannotRender:
+            continue
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme in {"http", "https"} and parts.netloc != own:
+                found.setdefault(urldefrag(link).url, (draft, draft.line_of(link)))
+    return found
+
+
+def check_links(
+    links: dict[str, tuple[Draft, int]], fetcher: Fetcher, progress: Callable[[int, int], None]
+) -> list[Problem]:
+    """The links that are broken or slow; a few are asked at a time. `progress` hears (asked, all)."""
+    return sorted_problems(asyncio.run(_ask_all(links, fetcher, progress)))
+
+
+async def _ask_all(
+    links: dict[str, tuple[Draft, int]], fetcher: Fetcher, progress: Callable[[int, int], None]
+) -> list[Problem]:
+    gate, found, asked = asyncio.Semaphore(AT_A_TIME), [], 0
+
+    async def ask(url: str, draft: Draft, line: int) -> None:
+        nonlocal asked
+        async with gate:
+            verdict = await _ask(url, fetcher)
+        asked += 1
+        progress(asked, len(links))
+        if verdict is not None:
+            what, fix, is_warning = verdict
+            found.append(Problem(draft.place, line, what, fix, is_warning=is_warning))
+
+    await asyncio.gather(*(ask(url, *place) for url, place in links.items()))
+    return found
+
+
+async def _ask(url: str, fetcher: Fetcher) -> tuple[str, str, bool] | None:
+    """(what, fix, whether it is a warning) for a link that readers would be unhappy with."""
+    try:
+        answer = await fetcher.ask(url, with_content=False)
+    except Forbidden as error:
+        return f"Readers cannot open a link. {error.what}", "Link to a public address.", False
+    except CannotFetch as error:
+        # It may be their server's bad minute: a person looks.
+        return f"A link does not answer. {error.what}", "Open it yourself, and mend it.", True
+    if answer.status in GONE:
+        return f"The link {url} leads nowhere ({answer.status}).", "Mend the address.", False
+    if answer.status >= 400:
+        # Many sites refuse programs that they let people in past.
+        return f"The link {url} answered {answer.status}.", "Open it yourself, and mend it.", True
+    if answer.seconds > SLOW:
+        return f"The link {url} took {answer.seconds:.0f} seconds.", "Look whether it always does.", True
+    return None
