@@ -35,7 +35,7 @@ from mailer.settings import PROJECT, Settings, load_settings
 
 SAMPLE = PROJECT / "templates" / "courses" / "neck-and-shoulder"
 SLUG = "neck-and-shoulder"
-BEGAN_AGO = timedelta(days=34)
+BEGAN_AGO = timedelta(days=42)
 """The demo's month has just ended when it is watched, so that its mails bear believable dates."""
 
 
@@ -89,8 +89,9 @@ class _Demo:
                 self._store,
                 self._start,
                 on_moment=lambda: self._show(screen, driver, course),
+                on_wish=lambda reader, wish: screen.note(driver.at, reader, wish),
             )
-            length = timedelta(days=course.days + 3)
+            length = timedelta(days=course.days + 11)  # one reader pauses for a week, another has one twice
 
             def pause(_from: datetime, to: datetime) -> None:
                 share = (to - self._start) / length

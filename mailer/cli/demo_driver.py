@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from mailer.cli import demo_cast
-from mailer.cli.demo_cast import CAST, Reader
+from mailer.cli.demo_cast import CAST, Reader, Wish
 from mailer.db import Sessions, session_scope, step_clock
 from mailer.embedded.mailbox.store import MailStore
 from mailer.errors import MailerError, Refused
@@ -28,7 +28,8 @@ class DemoStuck(MailerError):
 
 
 class Driver:
-    """Lives through the course. `at` is the demo's present; `on_moment` is called after each jump."""
+    """Lives through the course. `at` is the demo's present; `on_moment` is called after each jump,
+    `on_wish` when a reader has done something with a mail."""
 
     def __init__(
         self,
@@ -37,18 +38,20 @@ class Driver:
         store: MailStore,
         start: datetime,
         on_moment: Callable[[], None],
+        on_wish: Callable[[Reader, Wish], None],
     ) -> None:
         self._sessions = sessions
         self._broker = broker
         self._store = store
         self._on_moment = on_moment
+        self._on_wish = on_wish
         self.start = start
         self.at = start
         self.next_at: datetime | None = start
         self._to_confirm = {
             reader: start + reader.confirms_after for reader in CAST if reader.confirms_after is not None
         }
-        self._to_leave = [reader for reader in CAST if reader.leaves_halfway]
+        self._to_do = [(reader, mails, wish) for reader in CAST for mails, wish in reader.wishes]
 
     def run(self, is_stopped: Callable[[], bool], pause: Callable[[datetime, datetime], None]) -> None:
         """Jump from moment to moment until nothing is to come. `pause(from, to)` sets the pace."""
@@ -99,15 +102,14 @@ class Driver:
             del self._to_confirm[reader]
             demo_cast.confirm(reader, self._store)
             acted = True
-        for reader in list(self._to_leave):
-            if self._has_halfway(reader):
-                self._to_leave.remove(reader)
-                demo_cast.unsubscribe(reader, self._store)
+        for doing in list(self._to_do):
+            reader, mails, wish = doing
+            if len(demo_cast.mails_to(self._store, reader)) >= mails:
+                self._to_do.remove(doing)
+                demo_cast.act(wish, reader, self._store)
+                self._on_wish(reader, wish)
                 acted = True
         return acted
-
-    def _has_halfway(self, reader: Reader) -> bool:
-        return len(demo_cast.mails_to(self._store, reader)) >= demo_cast.HALFWAY
 
     def _next(self) -> datetime | None:
         with session_scope(self._sessions) as session:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mailer.cli.demo_cast import CAST
+from mailer.cli.demo_cast import CAST, Reader, Wish
 from mailer.cli.show import console, count, say
 from mailer.clock import zone
 from mailer.embedded.mailbox.store import StoredMail
@@ -56,6 +56,13 @@ class Screen:
         if self._live is None:
             return
         self._live.update(self._picture(start, at, next_at), refresh=True)
+
+    def note(self, at: datetime, reader: Reader, wish: Wish) -> None:
+        """Show what a reader has just done with a mail."""
+        local = f"{at.astimezone(zone(reader.zone)):%a %d %b %H:%M}"
+        self._newest.append((f"{local} {_place(reader.zone)}", reader.name, f"({wish})"))
+        if self._live is None:
+            say(f"{local}  {_place(reader.zone):<12} {reader.name:<11} ({wish})")
 
     def _add(self, mail: StoredMail) -> None:
         self._total += 1

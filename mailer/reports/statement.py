@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, text
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy.orm import Session
 
 from mailer import tally
-from mailer.clock import instant_of, local_date
 from mailer.db import written_out
 from mailer.delivery.ledger import of_campaign, of_course, of_step
 from mailer.delivery.states import ENDS
@@ -20,20 +18,12 @@ from mailer.models import (
     Attempt,
     Campaign,
     Course,
-    CourseVersion,
     Delivery,
     DeliveryKind,
     DeliveryState,
-    Enrollment,
-    EnrollmentState,
-    Instance,
-    Step,
-    Subscriber,
 )
 from mailer.outbox import campaign_source
-from mailer.schedule.plan import OPEN
-
-LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+from mailer.reports.missing import find_missing
 
 
 @dataclass(frozen=True)
@@ -102,7 +92,7 @@ def course_statement(session: Session, course: Course, now: datetime, step: str 
         states[line.state] += line.mails
     reasons = {f"{line.state}: {line.reason}": line.mails for line in lines if line.reason}
     # What has no step is not worked out from the steps, and is not sent twice for one.
-    missing = sum(1 for _, key in _missing(session, course, now) if step in (None, key))
+    missing = sum(1 for _, key in find_missing(session, course, now) if step in (None, key))
     return Statement(states, reasons, missing, _duplicates(session, chosen), lines)
 
 
@@ -157,106 +147,6 @@ def _reasons(session: Session, campaign: Campaign) -> tuple[Line, ...]:
         .group_by(Delivery.state, Delivery.reason)
     )
     return tuple(Line(DeliveryState(state), reason, count) for state, reason, count in rows)
-
-
-def _missing(session: Session, course: Course, now: datetime) -> Iterator[tuple[int, str]]:
-    """(enrollment, step key) of every mail that somebody should have had, and that has no row.
-
-    This is worked out from the steps, the enrollments and the versions of the course, not from what
-    the tick did. A step that was put where it is when somebody was past that day is not missed.
-    """
-    placed_at = _placed_at(session, course)
-    for row in session.execute(_without_row(course, now)):
-        zone = row.zone or course.zone
-        placed = placed_at[row.key]
-        if row.day <= row.last_day:
-            is_missed = row.before_it_at >= placed
-        elif row.state == EnrollmentState.FINISHED:
-            is_missed = row.ended_at > placed
-        elif row.last_state in OPEN:
-            is_missed = False  # it waits for the mail before it, which is counted as open
-        else:
-            # An anchor ahead is an appointment, and what is before it is caught up until then.
-            is_caught_up = row.last_day < row.day < row.anchor_day
-            on = row.anchor_date + timedelta(days=0 if is_caught_up else row.day - row.anchor_day)
-            is_missed = instant_of(max(on, local_date(placed, zone)), row.send_time, zone) <= now
-        if is_missed:
-            yield row.id, row.key
-
-
-def _without_row(course: Course, now: datetime) -> Any:
-    """Steps up to now without a delivery. `before_it_at`: when the last mail before the step was due."""
-    earlier, earlier_step, last = aliased(Delivery), aliased(Step), aliased(Delivery)
-    before_it_at = (
-        select(func.max(earlier.due_at))
-        .outerjoin(earlier_step, earlier_step.id == earlier.step_id)
-        .where(
-            earlier.enrollment_id == Enrollment.id,
-            earlier.subscriber_id == Enrollment.subscriber_id,
-            _is_this_round(earlier),
-            or_(earlier.kind == DeliveryKind.WELCOME, earlier_step.day < Step.day),
-        )
-        .correlate(Enrollment, Step)
-        .scalar_subquery()
-    )
-    # Nowhere on earth is it later than fourteen hours after UTC; the zones themselves come afterwards.
-    latest = (now + timedelta(days=1)).date()
-    is_due = Enrollment.anchor_date + (Step.day - Enrollment.anchor_day) <= latest
-    return (
-        select(
-            *(Enrollment.id, Enrollment.state, Enrollment.anchor_date, Enrollment.anchor_day),
-            *(Enrollment.last_day, Enrollment.ended_at, Subscriber.zone),
-            *(Step.key, Step.day, Step.send_time, last.state.label("last_state")),
-            func.coalesce(before_it_at, Enrollment.created_at).label("before_it_at"),
-        )
-        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
-        .join(Step, and_(Step.course_id == Enrollment.course_id, Step.retired_at.is_(None)))
-        .outerjoin(last, last.id == Enrollment.last_delivery_id)
-        .outerjoin(
-            Delivery,
-            and_(
-                Delivery.enrollment_id == Enrollment.id,
-                Delivery.step_id == Step.id,
-                _is_this_round(Delivery),
-            ),
-        )
-        .where(
-            Enrollment.course_id == course.id,
-            Delivery.id.is_(None),
-            # What was dropped because it is old is not missing.
-            Enrollment.created_at >= func.coalesce(select(Instance.kept_since).scalar_subquery(), LONG_AGO),
-            or_(
-                Enrollment.state == EnrollmentState.FINISHED,
-                and_(
-                    Enrollment.state == EnrollmentState.ACTIVE,
-                    or_(Step.day <= Enrollment.last_day, is_due),
-                ),
-            ),
-        )
-    )
-
-
-def _is_this_round(delivery: type[Delivery]) -> ColumnElement[bool]:
-    """Whether a delivery belongs to the round its enrollment is in: the dedup key's last word."""
-    return cast(func.split_part(delivery.dedup_key, ":", 5), Integer) == Enrollment.round
-
-
-def _placed_at(session: Session, course: Course) -> dict[str, datetime]:
-    """Since when each step is on its day: the first of its newest versions without a break."""
-    versions = session.execute(
-        select(CourseVersion.published_at, CourseVersion.manifest)
-        .where(CourseVersion.course_id == course.id)
-        .order_by(CourseVersion.number)
-    )
-    placed_at: dict[str, datetime] = {}
-    days: dict[str, int] = {}
-    for published_at, manifest in versions:
-        now_on = {step["key"]: step["day"] for step in manifest["steps"]}
-        for key, day in now_on.items():
-            if days.get(key) != day:
-                placed_at[key] = published_at
-        days = now_on
-    return placed_at
 
 
 def _duplicates(session: Session, chosen: Sequence[ColumnElement[bool]]) -> int:

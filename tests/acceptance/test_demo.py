@@ -8,18 +8,23 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterator
 from email.message import EmailMessage
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from mailer.cli.demo_cast import CAST, HALFWAY
+from mailer.cli.demo_cast import CAST, HALFWAY, Reader, Wish
 from mailer.embedded.mailbox.store import MailStore
 from tests.support.servers import short_folder
 from tests.support.stack import run, running
 
 STEPS = 22
+
+
+def does(reader: Reader, wish: Wish) -> bool:
+    return any(wish == wanted for _, wanted in reader.wishes)
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +62,47 @@ def test_every_active_reader_gets_confirmation_welcome_and_all_steps(
     inboxes: dict[str, list[EmailMessage]],
 ) -> None:
     for reader in CAST:
-        if reader.confirms_after is not None and not reader.leaves_halfway:
-            assert len(inboxes[reader.email]) == 2 + STEPS, reader.name
+        if reader.confirms_after is not None and not does(reader, Wish.LEAVE):
+            # Who was not ready for week 2 had week 1 once more.
+            assert len(inboxes[reader.email]) == 2 + STEPS + does(reader, Wish.NOT_YET), reader.name
 
 
 def test_nobody_gets_a_mail_twice(inboxes: dict[str, list[EmailMessage]]) -> None:
     ids = [mail["Message-ID"] for mails in inboxes.values() for mail in mails]
     assert len(ids) == len(set(ids))
-    for mails in inboxes.values():
+    again = {reader.email for reader in CAST if does(reader, Wish.NOT_YET)}
+    for email, mails in inboxes.items():
         subjects = [mail["Subject"] for mail in mails]
-        assert len(subjects) == len(set(subjects))
+        assert len(subjects) - len(set(subjects)) == (email in again)
+
+
+def test_gitas_week_comes_once_more_gently_and_the_rest_a_week_later(
+    inboxes: dict[str, list[EmailMessage]],
+) -> None:
+    (gita,) = [reader for reader in CAST if does(reader, Wish.NOT_YET)]
+    first, again, following = [mail for mail in inboxes[gita.email] if mail["Subject"].startswith("Week ")][
+        :3
+    ]
+    assert first["Subject"] == again["Subject"] != following["Subject"]
+    # Week 2 belongs on day 9, a week after week 1: instead of it comes week 1, and it a week later.
+    days = [mail["Date"].datetime.date() for mail in (first, again, following)]
+    assert [(later - days[0]).days for later in days] == [0, 7, 14]
+
+
+def test_danas_pause_puts_the_rest_of_her_course_off_by_a_week(
+    inboxes: dict[str, list[EmailMessage]],
+) -> None:
+    (dana,) = [reader for reader in CAST if does(reader, Wish.PAUSE)]
+    days = [mail["Date"].datetime.date() for mail in inboxes[dana.email][2:]]
+    assert max((later - earlier).days for earlier, later in pairwise(days)) >= 7
+    assert (days[-1] - days[0]).days >= 29 + 7
+
+
+def test_emi_gets_the_next_lesson_as_soon_as_she_asks(inboxes: dict[str, list[EmailMessage]]) -> None:
+    (emi,) = [reader for reader in CAST if does(reader, Wish.NEXT)]
+    days = [mail["Date"].datetime.date() for mail in inboxes[emi.email][2:]]
+    # Her third lesson and the one she asked for.
+    assert days[3] == days[2]
 
 
 def test_every_lesson_comes_at_eight_in_the_readers_own_zone_on_a_day_of_its_own(
@@ -74,12 +110,13 @@ def test_every_lesson_comes_at_eight_in_the_readers_own_zone_on_a_day_of_its_own
 ) -> None:
     for reader in CAST:
         lessons = [mail["Date"].datetime for mail in inboxes[reader.email][2:]]
+        asked = does(reader, Wish.NEXT)
         assert {moment.strftime("%H:%M") for moment in lessons} <= {"08:00"}, reader.name
-        assert len({moment.date() for moment in lessons}) == len(lessons)
+        assert len({moment.date() for moment in lessons}) == len(lessons) - asked
 
 
 def test_ben_gets_nothing_after_he_left_halfway(inboxes: dict[str, list[EmailMessage]]) -> None:
-    (ben,) = [reader for reader in CAST if reader.leaves_halfway]
+    (ben,) = [reader for reader in CAST if does(reader, Wish.LEAVE)]
     assert len(inboxes[ben.email]) == HALFWAY
 
 

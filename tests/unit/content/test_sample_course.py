@@ -137,12 +137,17 @@ def course() -> CourseSource:
     return source
 
 
+def in_turn() -> list[StepSource]:
+    """The steps that come to everybody: no variants and gentler versions."""
+    return [step for step in course().steps if not (step.instead_of or step.easier_than)]
+
+
 def lessons() -> list[StepSource]:
-    return [step for step in course().steps if step.kind is StepKind.LESSON]
+    return [step for step in in_turn() if step.kind is StepKind.LESSON]
 
 
 def weeks() -> list[StepSource]:
-    return [step for step in course().steps if step.kind is StepKind.PROTOCOL]
+    return [step for step in in_turn() if step.kind is StepKind.PROTOCOL]
 
 
 def block(step: StepSource, name: str) -> str:
@@ -167,7 +172,7 @@ def test_the_course_folder_reads_without_a_single_problem() -> None:
 
 
 def test_it_is_eighteen_lessons_and_four_weekly_checklists() -> None:
-    assert len(course().steps) == 22
+    assert len(in_turn()) == 22
     assert [step.key for step in lessons()] == list(SECTION_FACTS)
     assert [step.week for step in weeks()] == [1, 2, 3, 4]
     assert all(step.week is None for step in lessons())
@@ -205,9 +210,14 @@ def test_the_lessons_are_spread_evenly_from_day_1_to_day_30() -> None:
 
 
 def test_the_files_are_numbered_in_the_order_in_which_they_arrive() -> None:
-    assert [step.path.name for step in course().steps] == [
-        f"{number:02}-{step.key}.md" for number, step in enumerate(course().steps, start=1)
+    assert [step.path.name for step in in_turn()] == [
+        f"{number:02}-{step.key}.md" for number, step in enumerate(in_turn(), start=1)
     ]
+
+
+def test_the_first_week_has_a_gentler_version_and_the_end_a_variant() -> None:
+    others = [step for step in course().steps if step not in in_turn()]
+    assert {(step.easier_than, step.instead_of) for step in others} == {("week-1", ""), ("", "closing")}
 
 
 def test_signing_up_says_what_comes_how_often_and_that_it_is_about_health() -> None:
