@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from mailer.errors import NotFound, Refused
-from mailer.models import Course, Segment, Step, Subscriber
+from mailer.models import Campaign, CampaignState, Course, Segment, Step, Subscriber
 from mailer.rules import Rule, as_sql, conditions, expand, parse, problems
 from mailer.rules.grammar import BadRule
 from mailer.rules.model import InSegment
@@ -78,8 +78,15 @@ def remove_segment(session: Session, slug: str) -> None:
         # Its readers would wait for a rule that cannot be asked.
         if _names(text, slug, course):
             raise Refused(f"The course {course} asks for {slug}; publish it without that first.")
+    for campaign in session.execute(select(Campaign.slug, Campaign.aim).where(_is_to_come())):
+        if slug in (campaign.aim.get("segment"), campaign.aim.get("exclude_segment")):
+            raise Refused(f"The campaign {campaign.slug} is for {slug}, or not; change that one first.")
     session.delete(segment)
     session.flush()
+
+
+def _is_to_come() -> ColumnElement[bool]:
+    return Campaign.state.in_((CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.SENDING))
 
 
 def _names(text: str, slug: str, course: str | None = None) -> bool:

@@ -24,6 +24,8 @@ from mailer.launch.effect import (
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.launch.published import source_digest, text_digests
 from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, MailingList, Media, Sender, Step
+from mailer.schedule.flow import Trigger, read_flow
+from mailer.schedule.follow import pass_by
 
 __all__ = ["Change", "ChangeKind", "Plan", "plan_publication", "publish", "source_digest"]
 
@@ -41,6 +43,7 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
     plan = plan_publication(session, compiled, now)
     if not plan.changes:
         return plan
+    known_triggers = _triggers(session, source.slug)
     course = _put_course(session, source)
     for file in compiled.media:
         session.execute(
@@ -60,7 +63,15 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
     _put_version(session, course, source, now)
     _go_on(session, course.id, plan.passed, now)
     session.flush()
+    for trigger in _triggers(session, source.slug) - known_triggers:
+        if trigger.is_from_now:
+            pass_by(session, course, trigger, now)
     return plan
+
+
+def _triggers(session: Session, slug: str) -> set[Trigger]:
+    flow = session.execute(select(Course.flow).where(Course.slug == slug)).scalar_one_or_none()
+    return set(read_flow(flow or {}).triggers)
 
 
 def _lock_readers(session: Session, slug: str) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from mailer.audience.segments import remove_segment, save_segment
 from mailer.db import session_scope
+from mailer.errors import Refused
 from mailer.models import Course, Delivery, Losing
 from mailer.reports.why import why
+from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
@@ -98,3 +101,11 @@ def test_lessons_of_two_courses_share_the_days(spring: House, second: Course) ->
     # Six lessons, two a day on days 1, 2 and 4 without the cap; with it each has a day of its own.
     assert len(days) == 6
     assert len(set(days)) == 6
+
+
+def test_a_segment_that_a_campaign_is_for_is_not_removed(spring: House) -> None:
+    with session_scope(spring.sessions) as session:
+        save_segment(session, "keen", 'tag "keen"', "", spring.at)
+        get_campaign(session, SPRING).aim = {"segment": "keen"}
+    with session_scope(spring.sessions) as session, pytest.raises(Refused, match="campaign spring"):
+        remove_segment(session, "keen")

@@ -111,3 +111,20 @@ def test_a_trigger_enrolls_each_person_once(session: Session, course: Course, no
     assert pull_triggers(session, now) == 1
     assert pull_triggers(session, now) == 0
     assert (state(session, ADA, "calm"), state(session, BEN, "calm")) == ("active", None)
+
+
+def test_a_published_trigger_is_for_those_who_meet_it_from_then_on(
+    session: Session, course: Course, tmp_path: Path, now: datetime
+) -> None:
+    join(session, ADA, now)
+    join(session, BEN, now)
+    add_subscriber(session, Person(BEN, tags=("stiff",)))
+    folder = write_course(tmp_path / "again")
+    file = folder / "course.toml"
+    trigger = "[[triggers]]\nwhen = 'tag \"stiff\"'\n\n[sender]"
+    file.write_text(file.read_text(encoding="utf-8").replace("[sender]", trigger), encoding="utf-8")
+    publish_folder(session, folder, now)
+    assert pull_triggers(session, now) == 0
+    add_subscriber(session, Person(ADA, tags=("stiff",)))
+    assert pull_triggers(session, now) == 1
+    assert (state(session, ADA, "calm"), state(session, BEN, "calm")) == ("active", None)
