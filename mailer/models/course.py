@@ -71,7 +71,7 @@ class Course(Base):
     """A drip sequence of steps. `zone` is for subscribers who have none of their own.
 
     `flow` is what the course does by rules, as course.toml says it: `stop_when`, `then`, `triggers`,
-    `catch_up`, `ask_whom`, `track_clicks`.
+    `catch_up`, `ask_whom`.
     """
 
     __tablename__ = "courses"
