@@ -23,7 +23,7 @@ from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.in_words import shown_hours, shown_whom
 from mailer.launch.mailing import of_folder
-from mailer.launch.publish import Plan, plan_publication, publish
+from mailer.launch.publish import Past, Plan, plan_publication, publish
 from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.links import Signer
 from mailer.models import EnrollmentState, MailingList
@@ -84,14 +84,23 @@ def plan(folder: Path, as_json_: AsJson = False) -> None:
 
 
 @app.command("publish")
-def publish_(folder: Path, yes: Yes = False) -> None:
+def publish_(
+    folder: Path,
+    past: Annotated[
+        Past,
+        typer.Option(
+            help="New steps for readers who are past their day: none, the next mail, or at the end."
+        ),
+    ] = Past.SKIP,
+    yes: Yes = False,
+) -> None:
     """Publish a course folder: compile every mail, and put it in place. Asks about warnings."""
     with console.status("Compiling…"):
         compiled = _checked(folder)
     with connect() as connected:
         ask_about(connected, of_folder(compiled), f"Publish {compiled.source.slug}", yes=yes)
         with connected.session() as session:
-            planned = publish(session, compiled, business_now(session))
+            planned = publish(session, compiled, business_now(session), past=past)
     _print_plan(planned)
     if planned.changes:
         say(f"Published {planned.slug} as version {planned.version}.")
@@ -241,6 +250,11 @@ def _ready(folder: Path, compiled: CompiledCourse | None, problems: list[Problem
 def _print_plan(plan: Plan) -> None:
     rows = [(change.kind, change.key, change.what, change.reached) for change in plan.changes]
     as_table(("change", "step", "what", "people reached"), rows, f"{plan.slug} is published as it is here.")
+    for key, readers in plan.past.items():
+        say(
+            f"{count(len(readers), 'reader')} past the day of {key}. They do without it, or say "
+            "--past next (before what is next for them) or --past end (after all others)."
+        )
 
 
 def _print_import(report: ImportReport) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,18 @@ class ChangeKind(StrEnum):
     RETIRE = "retire"
 
 
+class Past(StrEnum):
+    """What becomes of a step for readers who are past the day that it was put on.
+
+    Skip: they do without it. Next: it comes before what is next for them, on a day of its own. End: after
+    all others. Nobody who has finished is mailed again.
+    """
+
+    SKIP = "skip"
+    NEXT = "next"
+    END = "end"
+
+
 @dataclass(frozen=True)
 class Change:
     """What publishing does to one step (or to all: `key` then says course.toml, list or layout).
@@ -54,13 +66,16 @@ class Change:
 class Plan:
     """All that a publication changes. `version` is the number it gets, or the present one.
 
-    `passed` holds the new course day of each enrollment for which an added step comes too late.
+    `passed` holds the new course day of each enrollment for which an added step comes too late. `past` has,
+    for each step that was added or moved behind somebody's back, the enrollments that are past it and have
+    not had it (see `Past`).
     """
 
     slug: str
     version: int
     changes: tuple[Change, ...]
     passed: Mapping[int, int]
+    past: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def as_values(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -68,6 +83,7 @@ class Plan:
             "slug": self.slug,
             "version": self.version,
             "changes": [asdict(change) for change in self.changes],
+            "past": {key: len(readers) for key, readers in self.past.items()},
         }
 
 
@@ -96,7 +112,27 @@ def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) 
         reader.enrollment_id: reader.day_after for reader in readers.active if reader.day_after != reader.day
     }
     version = (0 if course is None else course.version) + bool(changes)
-    return Plan(source.slug, version, tuple(changes), passed)
+    return Plan(source.slug, version, tuple(changes), passed, _past(source, known, readers))
+
+
+def _past(source: CourseSource, known: Mapping[str, Known], readers: Readers) -> dict[str, tuple[int, ...]]:
+    """Who is past a step that was put where it is now; a step for some only is not brought to them."""
+    past = {}
+    for step in source.steps:
+        found = known.get(step.key)
+        if not step.is_plain or step.condition:
+            continue
+        before = None if found is None or _is_new(found) else found.step.day
+        chosen = tuple(
+            reader.enrollment_id
+            for reader in readers.active
+            if step.day <= (reader.day_after if before is None else reader.day)
+            and (before is None or reader.day < before)
+            and (reader.enrollment_id, found.step.id if found else None) not in readers.had
+        )
+        if chosen:
+            past[step.key] = chosen
+    return past
 
 
 def _step_plan(step: StepSource) -> StepPlan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from mailer.launch.check import CompiledCourse
 from mailer.launch.effect import (
     Change,
     ChangeKind,
+    Past,
     Plan,
     header_of,
     other_course_on,
@@ -27,15 +28,16 @@ from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, Ma
 from mailer.schedule.flow import Trigger, read_flow
 from mailer.schedule.follow import pass_by
 
-__all__ = ["Change", "ChangeKind", "Plan", "plan_publication", "publish", "source_digest"]
+__all__ = ["Change", "ChangeKind", "Past", "Plan", "plan_publication", "publish", "source_digest"]
 
 
-def publish(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
+def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: Past = Past.SKIP) -> Plan:
     """Put a compiled course in place: sender, list, pictures, messages, steps, and a version of it all.
 
     Steps that are gone are retired, never deleted: what was sent keeps its name. Everybody in the
     course is looked at again by the next tick, so that new days and hours count at once. Publishing
-    the same folder again changes nothing, also at the same time. Raises Refused.
+    the same folder again changes nothing, also at the same time. `past` says what becomes of steps that
+    readers are past. Raises Refused.
     """
     lock_publishing(session)
     source = compiled.source
@@ -62,11 +64,29 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
     course.version = plan.version
     _put_version(session, course, source, now)
     _go_on(session, course.id, plan.passed, now)
+    _bring(session, course.id, [step.key for step in source.steps], plan.past, past)
     session.flush()
     for trigger in _triggers(session, source.slug) - known_triggers:
         if trigger.is_from_now:
             pass_by(session, course, trigger, now)
     return plan
+
+
+def _bring(
+    session: Session, course_id: int, keys: Sequence[str], readers: Mapping[str, Sequence[int]], past: Past
+) -> None:
+    """Give the steps that readers are past to them after all, in the order of the course."""
+    if past is Past.SKIP or not readers:
+        return
+    ids = dict(session.execute(select(Step.key, Step.id).where(Step.course_id == course_id)).all())
+    column = Enrollment.extras if past is Past.NEXT else Enrollment.last_extras
+    for key in keys:
+        if key in readers:
+            session.execute(
+                update(Enrollment)
+                .where(Enrollment.id.in_(readers[key]))
+                .values({column: func.array_append(column, ids[key])})
+            )
 
 
 def _triggers(session: Session, slug: str) -> set[Trigger]:
