@@ -10,7 +10,7 @@ import typer
 
 from mailer.audience.lists import get_list
 from mailer.audience.subscribers import get_subscriber
-from mailer.cli.asking import Yes
+from mailer.cli.asking import Yes, ask_first
 from mailer.cli.connect import Connected, connect
 from mailer.cli.one_mail import hand_over
 from mailer.cli.preflight import ask_about, course_preflight
@@ -25,6 +25,7 @@ from mailer.launch.in_words import shown_hours, shown_whom
 from mailer.launch.mailing import of_folder
 from mailer.launch.publish import Past, Plan, plan_publication, publish
 from mailer.launch.send_test import compose_test, transport_for_test
+from mailer.launch.undo import undo_publication
 from mailer.links import Signer
 from mailer.models import EnrollmentState, MailingList
 from mailer.reports.answers import answers_by_week
@@ -105,6 +106,21 @@ def publish_(
     if planned.changes:
         say(f"Published {planned.slug} as version {planned.version}.")
         say(f"Next: `steadypost course enroll {planned.slug} --email …`, once somebody is on its list.")
+
+
+@app.command("undo")
+def undo(slug: str, yes: Yes = False) -> None:
+    """Take back the last publication for all that has not been sent; doing it twice brings it back."""
+    with connect() as connected:
+        with connected.session() as session:
+            version = get_course(session, slug).version
+        ask_first(f"Take back version {version} of {slug}? What was sent stays sent.", yes=yes)
+        with connected.session() as session:
+            undone = undo_publication(session, slug, business_now(session))
+    say(
+        f"{slug} is as it was in version {undone.like}, for {count(undone.readers, 'reader')}; "
+        f"this is version {undone.version}. Doing it again brings version {undone.taken_back} back."
+    )
 
 
 @app.command("list")

@@ -41,7 +41,7 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
     """
     lock_publishing(session)
     source = compiled.source
-    _lock_readers(session, source.slug)
+    lock_readers(session, source.slug)
     plan = plan_publication(session, compiled, now)
     if not plan.changes:
         return plan
@@ -63,7 +63,7 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
     _retire(session, course.id, [step.key for step in source.steps], now)
     course.version = plan.version
     _put_version(session, course, source, now)
-    _go_on(session, course.id, plan.passed, now)
+    go_on(session, course.id, plan.passed, now)
     _bring(session, course.id, [step.key for step in source.steps], plan.past, past)
     session.flush()
     for trigger in _triggers(session, source.slug) - known_triggers:
@@ -94,7 +94,7 @@ def _triggers(session: Session, slug: str) -> set[Trigger]:
     return set(read_flow(flow or {}).triggers)
 
 
-def _lock_readers(session: Session, slug: str) -> None:
+def lock_readers(session: Session, slug: str) -> None:
     """Keep everybody's place as the plan finds it: the tick steps over locked rows."""
     session.execute(
         select(Enrollment.id)
@@ -187,6 +187,7 @@ def _put_version(session: Session, course: Course, source: CourseSource, now: da
     columns: tuple[Any, ...] = (
         *(Step.key, Step.kind, Step.day, Step.send_time, Step.week, Step.subject, Step.message_id),
         *(Step.timing, Step.condition, Step.instead_of, Step.easier_than, Step.languages),
+        Step.source_digest,
     )
     steps = session.execute(
         select(*columns).where(Step.course_id == course.id, Step.retired_at.is_(None)).order_by(Step.day)
@@ -200,7 +201,7 @@ def _put_version(session: Session, course: Course, source: CourseSource, now: da
     session.add(version)
 
 
-def _go_on(session: Session, course_id: int, passed: Mapping[int, int], now: datetime) -> None:
+def go_on(session: Session, course_id: int, passed: Mapping[int, int], now: datetime) -> None:
     """Have the next tick look at everybody, past the steps that come too late for them."""
     if passed:
         table = Enrollment.__table__

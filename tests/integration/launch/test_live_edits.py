@@ -9,16 +9,19 @@ from sqlalchemy import select
 
 from mailer.audience.lists import get_list
 from mailer.db import session_scope
+from mailer.errors import Refused
 from mailer.feedback.record import leave
 from mailer.launch.publish import Past, publish
+from mailer.launch.undo import undo_publication
 from mailer.models import Delivery, DeliveryState, Enrollment, Step, Subscriber
 from mailer.schedule.pace import pause_until
 from mailer.schedule.pace_case import Asker
+from tests.support.cast import ADA
 from tests.support.desk import Desk
 
 BASE = {"hello": 1, "rest": 2, "walk": 6}
 ENROLLED_AGO = {"before": 0, "waiting": 1, "past": 4, "paused": 1, "finished": 8, "unsubscribed": 1}
-"""Days before the change. Who waits has had "hello", and "rest" comes the day after; who is past has had both."""
+"""Days before the change. Who waits has had "hello", with "rest" to come; who is past has had both."""
 
 HELLO, ALL, WITHOUT = "hello", "hello rest walk", "hello walk"
 EXPECTED: dict[str, dict[str, str]] = {
@@ -152,3 +155,34 @@ def _accepted(desk: Desk, email: str) -> list[str]:
     days: list[date] = [row.settled_at.date() for row in rows if row.settled_at is not None]
     assert len(set(days)) == len(days), rows
     return [row.key for row in rows]
+
+
+def test_a_publication_can_be_taken_back_for_what_has_not_been_sent(desk: Desk) -> None:
+    desk.write(BASE)
+    desk.publish()
+    desk.house.enroll(ADA, "Etc/UTC")
+    desk.live_to(1)
+    desk.write({"hello": 1, "new": 3, "walk": 6}, walk="Another walk.")
+    desk.publish()
+    desk.live_to(3)
+    with session_scope(desk.sessions) as session:
+        undone = undo_publication(session, "calm", desk.house.at)
+    # The desk's own first version is the first.
+    assert (undone.taken_back, undone.like, undone.version, undone.readers) == (3, 2, 4, 1)
+    desk.live_to(12)
+    # "new" was sent; "rest" comes back on a day that is past for her, so she does without it.
+    assert _accepted(desk, ADA) == ["hello", "new", "walk"]
+    desk.write(BASE)
+    assert desk.changes() == []
+    assert desk.statement().is_balanced
+
+
+def test_taking_back_twice_brings_it_back_and_the_first_version_stays(desk: Desk) -> None:
+    with session_scope(desk.sessions) as session, pytest.raises(Refused, match="published once"):
+        undo_publication(session, "calm", desk.house.at)
+    desk.write(BASE, rest="Another idea.")
+    desk.publish()
+    for _ in range(2):
+        with session_scope(desk.sessions) as session:
+            undo_publication(session, "calm", desk.house.at)
+    assert desk.changes() == []
