@@ -91,16 +91,20 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
     ).all()
     courses = _courses(session, due, now)
     batch = _Batch()
+    undecided = [row.id for row in due if row.course_id not in courses]
     for row in due:
+        if row.course_id not in courses:
+            continue
         try:
             _decide_one(row, courses[row.course_id], now, batch)
         except Exception:
             # One row that cannot be decided must not keep everybody else waiting.
             fields = {"event": "enrollment.undecided", "enrollment_id": row.id}
             log.exception("Enrollment %s cannot be decided", row.id, extra=fields)
-            session.execute(
-                update(Enrollment).where(Enrollment.id == row.id).values(next_due_at=now + UNDECIDED_WAIT)
-            )
+            undecided.append(row.id)
+    if undecided:
+        later = {"next_due_at": now + UNDECIDED_WAIT}
+        session.execute(update(Enrollment).where(Enrollment.id.in_(undecided)).values(later))
     added = outbox.write(session, batch.deliveries, now)
     for reason, keys in batch.skipped.items():
         outbox.skip(session, [added[key] for key in keys if key in added], reason, now)
@@ -122,7 +126,15 @@ def _courses(session: Session, due: Sequence[Any], now: datetime) -> dict[int, _
     courses = {}
     for course_id, subscriber_ids in people.items():
         plan = load_plan(session, course_id)
-        courses[course_id] = _Course(plan, look(session, plan, subscriber_ids, now), cap, lessons)
+        try:
+            with session.begin_nested():
+                met = look(session, plan, subscriber_ids, now)
+        except Exception:
+            # Its readers wait; those of all other courses do not.
+            fields = {"event": "course.undecided", "course_id": course_id}
+            log.exception("The rules of course %s cannot be asked", course_id, extra=fields)
+            continue
+        courses[course_id] = _Course(plan, met, cap, lessons)
     return courses
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.subscribers import Person, add_subscriber
 from mailer.models import Course, Delivery, Enrollment, Firing, Step, Subscriber
 from mailer.schedule.courses import get_course
+from mailer.schedule.enroll import enroll
 from mailer.schedule.flow import Trigger
 from mailer.schedule.follow import pass_by, pull_triggers
 from mailer.schedule.plan import plan_due
@@ -128,3 +129,23 @@ def test_a_published_trigger_is_for_those_who_meet_it_from_then_on(
     add_subscriber(session, Person(ADA, tags=("stiff",)))
     assert pull_triggers(session, now) == 1
     assert (state(session, ADA, "calm"), state(session, BEN, "calm")) == ("active", None)
+
+
+def test_a_rule_that_cannot_be_asked_keeps_no_other_course_waiting(
+    session: Session, course: Course, now: datetime
+) -> None:
+    session.execute(
+        update(Step)
+        .where(Step.key == "hello", Step.course_id == course.id)
+        .values(condition='in segment "gone"')
+    )
+    join_course(session, course, ADA, now)
+    join(session, BEN, now, list_="more")
+    enroll(session, get_course(session, "more"), add_subscriber(session, Person(BEN)), now)
+    live(session, now, 2)
+    assert rows(session, ADA) == []
+    assert [key for key, sent, _ in rows(session, BEN) if sent == "accepted"] == ["hello"]
+    # As soon as it can be asked again, the course goes on.
+    session.execute(update(Step).where(Step.key == "hello").values(condition=""))
+    live(session, now + timedelta(days=2), 1)
+    assert [key for key, sent, _ in rows(session, ADA) if sent == "accepted"] == ["hello"]
