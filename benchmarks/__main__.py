@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import signing
+from benchmarks.foreseeing import restricted, simulating
 from benchmarks.importing import imported
 from benchmarks.latency import confirmation
 from benchmarks.segments import counting
@@ -63,6 +64,7 @@ class Measuring:
         """Measure everything once."""
         for measure in (
             self._planning,
+            self._simulation,
             self._sending,
             self._signed,
             self._sign_ups,
@@ -83,7 +85,12 @@ class Measuring:
         return house
 
     def _planning(self) -> None:
-        self._note(plan=planned(self._scene.house(20_000, 20_000)))
+        plain = planned(self._scene.house(20_000, 20_000))
+        self._note(plan=plain, restricted=restricted(self._scene.house(20_000, 20_000)) / plain)
+
+    def _simulation(self) -> None:
+        few, many = simulating(FEW), simulating(10 * FEW)
+        self._note(simulated=many, simulated_growth=many / few / 10)
 
     def _sending(self) -> None:
         mails, port = self._sizes.mails, self._port
@@ -145,6 +152,9 @@ def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
         "processor": ("processor seconds per 1,000 mails", "<= 0.15"),
         "signed": ("the same, DKIM-signed (RSA 2048), ratio to bare signing", ">= 0.5"),
         "plan": ("planning: rows per second", ">= 20000"),
+        "restricted": ("the same with conditions and a cap, ratio to without", ""),
+        "simulated": (f"simulation of {10 * FEW:,} people over 30 days, s", ""),
+        "simulated_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
         "idle": (f"idle tick at {sizes.many:,} enrollments against {FEW:,}", "<= 1.3"),
         "counted": (f"counting a segment of five conditions among {sizes.many:,} people, s", "<= 2"),
         "counted_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
