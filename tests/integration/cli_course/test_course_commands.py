@@ -54,6 +54,7 @@ def test_a_course_from_its_folder_to_its_statement(
             {"kind": "add", "key": key, "what": f"day {day} 08:00", "reached": 0}
             for key, day in (("hello", 1), ("rest", 2), ("walk", 4))
         ],
+        "past": {},
     }
 
     published = steadypost("course", "publish", folder, database_url=database_url)
