@@ -70,6 +70,8 @@ def test_watching_draws_until_ctrl_c(variables: dict[str, str], tmp_path: Path, 
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Whoever runs the tests in the background of a shell has it ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
     try:
         deadline = time.monotonic() + 30
