@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, text, update
+from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.orm import Session
 
 from mailer import outbox
@@ -138,11 +138,16 @@ def _courses(session: Session, due: Sequence[Any], now: datetime) -> dict[int, _
     return courses
 
 
+MOSTLY_EMPTY: tuple[tuple[Any, str], ...] = (
+    *((Enrollment.answers, "'{}'::jsonb"), (Enrollment.repeats, "'{}'::jsonb")),
+    *((Enrollment.extras, "'{}'::bigint[]"), (Enrollment.last_extras, "'{}'::bigint[]")),
+)
 CHOSEN: tuple[Any, ...] = (
     *(Enrollment.gap, Enrollment.send_time, Enrollment.weekdays, Enrollment.asked_at),
-    *(Enrollment.answers, Enrollment.repeats, Enrollment.extras, Enrollment.last_extras),
+    # Nearly everybody's are empty, and reading empty ones would be a fifth of what planning costs.
+    *(func.nullif(column, text(empty)).label(column.key) for column, empty in MOSTLY_EMPTY),
 )
-"""What readers choose and answer, as far as it moves their mails."""
+"""What readers choose and answer, as far as it moves their mails; None where there is nothing."""
 
 
 def select_places() -> Select[Any]:
@@ -183,13 +188,17 @@ def place_of(row: Any, course_zone: str, met: Met = NOT_ASKED) -> Place:
         send_time=row.send_time,
         weekdays=row.weekdays,
         is_asked=row.asked_at is not None,
-        answers=tuple(sorted((int(week), answer) for week, answer in row.answers.items())),
-        repeats=tuple(sorted((int(week), times) for week, times in row.repeats.items())),
-        extras=tuple(row.extras),
-        last_extras=tuple(row.last_extras),
+        answers=_by_week(row.answers) if row.answers else (),
+        repeats=_by_week(row.repeats) if row.repeats else (),
+        extras=tuple(row.extras) if row.extras else (),
+        last_extras=tuple(row.last_extras) if row.last_extras else (),
         holds=met.holds,
         stop=met.stop,
     )
+
+
+def _by_week(values: Mapping[str, Any]) -> tuple[tuple[int, Any], ...]:
+    return tuple(sorted((int(week), value) for week, value in values.items()))
 
 
 def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None:
