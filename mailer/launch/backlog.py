@@ -181,10 +181,7 @@ def _add_readers(
 
 
 def _groups(session: Session, now: datetime) -> Iterator[Any]:
-    """Places in courses with how many readers stand there: those who are due, and those whose mail waits.
-
-    Zones differ by quarters of an hour at least, so a quarter has one date everywhere.
-    """
+    """Places in courses with how many readers stand there: those who are due, and those whose mail waits."""
     is_due = Enrollment.next_due_at <= now
     waits = and_(
         or_(Enrollment.next_due_at.is_(None), Enrollment.next_due_at > now), is_waiting([Lane.COURSE], now)
@@ -193,20 +190,23 @@ def _groups(session: Session, now: datetime) -> Iterator[Any]:
     yield from session.execute(_group(waits, is_outer=False))
 
 
+# Zones differ by quarters of an hour at least, so a quarter has one date everywhere.
+PLACES: tuple[Any, ...] = (
+    *(Enrollment.course_id, Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day),
+    *CHOSEN,
+    *(Subscriber.zone, Delivery.state.label("last_state"), Delivery.kind.label("last_kind")),
+    func.date_bin(text("interval '15 minutes'"), Delivery.settled_at, text("timestamptz 'epoch'")).label(
+        "last_settled_at"
+    ),
+)
+"""Where a reader stands in a course, as far as it makes a difference: to be grouped by."""
+
+
 def _group(condition: ColumnElement[bool], *, is_outer: bool) -> Select[Any]:
-    settled_at = func.date_bin(
-        text("interval '15 minutes'"), Delivery.settled_at, text("timestamptz 'epoch'")
-    )
-    places = (
-        *(Enrollment.course_id, Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day),
-        *CHOSEN,
-        *(Subscriber.zone, Delivery.state.label("last_state"), Delivery.kind.label("last_kind")),
-        settled_at.label("last_settled_at"),
-    )
     is_waiting_row = Delivery.state == DeliveryState.PLANNED
     return (
         select(
-            *places,
+            *PLACES,
             func.count().label("readers"),
             func.least(
                 func.min(Enrollment.next_due_at), func.min(Delivery.due_at).filter(is_waiting_row)
@@ -215,7 +215,7 @@ def _group(condition: ColumnElement[bool], *, is_outer: bool) -> Select[Any]:
         .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
         .join(Delivery, Delivery.id == Enrollment.last_delivery_id, isouter=is_outer)
         .where(IS_ACTIVE, condition)
-        .group_by(*places)
+        .group_by(*PLACES)
     )
 
 

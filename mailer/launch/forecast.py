@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.recipients import count_by_zone, list_ids_of
+from mailer.launch.backlog import PLACES
 from mailer.models import (
     Campaign,
     CampaignState,
@@ -27,7 +28,7 @@ from mailer.models import (
 )
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.local_time import LocalTime
-from mailer.schedule.plan import CHOSEN, IS_ACTIVE, place_of
+from mailer.schedule.plan import IS_ACTIVE, place_of
 from mailer.schedule.simulate import live
 
 HOUR = timedelta(hours=1)
@@ -112,21 +113,13 @@ def _count(hours: dict[datetime, Counter[str]], moment: datetime, name: str, mai
 
 
 def _places() -> Any:
-    """Places in courses, with how many readers stand there. Zones differ by quarters of an hour at least."""
-    settled_at = func.date_bin(
-        text("interval '15 minutes'"), Delivery.settled_at, text("timestamptz 'epoch'")
-    )
-    places = (
-        *(Enrollment.course_id, Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day),
-        *CHOSEN,
-        *(Subscriber.zone, Delivery.state.label("last_state"), settled_at.label("last_settled_at")),
-    )
+    """Places in courses, with how many readers stand there."""
     return (
-        select(*places, func.count().label("readers"))
+        select(*PLACES, func.count().label("readers"))
         .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
         .outerjoin(Delivery, Delivery.id == Enrollment.last_delivery_id)
         .where(IS_ACTIVE)
-        .group_by(*places)
+        .group_by(*PLACES)
     )
 
 

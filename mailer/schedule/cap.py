@@ -7,7 +7,7 @@ are due later on the same day, and for other campaigns. Welcomes and confirmatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import text
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from mailer.clock import local_date, zone
 from mailer.db import as_array
 from mailer.models import FrequencyCap, Losing
+from mailer.schedule.place import Place
 from mailer.schedule.timing import leaves_at, quiet_ends
 
 WEEK = timedelta(days=7)
@@ -91,6 +92,19 @@ def _is_full(cap: Cap, days: Sequence[date], day: date) -> bool:
     return bool(
         (cap.per_day and days.count(day) >= cap.per_day) or (cap.per_week and in_week >= cap.per_week)
     )
+
+
+def with_room(
+    place: Place, cap: Cap, lessons: Iterable[tuple[int, datetime]], enrollment_id: int, now: datetime
+) -> Place:
+    """The place with the room that a person's other courses leave; `lessons` as in `lessons_of`.
+
+    What is this enrollment's own is left out: the place knows of it.
+    """
+    others = [at for enrollment, at in lessons if enrollment != enrollment_id]
+    day = free_from(cap, place.zone, others, now)
+    is_full = day > local_date(now, place.zone)
+    return replace(place, room_from=day if is_full else None, quiet=cap.quiet)
 
 
 def room_for(

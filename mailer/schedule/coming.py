@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from mailer.clock import local_date
 from mailer.models import Enrollment, EnrollmentState
-from mailer.schedule.cap import free_from, lessons_of, read_cap
+from mailer.schedule.cap import lessons_of, read_cap, with_room
 from mailer.schedule.conditions import NOT_ASKED, look
 from mailer.schedule.courses import load_plan
-from mailer.schedule.decide import Send, Skip, Wait, decide
-from mailer.schedule.place import Place
+from mailer.schedule.decide import Send, Skip, Wait, decide, past
 from mailer.schedule.plan import place_of, select_places
 
 
@@ -40,13 +37,15 @@ def find_coming(session: Session, enrollment_id: int, now: datetime) -> Coming |
         return None
     plan = load_plan(session, row.course_id)
     met = look(session, plan, [row.subscriber_id], now).get(row.subscriber_id, NOT_ASKED)
-    place = _with_room(session, place_of(row, plan.zone, met), row, now)
+    place, cap = place_of(row, plan.zone, met), read_cap(session)
+    if cap is not None:
+        lessons = lessons_of(session, [row.subscriber_id], now).get(row.subscriber_id, ())
+        place = with_room(place, cap, lessons, row.id, now)
     # What is asked here is when the next one comes, not when to look again whether the last one has left.
     waiting = replace(place, is_last_open=False)
     decision = decide(waiting, plan.steps, now, plan.ways)
     while isinstance(decision, Skip):
-        passed = max(step.day for step in decision.steps)
-        waiting = replace(waiting, anchor=decision.anchor, last_day=max(waiting.last_day, passed))
+        waiting = past(waiting, decision)
         decision = decide(waiting, plan.steps, now, plan.ways)
     match decision:
         case Send(step=step):
@@ -54,14 +53,3 @@ def find_coming(session: Session, enrollment_id: int, now: datetime) -> Coming |
         case Wait(until=until, step=step):
             return Coming(step.id, until, False, place.is_last_open)
     return None
-
-
-def _with_room(session: Session, place: Place, row: Any, now: datetime) -> Place:
-    """The place with the room that a cap leaves beside this person's other courses, as the tick sees it."""
-    cap = read_cap(session)
-    if cap is None:
-        return place
-    lessons = lessons_of(session, [row.subscriber_id], now).get(row.subscriber_id, [])
-    day = free_from(cap, place.zone, [at for enrollment, at in lessons if enrollment != row.id], now)
-    is_full = day > local_date(now, place.zone)
-    return replace(place, room_from=day if is_full else None, quiet=cap.quiet)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from mailer.errors import NotFound
 from mailer.models import Course, Step
-from mailer.schedule.decide import AsWritten, StepPlan, Ways
+from mailer.schedule.decide import AS_WRITTEN, StepPlan, Ways
 from mailer.schedule.flow import NO_FLOW, Flow, read_flow
 from mailer.schedule.timing import read_timing
 
@@ -25,7 +25,7 @@ class CoursePlan:
     zone: str
     language: str
     steps: tuple[StepPlan, ...]
-    ways: Ways = AsWritten
+    ways: Ways = AS_WRITTEN
     flow: Flow = NO_FLOW
 
 

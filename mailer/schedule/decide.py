@@ -19,8 +19,8 @@ from mailer.schedule.place import Place, StepPlan, date_of, moment_of, shifted
 from mailer.schedule.timing import Anchor, Window
 
 __all__ = [
+    "AS_WRITTEN",
     "RECHECK",
-    "AsWritten",
     "Decision",
     "Finish",
     "Place",
@@ -32,6 +32,7 @@ __all__ = [
     "Ways",
     "after",
     "decide",
+    "past",
     "shifted",
 ]
 
@@ -99,10 +100,10 @@ class Ways:
     stale_after: timedelta = STALE_AFTER
 
 
-AsWritten = Ways()
+AS_WRITTEN = Ways()
 
 
-def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = AsWritten) -> Decision:
+def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = AS_WRITTEN) -> Decision:
     """What happens in this course at `now` (aware UTC).
 
     `steps` are in the order of their days, and on one day those with `instead_of` first.
@@ -135,6 +136,12 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = 
     if step is None and isinstance(decision, Send):
         return Skip((base,), decision.due_at, anchor, f"only for those with: {base.condition}")
     return decision
+
+
+def past(place: Place, skip: Skip) -> Place:
+    """The reader's place behind what is passed over."""
+    last_day = max(place.last_day, *(step.day for step in skip.steps))
+    return replace(place, anchor=skip.anchor, last_day=last_day)
 
 
 def after(place: Place, send: Send, steps: Sequence[StepPlan], today: date) -> Place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,10 +22,10 @@ from mailer.models import (
     EnrollmentState,
     Subscriber,
 )
-from mailer.schedule.cap import Cap, free_from, lessons_of, read_cap
+from mailer.schedule.cap import Cap, lessons_of, read_cap, with_room
 from mailer.schedule.conditions import NOT_ASKED, Met, look
 from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Decision, Finish, Send, Skip, Stop, Wait, after, decide
+from mailer.schedule.decide import Decision, Finish, Send, Skip, Stop, Wait, after, decide, past
 from mailer.schedule.follow import follow
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.timing import Anchor
@@ -205,7 +205,8 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
     plan = course.plan
     place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED))
     if course.cap is not None:
-        place = _capped(place, row, course, course.cap, now)
+        lessons = course.lessons.get(row.subscriber_id, ())
+        place = with_room(place, course.cap, lessons, row.id, now)
     chain = course.decided.get(place)
     if chain is None:
         chain = course.decided[place] = _chain(place, plan, now)
@@ -232,14 +233,6 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
     batch.changes.append(change)
 
 
-def _capped(place: Place, row: Any, course: _Course, cap: Cap, now: datetime) -> Place:
-    """The place with the room that lessons of other courses leave; what is this course's own is known."""
-    others = [at for enrollment, at in course.lessons.get(row.subscriber_id, ()) if enrollment != row.id]
-    day = free_from(cap, place.zone, others, now)
-    is_full = day > local_date(now, place.zone)
-    return replace(place, room_from=day if is_full else None, quiet=cap.quiet)
-
-
 def _passed_over(row: Any, plan: CoursePlan, chain: _Chain, batch: _Batch) -> list[outbox.NewDelivery]:
     """Rows for what is passed over, so that the statement adds up and `why` can tell."""
     mails = []
@@ -257,8 +250,7 @@ def _chain(place: Place, plan: CoursePlan, now: datetime) -> _Chain:
     decision = decide(place, plan.steps, now, plan.ways)
     while isinstance(decision, Skip):
         skips.append(decision)
-        last_day = max(step.day for step in decision.steps)
-        place = replace(place, anchor=decision.anchor, last_day=max(place.last_day, last_day))
+        place = past(place, decision)
         decision = decide(place, plan.steps, now, plan.ways)
     if not isinstance(decision, Send):
         return _Chain(tuple(skips), place, decision, place, decision)

@@ -12,7 +12,7 @@ from datetime import datetime
 from mailer.clock import local_date, zone
 from mailer.schedule.conditions import NOT_ASKED, Met
 from mailer.schedule.courses import CoursePlan
-from mailer.schedule.decide import Finish, Send, Skip, Stop, Wait, after, decide
+from mailer.schedule.decide import Finish, Send, Skip, Stop, Wait, after, decide, past
 from mailer.schedule.place import Place, StepPlan, date_of
 
 MOST = 20_000
@@ -60,10 +60,9 @@ def live(
                 if moment >= until:
                     return
                 place, now = replace(place, anchor=anchor), moment
-            case Skip(steps, due_at, anchor, reason):
-                yield from (Mail(step, due_at, reason, is_sent=False) for step in steps)
-                last_day = max(place.last_day, *(step.day for step in steps))
-                place = replace(place, anchor=anchor, last_day=last_day)
+            case Skip() as skip:
+                yield from (Mail(step, skip.due_at, skip.reason, is_sent=False) for step in skip.steps)
+                place = past(place, skip)
             case Send() as send:
                 yield Mail(send.step, now, _reason(place, send, plan, now))
                 had.add(send.step.key)
