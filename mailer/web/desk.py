@@ -1,0 +1,151 @@
+"""The pages of those who work here: one frame, the words that all share, and who sees which entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+import jinja2
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from mailer.accounts.rights import MEANING, Actor, Right
+from mailer.clock import zone
+from mailer.web.cookie import FORM_KEY, key_of_forms
+from mailer.web.pages import PRIVATE_HEADERS, TEMPLATES, asset_digest
+
+DESK_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+DONE = "steadypost_done"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the menu: its words, its address, and the right that its page takes."""
+
+    words: str
+    path: str
+    right: Right | None = Right.SEE
+
+
+MENU: Mapping[str, tuple[Entry, ...]] = {
+    "Watch": (Entry("Actions", "/desk/actions"),),
+}
+"""What the menu shows, in groups; who has not the right does not see the line."""
+
+
+class Desk:
+    """Makes the desk's pages; `root` is the path that a proxy takes away, empty as a rule."""
+
+    def __init__(self, base_url: str) -> None:
+        self.root = urlsplit(base_url).path.rstrip("/")
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        actor: Actor | None = None,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """The page made from a template of `desk/`; `actor` sees their own entries, zone and theme."""
+        environment = _environment()
+        body = environment.get_template(f"desk/{template}").render(
+            actor=actor,
+            form_key=key_of_forms(request),
+            here=request.url.path.removeprefix(self.root),
+            menu=_menu_of(actor),
+            notice=_told(request),
+            url=self.url,
+            asset_url=self._asset_url,
+            time=lambda moment, form="%d %b %Y, %H:%M": shown_time(moment, actor, form),
+            zone_name=actor.zone if actor else "UTC",
+            **values,
+        )
+        own = {**PRIVATE_HEADERS, "Content-Security-Policy": DESK_POLICY, "Content-Language": "en"}
+        # Forms name their own site to be believed, so the desk's pages may say where they are: to it alone.
+        own["Referrer-Policy"] = "same-origin"
+        answer = HTMLResponse(body, status, {**own, **(headers or {})})
+        if DONE in request.cookies:
+            answer.delete_cookie(DONE, path=self.root or "/")
+        return answer
+
+    def url(self, path: str, **query: object) -> str:
+        """The address of a page of the desk, with those of `query` that are not None or empty."""
+        asked = {name: value for name, value in query.items() if value not in (None, "")}
+        return f"{self.root}{path}" + (f"?{urlencode(asked, doseq=True)}" if asked else "")
+
+    def go(self, path: str, done: str = "", **query: object) -> Response:
+        """After a form: on to a page, which tells what was done (`done`, a whole sentence) at its top."""
+        answer = RedirectResponse(self.url(path, **query), 303, headers=PRIVATE_HEADERS)
+        if done:
+            # In a cookie, not in the address: there anybody could have a page of ours say anything.
+            answer.set_cookie(
+                DONE, quote(done), max_age=60, path=self.root or "/", httponly=True, samesite="lax"
+            )
+        return answer
+
+    def _asset_url(self, name: str) -> str:
+        return f"{self.root}/static/{name}?v={asset_digest(name)}"
+
+
+def shown_time(moment: datetime | None, actor: Actor | None, form: str = "%d %b %Y, %H:%M") -> str:
+    """`moment` on the clock of who looks; the page says the zone once. A dash for none."""
+    if moment is None:
+        return "–"
+    return moment.astimezone(zone(actor.zone if actor else "UTC")).strftime(form)
+
+
+def _told(request: Request) -> str:
+    """What the act before this page did, told once."""
+    return unquote(request.cookies.get(DONE, ""))[:500]
+
+
+def _menu_of(actor: Actor | None) -> dict[str, list[Entry]]:
+    if actor is None:
+        return {}
+    seen = {
+        group: [entry for entry in entries if entry.right is None or actor.may(entry.right)]
+        for group, entries in MENU.items()
+    }
+    return {group: entries for group, entries in seen.items() if entries}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(Right=Right, meaning=MEANING, FORM_KEY=FORM_KEY)
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
+    environment.filters["plural"] = plural
+    environment.filters["ago"] = ago
+    return environment
+
+
+def plural(count: int, one: str, more: str = "") -> str:
+    """ "1 mail", "2,000 mails"."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
+def ago(seconds: float | None) -> str:
+    """A span of time in the two words that a person would use: "40 s", "12 min", "3 h", "5 days"."""
+    if seconds is None:
+        return "–"
+    for size, words in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size or (seconds >= size and words != "days"):
+            return f"{seconds / size:.0f} {words}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,108 @@
+"""Every route of the desk, tried as each role: the table says who gets in, and nothing is left out of it."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+import mailer.desk
+from mailer.accounts.rights import ROLES
+from mailer.models import Role
+from mailer.settings import Settings
+from mailer.web.app import create_app
+from mailer.web.signed_in import Entry
+from tests.support.staff import Person
+
+OPEN = {"GET /desk/sign-in", "POST /desk/sign-in"}
+"""What nobody has to be signed in for."""
+
+LEAST = {
+    "GET /desk": Role.READER,
+    "POST /desk/sign-out": Role.READER,
+    "GET /desk/actions": Role.READER,
+}
+"""The least role that gets in, for every other route."""
+
+
+def routes(app: FastAPI) -> dict[str, APIRoute]:
+    return {
+        f"{method} {route.path}": route
+        for router in app.routes
+        for route in getattr(getattr(router, "original_router", None), "routes", [])
+        if isinstance(route, APIRoute) and route.path.startswith("/desk")
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings)
+
+
+def test_the_table_names_every_route_of_the_desk(app: FastAPI) -> None:
+    assert set(routes(app)) == OPEN | set(LEAST)
+
+
+def test_every_route_but_the_open_ones_asks_who_is_there(app: FastAPI) -> None:
+    for name, route in routes(app).items():
+        asks = [dependency.call for dependency in route.dependant.dependencies]
+        assert any(isinstance(call, Entry) for call in asks) == (name not in OPEN), name
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_gets_in_where(staff: dict[Role, Person], role: Role) -> None:
+    person = staff[role]
+    for name, least in sorted(LEAST.items(), key=lambda one: "sign-out" in one[0]):
+        answer = _tried(person.client, name, person.key)
+        may = ROLES.index(role) >= ROLES.index(least)
+        assert (answer.status_code != 403) == may, f"{role} at {name}: {answer.status_code}"
+        assert answer.status_code < 500, f"{role} at {name}: {answer.status_code}"
+
+
+def test_nobody_gets_in_without_signing_in(desk: str) -> None:
+    with httpx.Client(base_url=desk) as stranger:
+        for name in LEAST:
+            answer = _tried(stranger, name, "")
+            if name.startswith("GET"):
+                assert answer.headers["location"].startswith("/desk/sign-in"), name
+            else:
+                assert answer.status_code == 403, name
+
+
+def test_a_form_of_another_site_does_nothing(staff: dict[Role, Person]) -> None:
+    owner = staff[Role.OWNER]
+    for name in LEAST:
+        if name.startswith("GET"):
+            continue
+        elsewhere = {"Sec-Fetch-Site": "cross-site"}
+        assert _tried(owner.client, name, owner.key, headers=elsewhere).status_code == 403, name
+        assert _tried(owner.client, name, "f" * 80).status_code == 403, name
+
+
+def test_every_call_of_the_desk_asks_for_a_right() -> None:
+    for module in iter_modules(mailer.desk.__path__, "mailer.desk."):
+        for name, call in inspect.getmembers(import_module(module.name), inspect.isfunction):
+            if call.__module__ == module.name and not name.startswith("_"):
+                assert hasattr(call, "right"), f"{module.name}.{name} says by no @needs which right it takes"
+
+
+def _tried(client: httpx.Client, name: str, key: str, **more: Any) -> httpx.Response:
+    method, _, path = name.partition(" ")
+    for part in ("{", "}"):
+        path = path.replace(part, "")
+    # A part of the path becomes 1: what is not there is 404 for those who may, after the right was asked.
+    address = "/".join("1" if piece in _parts(name) else piece for piece in path.split("/"))
+    if method == "GET":
+        return client.get(address, **more)
+    return client.request(method, address, data={"form_key": key}, **more)
+
+
+def _parts(name: str) -> set[str]:
+    return {piece.strip("{}") for piece in name.split("/") if piece.startswith("{")}
