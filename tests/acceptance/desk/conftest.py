@@ -15,8 +15,9 @@ from tests.support.reader_pages import SECRET, running_app
 from tests.support.staff import hire
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each file of tests: Playwright's event loop runs while it is open, and no other test may start one then."""
     with chromium() as running:
         yield running
 
