@@ -1,3 +1,11 @@
+# What browsers are given: Tabler, htmx and charts, by npm.
+FROM python:3.12-slim AS assets
+WORKDIR /assets
+COPY requirements-node.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements-node.lock
+COPY mailer/web/assets .
+RUN python build.py
+
 FROM python:3.12-slim
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1
@@ -11,6 +19,7 @@ COPY pyproject.toml README.md ./
 COPY mailer mailer
 COPY worker worker
 COPY templates templates
+COPY --from=assets /assets/built mailer/web/assets/built
 RUN pip install --no-deps --no-build-isolation --editable . \
     && useradd --system --uid 10001 steadypost \
     && install -d -o steadypost /data

@@ -73,4 +73,4 @@ lock: $(VENV)/.dev ## renew the lock files (needs uv)
 	@cd mailer/web/assets && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 clean: ## remove .venv and caches
-	rm -rf $(VENV) mailer/web/assets/node_modules mailer/web/assets/built .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) mailer/web/assets/built .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -54,6 +54,21 @@ class Signer:
             raise ExpiredLink
         return int.from_bytes(payload[5:], "big")
 
+    def setup_token(self) -> str:
+        """What opens the setup page of an installation that nobody has a login to yet."""
+        return self._sign(b"setup", b"\1")
+
+    def setup_url(self, base_url: str) -> str:
+        """Where that page is, below the web app's address."""
+        return f"{base_url.rstrip('/')}/desk/setup?key={self.setup_token()}"
+
+    def opens_setup(self, token: str) -> bool:
+        """Whether `token` is the one."""
+        try:
+            return self._verify(b"setup", token) == b"\1"
+        except BadLink:
+            return False
+
     def _sign(self, purpose: bytes, payload: bytes) -> str:
         mac = _mac(self._keys[0], purpose, payload)
         return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode("ascii")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime, timedelta
+from secrets import token_urlsafe
 from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
 
+from mailer.accounts.operators import add_operator
+from mailer.accounts.rights import at_the_machine
+from mailer.accounts.sessions import session_now
 from mailer.audience.lists import Evidence, get_list
 from mailer.audience.subscribers import Person, get_subscriber
 from mailer.cli.delivery import print_statement
@@ -24,7 +28,7 @@ from mailer.db import Sessions, make_engine, make_sessions, session_scope, step_
 from mailer.embedded.mailbox.store import MailStore, StoredMail
 from mailer.launch.check import check_course
 from mailer.launch.publish import publish
-from mailer.models import Course, DeliveryState
+from mailer.models import Course, DeliveryState, Role
 from mailer.queue import Broker
 from mailer.reports.flow import people_by_state
 from mailer.reports.statement import course_statement
@@ -35,6 +39,7 @@ from mailer.settings import PROJECT, Settings, load_settings
 
 SAMPLE = PROJECT / "templates" / "courses" / "neck-and-shoulder"
 SLUG = "neck-and-shoulder"
+OWNER = "owner@demo.example"
 BEGAN_AGO = timedelta(days=42)
 """The demo's month has just ended when it is watched, so that its mails bear believable dates."""
 
@@ -80,7 +85,8 @@ class _Demo:
         """Set the scene, live through it, and print the statement; whether it balances."""
         course = self._set_scene()
         say(f"{count(len(CAST), 'reader')} signed up for “{course.title}” ({count(course.days, 'day')}).")
-        say(f"Mailbox: {self._stack.mailbox_url}   Web: {self._stack.settings.base_url}")
+        say(f"Mailbox: {self._stack.mailbox_url}   Desk: {self._stack.settings.base_url}/desk")
+        say(f"Sign in at the desk as {OWNER} with the password {self._open_desk()}")
         began = time.monotonic()
         with Screen(course.days, self._stack.mailbox_url, self._broker.depths) as screen:
             driver = Driver(
@@ -102,6 +108,14 @@ class _Demo:
             say("Stopped before the end.")
             return False
         return self._print_statement(course, driver.at)
+
+    def _open_desk(self) -> str:
+        """Give the demo's owner a login; returns the password, another one each time."""
+        password = token_urlsafe(12)
+        with session_scope(self._sessions) as session:
+            me = at_the_machine("demo")
+            add_operator(session, me, OWNER, Role.OWNER, session_now(session), name="Demo", password=password)
+        return password
 
     def _set_scene(self) -> Course:
         compiled, problems = check_course(SAMPLE)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.orm import Session
 
-from mailer.audience.addresses import normalise
 from mailer.cli import sender_dkim, sender_transport
 from mailer.cli.asking import operator
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, say, warn
-from mailer.db import business_now
 from mailer.delivery import roster
+from mailer.delivery.senders import change_sender
 from mailer.errors import Refused
-from mailer.models import Action, Sender
 from mailer.reports.transports import sender_values
 from mailer.schedule.courses import is_published
 
@@ -99,7 +96,7 @@ def edit(
         )
     with connect() as connected, connected.session() as session:
         sender = roster.get_sender(session, slug)
-        _change(session, sender, changes, switches)
+        change_sender(session, sender, changes, switches, operator())
         idle = [key for key in sender_values(session, sender)["dkim"] if key["state"].startswith("idle")]
         has_course = is_published(session, slug)
     say(f"Changed {slug}: {', '.join([*changes, *switches])}.")
@@ -112,23 +109,3 @@ def edit(
 def _counts(found: dict[str, Any]) -> str:
     words = {"track_clicks": "clicks", "track_opens": "opens", "decoy": "with a decoy link"}
     return ", ".join(word for field, word in words.items() if found[field]) or "nothing"
-
-
-def _change(session: Session, sender: Sender, changes: dict[str, str], switches: dict[str, bool]) -> None:
-    if switches.get("decoy", sender.decoy) and not switches.get("track_clicks", sender.track_clicks):
-        raise Refused("A decoy is of use only where clicks are counted; give --track-clicks, or --no-decoy.")
-    for field in ("name", "email", "postal_address"):
-        if changes.get(field) == "":
-            raise Refused(f"A sender needs its {field.replace('_', ' ')}.")
-    for field in ("email", "reply_to"):
-        if changes.get(field):
-            changes[field], _ = normalise(changes[field])
-    for field, value in changes.items():
-        if not value.isprintable():
-            raise Refused(f"The {field.replace('_', ' ')} holds a line break; write it on one line.")
-        setattr(sender, field, value)
-    for field, is_on in switches.items():
-        setattr(sender, field, is_on)
-    session.flush()
-    detail = {"sender": sender.slug, "fields": sorted([*changes, *switches])}
-    session.add(Action(at=business_now(session), who=operator(), what="sender edit", detail=detail, rows=0))

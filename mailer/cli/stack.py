@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,12 +9,14 @@ from pathlib import Path
 
 import httpx
 
+from mailer.accounts.operators import is_set_up
 from mailer.cli.connect import complete, prepare_database
 from mailer.db import business_now, make_engine, make_sessions, session_scope
 from mailer.delivery.guard import look
 from mailer.delivery.holds import guarded
 from mailer.delivery.installation import Installation
 from mailer.delivery.transports.server import SmtpServer
+from mailer.embedded.addresses import forget_addresses, read_address, write_addresses
 from mailer.embedded.ports import LOOPBACK, free_port
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis
@@ -30,8 +31,6 @@ WEB_PORT = 8025
 MAILBOX_PORT = 8026
 SMTP_PORT = 2525
 CELERY = ("celery", "--quiet", "-A", "worker.app")
-ADDRESSES_FILE = "addresses.json"
-"""Where a running stack says how it can be reached; a command such as send-test reads it."""
 
 
 class Stack:
@@ -53,6 +52,8 @@ class Stack:
         self.mailbox_url: str | None = None
         self.local_url = ""
         self.on_hold: list[str] = []
+        self.is_set_up = False
+        """Whether somebody can sign in."""
 
     @property
     def mailbox_dir(self) -> Path:
@@ -72,7 +73,7 @@ class Stack:
     def stop(self) -> None:
         """Stop everything, the workers first."""
         self._is_starting = True
-        (self._asked.data_dir / ADDRESSES_FILE).unlink(missing_ok=True)
+        forget_addresses(self._asked.data_dir)
         # The mailbox last: a mail on its way must hear whether it was taken.
         self._supervisor.stop_all(last=["mailbox"])
         if self._redis is not None:
@@ -131,6 +132,7 @@ class Stack:
         with session_scope(make_sessions(engine)) as session:
             standing = look(session, here, self.settings.hold_after, business_now(session))
             self.on_hold = [hold.reason for hold in guarded(session)]
+            self.is_set_up = is_set_up(session)
         here.note(standing.mark)
         engine.dispose()
 
@@ -178,14 +180,12 @@ class Stack:
         raise Refused(f"The web app did not start; {self._supervisor.log_of('web')} says why.")
 
     def _write_addresses(self) -> None:
-        addresses = {
-            "smtp_url": self.settings.smtp_url,
-            "web": self.settings.base_url,
-            "mailbox": self.mailbox_url,
-        }
-        path = self._asked.data_dir / ADDRESSES_FILE
-        path.touch(mode=0o600)  # the SMTP URL may hold a password
-        path.write_text(json.dumps(addresses), encoding="utf-8")
+        write_addresses(
+            self._asked.data_dir,
+            smtp_url=self.settings.smtp_url,
+            web=self.settings.base_url,
+            mailbox=self.mailbox_url,
+        )
 
     def _hear(self, name: str, what: str) -> None:
         if not self._is_starting:
@@ -203,7 +203,12 @@ def running_smtp_url(settings: Settings) -> str:
     """Where mail goes: the configured relay, or the mailbox of a running stack; raises Refused."""
     if settings.smtp_url is not None:
         return settings.smtp_url
-    path = settings.data_dir / ADDRESSES_FILE
-    if not path.exists():
+    found = read_address(settings.data_dir, "smtp_url")
+    if found is None:
         raise Refused("There is no mail server: set STEADYPOST_SMTP_URL, or run `steadypost up` beside this.")
-    return str(json.loads(path.read_text(encoding="utf-8"))["smtp_url"])
+    return found
+
+
+def running_web_url(settings: Settings) -> str:
+    """Where the web app answers: what is set, or else what a running stack picked."""
+    return read_address(settings.data_dir, "web") or settings.base_url

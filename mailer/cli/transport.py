@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
 from typing import Annotated
 
 import typer
@@ -15,9 +12,9 @@ from mailer.cli.connect import Connected, connect
 from mailer.cli.one_mail import hand_over
 from mailer.cli.show import as_json, as_table, say
 from mailer.cli.stack import running_smtp_url
-from mailer.clock import real_now
 from mailer.delivery import roster
 from mailer.delivery.buckets import WORDS
+from mailer.delivery.one_mail import plain_mail
 from mailer.delivery.transports.base import Email
 from mailer.delivery.transports.check import check_server, server_of
 from mailer.delivery.warmup import WarmupPlan
@@ -259,9 +256,5 @@ def _by_default(view: TransportView) -> str:
 
 
 def _test_mail(slug: str, sender: str, to: str) -> Email:
-    mail = EmailMessage(policy=SMTP)
-    mail["From"], mail["To"], mail["Subject"] = sender, to, f"Steadypost: test of {slug}"
-    mail["Date"] = format_datetime(real_now())
-    mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
-    mail.set_content(f"This mail went by the transport {slug}. Nothing else happened.\n")
-    return Email(sender, to, mail.as_bytes())
+    text = f"This mail went by the transport {slug}. Nothing else happened.\n"
+    return plain_mail(from_=sender, to=to, subject=f"Steadypost: test of {slug}", text=text)

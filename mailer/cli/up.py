@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from mailer.cli.show import console, say, warn
 from mailer.cli.stack import Stack
+from mailer.links import Signer
 from mailer.settings import PROJECT, Settings, load_settings
 
 
@@ -57,6 +58,11 @@ def _introduce(stack: Stack, asked: Settings) -> None:
     say(f"It listens on {stack.local_url}.")
     for reason in dict.fromkeys(stack.on_hold):
         warn(f"ON HOLD: {reason}. `steadypost hold show` says what is overdue and what can be done.")
+    if not stack.is_set_up:
+        say("Begin here, in a browser: who you are, who mails come from, and a first mail.")
+        say(f"  {Signer(stack.settings.secret_key).setup_url(stack.settings.base_url)}")
+    else:
+        say(f"Sign in at {stack.settings.base_url}/desk")
     say(
         f"In another terminal: {sys.argv[0]} course publish {PROJECT / 'templates/courses/neck-and-shoulder'}"
     )

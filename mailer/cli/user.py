@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mailer.accounts.operators import add_operator, list_operators
+from mailer.accounts.operators import add_operator, is_set_up, list_operators
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import session_now
 from mailer.cli.asking import operator
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, say
+from mailer.cli.stack import running_web_url
+from mailer.errors import Refused
+from mailer.links import Signer
 from mailer.models import Role
 
 NOBODY = "Nobody has a login yet: steadypost user add ADDRESS --role owner"
@@ -57,3 +60,13 @@ def add(
         actor = at_the_machine(operator())
         added = add_operator(session, actor, email, role, session_now(session), name=name, password=password)
         say(f"{added.email} can sign in as {added.role}.")
+
+
+@app.command("setup")
+def setup() -> None:
+    """Print the address of the setup page, for as long as nobody has a login."""
+    with connect() as connected, connected.session() as session:
+        if is_set_up(session):
+            raise Refused("Somebody has a login already: `steadypost user list` shows who.")
+        settings = connected.settings
+    say(Signer(settings.secret_key).setup_url(running_web_url(settings)))

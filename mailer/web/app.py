@@ -8,7 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from mailer.logs import set_up_logs
 from mailer.settings import Settings, load_settings
 from mailer.web import files, health
-from mailer.web.account import sign_in
+from mailer.web.account import first_run, sign_in
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.operator import actions
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = make_parts(settings)
     for pages in (health, files, confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
         app.include_router(pages.router)
-    for desk_pages in (sign_in, actions):
+    for desk_pages in (sign_in, first_run, actions):
         app.include_router(desk_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)

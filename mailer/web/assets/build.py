@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).resolve().parent
 BUILT = HERE / "built"
@@ -35,17 +36,17 @@ def npm() -> list[str]:
 
 
 def build() -> None:
-    """Fill `built`; nothing is left half-done when npm fails."""
-    subprocess.run(
-        [*npm(), "ci", "--ignore-scripts", "--no-fund", "--no-audit", "--silent"], cwd=HERE, check=True
-    )
-    fresh = HERE / "built.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    for name, source in FILES.items():
-        shutil.copyfile(HERE / "node_modules" / source, fresh / name)
-    shutil.rmtree(BUILT, ignore_errors=True)
-    fresh.rename(BUILT)
+    """Fill `built`; it stays as it was when npm fails."""
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(HERE / name, work / name)
+        quiet = ("--ignore-scripts", "--no-fund", "--no-audit", "--silent")
+        subprocess.run([*npm(), "ci", *quiet], cwd=work, check=True)
+        shutil.rmtree(BUILT, ignore_errors=True)
+        BUILT.mkdir()
+        for name, source in FILES.items():
+            shutil.copyfile(work / "node_modules" / source, BUILT / name)
 
 
 if __name__ == "__main__":

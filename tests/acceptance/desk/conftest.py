@@ -17,7 +17,7 @@ from tests.support.staff import hire
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for each file of tests: Playwright's event loop runs while it is open, and no other test may start one then."""
+    """One for each file of tests: while it is open its event loop runs, and no test may start another."""
     with chromium() as running:
         yield running
 

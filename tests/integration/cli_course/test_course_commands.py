@@ -151,7 +151,7 @@ def test_a_test_mail_arrives_and_its_links_are_those_of_a_test(
     assert Signer([SECRET]).delivery_id(token) == 0
     down = steadypost(*send, database_url=database_url, smtp_url=server.url)
     assert down.code == 1
-    assert "The test mail was not sent" in down.sentence
+    assert "The mail was not sent" in down.sentence
     with session_scope(sessions) as session:
         for model in (Delivery, Attempt):
             assert session.execute(select(func.count()).select_from(model)).scalar_one() == 0

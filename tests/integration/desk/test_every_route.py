@@ -20,13 +20,15 @@ from mailer.web.app import create_app
 from mailer.web.signed_in import Entry
 from tests.support.staff import Person
 
-OPEN = {"GET /desk/sign-in", "POST /desk/sign-in"}
+OPEN = {"GET /desk/sign-in", "POST /desk/sign-in", "GET /desk/setup", "POST /desk/setup"}
 """What nobody has to be signed in for."""
 
 LEAST = {
     "GET /desk": Role.READER,
     "POST /desk/sign-out": Role.READER,
     "GET /desk/actions": Role.READER,
+    "GET /desk/first-mail": Role.OPERATOR,
+    "POST /desk/first-mail": Role.OPERATOR,
 }
 """The least role that gets in, for every other route."""
 

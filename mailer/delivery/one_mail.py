@@ -1,0 +1,49 @@
+"""One mail by one transport, at once and outside every count and limit: tests, invitations, alarms."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr, make_msgid
+
+from mailer.clock import real_now
+from mailer.db import Sessions
+from mailer.delivery.pools import Pools
+from mailer.delivery.retry import SmtpReply
+from mailer.delivery.transports.base import Answered, Email
+from mailer.delivery.transports.smtp_pool import send_one
+from mailer.errors import Refused
+from mailer.sealing import Seal
+
+
+def send_at_once(
+    sessions: Sessions, seal: Seal, default_url: str, transport_id: int, email: Email
+) -> SmtpReply:
+    """Send one mail; `default_url` is the server of the transport `default`. Takes seconds: hold no session.
+
+    Raises Refused with what the server said, or why it was not asked.
+    """
+    pools = Pools(sessions, seal, default_url)
+    try:
+        result = send_one(pools(transport_id), email)
+    finally:
+        pools.close()
+    if not isinstance(result, Answered):
+        raise Refused(f"The mail was not sent: {result.reason}.")
+    if not result.reply.is_taken:
+        raise Refused(f"The mail server refused it: {result.reply.code} {result.reply.text}")
+    return result.reply
+
+
+def plain_mail(*, from_: str, to: str, subject: str, text: str, from_name: str = "") -> Email:
+    """A mail of plain text to somebody who works here; it is nobody's delivery."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = formataddr((from_name, from_)) if from_name else from_
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = format_datetime(real_now())
+    message["Message-ID"] = make_msgid(domain=from_.rpartition("@")[2])
+    # Out-of-office answers to it would help nobody (RFC 3834 section 5).
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    return Email(from_, to, message.as_bytes())
