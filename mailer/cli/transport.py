@@ -27,7 +27,10 @@ from mailer.sealing import Seal
 app = typer.Typer(help="Relays that mail goes by: limits, health, warm-up.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-NoCheck = Annotated[bool, typer.Option("--no-check", help="Do not connect to it first.")]
+NoCheck = Annotated[
+    bool,
+    typer.Option("--no-check", help="Do not connect to it first."),
+]
 Url = Annotated[
     str,
     typer.Option(

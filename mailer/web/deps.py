@@ -14,6 +14,7 @@ from mailer.db import Sessions, Wake, make_engine, make_sessions, session_scope
 from mailer.errors import BadSetting
 from mailer.links import Signer
 from mailer.queue import Broker
+from mailer.sealing import Seal
 from mailer.settings import Settings
 from mailer.web.desk import Desk
 from mailer.web.pages import Pages
@@ -37,6 +38,11 @@ class Parts:
     desk: Desk
     base_url: str
     settings: Settings
+
+    @property
+    def seal(self) -> Seal:
+        """What opens and closes secrets that are kept in the database."""
+        return Seal(self.settings.secret_key)
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction; workers are told of new mail after its commit."""

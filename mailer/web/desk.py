@@ -37,6 +37,11 @@ class Entry:
 
 MENU: Mapping[str, tuple[Entry, ...]] = {
     "Watch": (Entry("Actions", "/desk/actions"),),
+    "Set up": (
+        Entry("Senders", "/desk/senders"),
+        Entry("Transports", "/desk/transports"),
+        Entry("First mail", "/desk/first-mail", Right.RUN),
+    ),
 }
 """What the menu shows, in groups; who has not the right does not see the line."""
 

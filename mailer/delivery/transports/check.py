@@ -40,7 +40,7 @@ def check_server(server: SmtpServer) -> None:
         connection = Connector(server, TIMEOUTS).open()
     except CannotConnect as error:
         trouble = error.trouble
-        raise Refused(f"{PHASES[trouble.kind]} ({trouble.reason}). --no-check skips this look.") from None
+        raise Refused(f"{PHASES[trouble.kind]} ({trouble.reason}).") from None
     connection.sock.setblocking(True)
     with suppress(OSError):
         connection.sock.sendall(b"QUIT\r\n")

@@ -14,7 +14,6 @@ from mailer.desk.first_mail import senders_to_try, write_first_mail
 from mailer.embedded.addresses import read_address
 from mailer.errors import MailerError, NotFound
 from mailer.launch.first_run import FirstMail, FirstWishes, set_up
-from mailer.sealing import Seal
 from mailer.web.cookie import set_cookie
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import Run, check_origin
@@ -73,12 +72,18 @@ class Outcome:
 
 
 @router.api_route("/desk/first-mail", methods=READ)
-def look(request: Request, parts: PartsDep, actor: Run) -> Response:
+def look(request: Request, parts: PartsDep, actor: Run, sender: str = "") -> Response:
     """From which sender, and the button."""
     with parts.session() as session:
         senders = senders_to_try(session, actor)
     return parts.desk.page(
-        request, "first_mail.html", actor, senders=senders, outcome=None, mailbox=_mailbox(parts)
+        request,
+        "first_mail.html",
+        actor,
+        senders=senders,
+        chosen=sender,
+        outcome=None,
+        mailbox=_mailbox(parts),
     )
 
 
@@ -93,16 +98,16 @@ def send(request: Request, fields: FormFields, parts: PartsDep, actor: Run) -> R
         "first_mail.html",
         actor,
         senders=senders,
+        chosen=fields.get("sender", ""),
         outcome=_sent(parts, made),
         mailbox=_mailbox(parts) if made.is_default else None,
     )
 
 
 def _sent(parts: Parts, made: FirstMail) -> Outcome:
-    seal = Seal(parts.settings.secret_key)
     try:
         reply = send_at_once(
-            parts.sessions, seal, parts.settings.smtp_url or "", made.transport_id, made.email
+            parts.sessions, parts.seal, parts.settings.smtp_url or "", made.transport_id, made.email
         )
     except MailerError as error:
         return Outcome(False, str(error))
@@ -113,9 +118,8 @@ def _made(request: Request, parts: Parts, wishes: FirstWishes) -> str:
     if wishes.smtp_url:
         check_server(server_of(wishes.smtp_url))
     browser = request.headers.get("user-agent", "")
-    seal = Seal(parts.settings.secret_key)
     with parts.session() as session:
-        return set_up(session, seal, wishes, session_now(session), browser=browser)
+        return set_up(session, parts.seal, wishes, session_now(session), browser=browser)
 
 
 def _form(request: Request, parts: Parts, key: str, given: dict[str, str], *, error: str = "") -> Response:
