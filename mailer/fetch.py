@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -69,25 +69,47 @@ class Fetcher:
         self, url: str, headers: Mapping[str, str] | None = None, *, with_content: bool = True
     ) -> Fetched:
         """The same where many are asked at a time; without content only the answer's head is read."""
+        return await self._within(url, self._follow(url, headers or {}, with_content, time.monotonic()))
+
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
+        """Send `content`; redirects are not followed and nothing of the answer but its head is read.
+
+        Raises CannotFetch.
+        """
+        return await self._within(url, self._post(url, content, headers))
+
+    async def _post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
         began = time.monotonic()
+        own = {"user-agent": self.user_agent, "connection": "close"}
+        async with (
+            self._client() as client,
+            client.stream("POST", web_address(url), content=content, headers={**headers, **own}) as answer,
+        ):
+            return Fetched(url, answer.status_code, answer.headers, b"", time.monotonic() - began)
+
+    async def _within(self, url: str, asked: Coroutine[Any, Any, Fetched]) -> Fetched:
+        """The answer, in time."""
         try:
             # Around all of it: a server that sends a byte now and then would outlast each single timeout.
             async with asyncio.timeout(self.most_seconds):
-                return await self._follow(url, headers or {}, with_content, began)
+                return await asked
         except TimeoutError:
             raise CannotFetch(f"{url} did not answer within {self.most_seconds:g} seconds.") from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
             raise CannotFetch(f"{url} cannot be reached ({error or type(error).__name__}).") from None
+
+    def _client(self) -> httpx.AsyncClient:
+        """A client of its own for each request: no cookie goes from one to the next."""
+        return httpx.AsyncClient(
+            transport=_Pinned(self), follow_redirects=False, trust_env=False, timeout=self.most_seconds
+        )
 
     async def _follow(
         self, url: str, headers: Mapping[str, str], with_content: bool, began: float
     ) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
             target = web_address(url)
-            # A client of its own for each request: no cookie goes from one to the next.
-            async with httpx.AsyncClient(
-                transport=_Pinned(self), follow_redirects=False, trust_env=False, timeout=self.most_seconds
-            ) as client:
+            async with self._client() as client:
                 own = {"user-agent": self.user_agent, "accept-encoding": "gzip", "connection": "close"}
                 async with client.stream("GET", target, headers={**headers, **own}) as answer:
                     goes_on = answer.status_code in REDIRECTS and "location" in answer.headers
@@ -196,7 +218,11 @@ class _Pinned(httpx.AsyncBaseTransport):
         for address in await self._fetcher.addresses(url.host, port):
             extensions: dict[str, Any] = {**request.extensions, "sni_hostname": url.raw_host.decode("ascii")}
             pinned = httpx.Request(
-                request.method, url.copy_with(host=address), headers=request.headers, extensions=extensions
+                request.method,
+                url.copy_with(host=address),
+                headers=request.headers,
+                stream=request.stream,
+                extensions=extensions,
             )
             try:
                 return await self._inner.handle_async_request(pinned)

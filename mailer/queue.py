@@ -20,7 +20,10 @@ from mailer.models import Heartbeat, Lane
 log = logging.getLogger(__name__)
 
 CONTROL = "control"
-QUEUES = (CONTROL, *Lane)
+ERRANDS = "errands"
+"""What asks other people's servers, which may take seconds: the tick must not stand behind it."""
+
+QUEUES = (CONTROL, ERRANDS, *Lane)
 
 
 class TaskName(StrEnum):
@@ -31,6 +34,7 @@ class TaskName(StrEnum):
     HEARTBEAT = "steadypost.heartbeat"
     KEEP_HOUSE = "steadypost.keep_house"
     PULL_TRIGGERS = "steadypost.pull_triggers"
+    CALL_WEBHOOKS = "steadypost.call_webhooks"
 
 
 HEARTBEAT_LIFE = 60.0

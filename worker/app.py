@@ -14,12 +14,13 @@ from celery.signals import celeryd_init, setup_logging
 
 from mailer.errors import BadSetting
 from mailer.logs import set_up_logs
-from mailer.queue import CONTROL, TaskName, make_celery
+from mailer.queue import CONTROL, ERRANDS, TaskName, make_celery
 from mailer.settings import Settings, load_settings
 
 TICK_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
 TRIGGER_SECONDS = 30.0
+WEBHOOK_SECONDS = 5.0
 HOUSE_SECONDS = 3600.0
 
 
@@ -49,6 +50,11 @@ def make_app(settings: Settings) -> Celery:
                 "schedule": TRIGGER_SECONDS,
                 # Their rules are asked of everybody, so not with each tick.
                 "options": {"queue": CONTROL, "expires": TRIGGER_SECONDS},
+            },
+            "webhooks": {
+                "task": TaskName.CALL_WEBHOOKS,
+                "schedule": WEBHOOK_SECONDS,
+                "options": {"queue": ERRANDS, "expires": WEBHOOK_SECONDS},
             },
             "heartbeats": {
                 "task": TaskName.ASK_HEARTBEATS,

@@ -13,6 +13,7 @@ from mailer.delivery.pools import Pools
 from mailer.delivery.signing import Keyring
 from mailer.delivery.transports.server import SmtpServer
 from mailer.errors import BadSetting
+from mailer.fetch import Fetcher
 from mailer.links import Signer
 from mailer.queue import Broker
 from mailer.sealing import Seal
@@ -34,10 +35,11 @@ class Parts:
             raise BadSetting(f"{names} missing, a worker cannot run without")
         self.sessions: Sessions = make_sessions(make_engine(str(settings.database_url)))
         self.broker = Broker(str(settings.redis_url))
-        seal = Seal(settings.secret_key)
+        self.seal = Seal(settings.secret_key)
+        self.fetcher = Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
         SmtpServer.from_url(str(settings.smtp_url))  # a wrong one is better found now than with a batch
-        self._pools = Pools(self.sessions, seal, str(settings.smtp_url))
-        self._keyring = Keyring(seal)
+        self._pools = Pools(self.sessions, self.seal, str(settings.smtp_url))
+        self._keyring = Keyring(self.seal)
         self._signer = Signer(settings.secret_key)
         self._base_url = settings.base_url
         self.policy = policy_of(settings)

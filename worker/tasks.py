@@ -20,6 +20,7 @@ from mailer.models import Lane
 from mailer.queue import TaskName, note_heartbeat
 from mailer.schedule.follow import pull_triggers
 from mailer.schedule.plan import plan_due
+from mailer.webhooks.send import drop_old, send_due
 from worker.app import app
 from worker.parts import parts
 
@@ -74,6 +75,7 @@ def keep_house() -> dict[str, int]:
         made = partitions.make_ahead(session, now)
         # Not by a clock that may be wrong, nor in a state that somebody has to look at first.
         dropped = partitions.drop_old(session, now, parts().keep_months) if _may_send(session) else []
+        drop_old(session)
     return {"made": len(made), "dropped": len(dropped)}
 
 
@@ -84,6 +86,15 @@ def pull() -> dict[str, int]:
     while found := _alone(_pull):
         looked_at += found
     return {"looked_at": looked_at}
+
+
+@app.task(name=TaskName.CALL_WEBHOOKS)
+def call_webhooks() -> dict[str, int]:
+    """Tell webhooks what is due; not from a copy of the database, whose facts are another one's."""
+    with session_scope(parts().sessions) as session:
+        if not _may_send(session):
+            return {}
+    return {"called": send_due(parts().sessions, parts().seal, parts().fetcher)}
 
 
 @app.task(name=TaskName.ASK_HEARTBEATS)

@@ -24,7 +24,7 @@ from mailer.embedded.runtime import FolderLock, lock_data_dir
 from mailer.embedded.supervisor import Child, Supervisor
 from mailer.errors import Refused
 from mailer.models import Lane
-from mailer.queue import CONTROL, Broker
+from mailer.queue import CONTROL, ERRANDS, Broker
 from mailer.settings import Settings
 
 WEB_PORT = 8025
@@ -159,6 +159,7 @@ class Stack:
         """Our processes. The transactional lane has a worker of its own, so that nothing stands before it."""
         return {
             "worker-control": worker_command([CONTROL], 1),
+            "worker-errands": worker_command([ERRANDS], 1),
             "worker-transactional": worker_command([Lane.TRANSACTIONAL], 1),
             "worker-course": worker_command([Lane.COURSE, Lane.CAMPAIGN], 2),
             "beat": [*CELERY, "beat", "--loglevel", "WARNING"],

@@ -18,8 +18,9 @@ from mailer.delivery.claim import lock_batch
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.policy import Policy
 from mailer.delivery.states import ENDS
-from mailer.models import DeliveryState, Event, EventKind, SuppressionReason
+from mailer.models import DeliveryState, Event, EventKind, SuppressionReason, WebhookKind
 from mailer.schedule import enroll
+from mailer.webhooks.tell import Fact, tell
 
 # Most of what is written by far, so in one narrow statement of its own.
 _ACCEPT = text("""
@@ -225,6 +226,7 @@ def _bounced(session: Session, outcome: Outcome, now: datetime, policy: Policy) 
             kind=EventKind.BOUNCED, at=now, subscriber_id=row.subscriber_id, delivery_id=row.id, detail=words
         )
     )
+    tell(session, WebhookKind.BOUNCED, now, [Fact(row.subscriber_id, {"answer": words})])
 
 
 def _count_soft_bounces(session: Session, outcomes: Sequence[Outcome], now: datetime, policy: Policy) -> None:

@@ -26,9 +26,11 @@ from mailer.models import (
     Subscription,
     SubscriptionState,
     SuppressionReason,
+    WebhookKind,
 )
 from mailer.schedule import enroll
 from mailer.schedule.courses import load_plan
+from mailer.webhooks.tell import Fact, tell
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def confirm_subscription(session: Session, subscription_id: int, source: str, no
             enroll.go_on(session, subscriber.email, now)
         enroll.start_waiting(session, subscriber, subscription.list_id, now)
         session.add(Event(kind=EventKind.CONFIRMED, at=now, subscriber_id=subscriber.id, detail=source))
+        list_ = session.get_one(MailingList, subscription.list_id)
+        tell(session, WebhookKind.CONFIRMED, now, [Fact(subscriber.id, {"list": list_.slug})])
         session.flush()
     course_title, first_lesson_on = _running_course(session, subscriber, subscription.list_id, now)
     return replace(
@@ -197,6 +201,9 @@ def leave(
                 detail=detail,
             )
         )
+        list_ = None if list_id is None else session.get_one(MailingList, list_id)
+        more = {"everything": True} if list_ is None else {"list": list_.slug}
+        tell(session, WebhookKind.UNSUBSCRIBED, now, [Fact(subscriber_id, more)])
     return changed
 
 

@@ -16,8 +16,9 @@ from mailer.db import as_array
 from mailer.delivery.dispatch import take_back
 from mailer.delivery.states import ENDS
 from mailer.errors import MailerError
-from mailer.models import Action, Campaign, CampaignState, Delivery, DeliveryState
+from mailer.models import Action, Campaign, CampaignState, Delivery, DeliveryState, WebhookKind
 from mailer.schedule.local_time import LocalTime
+from mailer.webhooks.tell import Fact, tell
 
 CHUNK = 10_000
 """Rows of one transaction: a fraction of a second, after which others have their turn."""
@@ -123,6 +124,8 @@ def wind_up(session: Session, now: datetime, limit: int = CHUNK) -> int:
             campaign.finished_at = now
             if campaign.state == CampaignState.SENDING:
                 campaign.state = CampaignState.FINISHED
+            told = {"campaign": campaign.slug, "state": campaign.state}
+            tell(session, WebhookKind.CAMPAIGN_FINISHED, now, [Fact(more=told)])
     session.flush()
     return cancelled
 

@@ -50,6 +50,7 @@ from mailer.models.sending import (
     Move,
     Tally,
 )
+from mailer.models.webhooks import CallState, Webhook, WebhookCall, WebhookKind
 
 __all__ = [
     "Action",
@@ -59,6 +60,7 @@ __all__ = [
     "Base",
     "Batch",
     "BreakerState",
+    "CallState",
     "Campaign",
     "CampaignState",
     "CheckIn",
@@ -117,4 +119,7 @@ __all__ = [
     "Tally",
     "Transport",
     "Verdict",
+    "Webhook",
+    "WebhookCall",
+    "WebhookKind",
 ]

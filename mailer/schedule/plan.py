@@ -21,6 +21,7 @@ from mailer.models import (
     Enrollment,
     EnrollmentState,
     Subscriber,
+    WebhookKind,
 )
 from mailer.schedule.cap import Cap, lessons_of, read_cap, with_room
 from mailer.schedule.conditions import NOT_ASKED, Met, look
@@ -29,6 +30,7 @@ from mailer.schedule.decide import Decision, Finish, Send, Skip, Stop, Wait, aft
 from mailer.schedule.follow import follow
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.timing import Anchor
+from mailer.webhooks.tell import Fact, tell
 
 OPEN = (DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.QUARANTINED)
 """While the last mail is in one of these the next one waits: no lesson is passed over silently."""
@@ -112,6 +114,8 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
     apply_wishes(session, batch.wishes)
     for plan, subscriber_id in batch.finished:
         follow(session, plan, subscriber_id, now)
+    done = [Fact(subscriber_id, {"course": plan.slug}) for plan, subscriber_id in batch.finished]
+    tell(session, WebhookKind.COURSE_FINISHED, now, done)
     return len(due)
 
 

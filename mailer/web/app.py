@@ -12,6 +12,7 @@ from mailer.web.account import first_run, sign_in
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.operator import actions, senders, transports
+from mailer.web.owner import webhooks
 from mailer.web.subscriber import check_in, confirm, link, mail, manage, pace, progress, unsubscribe
 
 MAX_BODY_BYTES = 64 * 1024
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = make_parts(settings)
     for pages in (health, files, confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
         app.include_router(pages.router)
-    for desk_pages in (sign_in, first_run, actions, senders, transports):
+    for desk_pages in (sign_in, first_run, actions, senders, transports, webhooks):
         app.include_router(desk_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)

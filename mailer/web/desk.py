@@ -41,6 +41,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Senders", "/desk/senders"),
         Entry("Transports", "/desk/transports"),
         Entry("First mail", "/desk/first-mail", Right.RUN),
+        Entry("Webhooks", "/desk/webhooks", Right.MANAGE),
     ),
 }
 """What the menu shows, in groups; who has not the right does not see the line."""

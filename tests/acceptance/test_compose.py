@@ -37,7 +37,7 @@ def test_the_compose_file_follows_the_compose_specification() -> None:
 def test_every_part_has_a_service() -> None:
     assert {"postgres", "redis", "web", "beat", "mailpit", *WORKERS} <= set(COMPOSE["services"])
     served = {queue for name in WORKERS for queue in _queues(COMPOSE["services"][name]["command"])}
-    assert served == {"control", "transactional", "course", "campaign"}
+    assert served == {"control", "errands", "transactional", "course", "campaign"}
 
 
 def _queues(command: list[str]) -> list[str]:

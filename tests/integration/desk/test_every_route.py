@@ -49,6 +49,17 @@ LEAST = {
     "POST /desk/senders/{slug}/keys": Role.OPERATOR,
     "POST /desk/senders/{slug}/keys/{selector}/activate": Role.OPERATOR,
     "POST /desk/senders/{slug}/keys/{selector}/retire": Role.OPERATOR,
+    "GET /desk/webhooks": Role.OWNER,
+    "POST /desk/webhooks": Role.OWNER,
+    "GET /desk/webhooks/{webhook_id}": Role.OWNER,
+    "POST /desk/webhooks/{webhook_id}": Role.OWNER,
+    "POST /desk/webhooks/{webhook_id}/secret": Role.OWNER,
+    "POST /desk/webhooks/{webhook_id}/pause": Role.OWNER,
+    "POST /desk/webhooks/{webhook_id}/resume": Role.OWNER,
+    "POST /desk/webhooks/{webhook_id}/test": Role.OWNER,
+    "POST /desk/webhooks/{webhook_id}/calls/{call_id}/again": Role.OWNER,
+    "POST /desk/webhooks/{webhook_id}/remove": Role.OWNER,
+    "GET /desk/webhooks/{webhook_id}/remove": Role.OWNER,
 }
 """The least role that gets in, for every other route."""
 

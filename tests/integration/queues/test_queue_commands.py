@@ -37,7 +37,7 @@ def test_an_empty_house_says_what_to_do_next(queue: Queue, broker: Broker) -> No
     assert "Nothing is due." in shown
     assert "steadypost course enroll" in shown
     assert "! No worker takes from the lane course (last heartbeat: never)." in shown
-    assert "Tasks in Redis: control 0, transactional 0, course 0, campaign 0" in shown
+    assert "Tasks in Redis: control 0, errands 0, transactional 0, course 0, campaign 0" in shown
 
 
 def test_pausing_and_resuming_are_shown_and_wake_the_lane(queue: Queue, house: House, broker: Broker) -> None:

@@ -97,7 +97,7 @@ def test_the_rate_and_when_the_lane_is_empty_come_from_the_last_minute(
 
 def test_warnings_are_plain_lines(session: Session, house: House) -> None:
     clock = session.execute(select(func.clock_timestamp())).scalar_one()
-    for queue, age in [("control", 2), ("transactional", 3), ("course", 200)]:
+    for queue, age in [("control", 2), ("errands", 2), ("transactional", 3), ("course", 200)]:
         sent = clock - timedelta(seconds=age)
         session.add(Heartbeat(queue=queue, worker="w@one", sent_at=sent, seen_at=sent + timedelta(seconds=1)))
     session.flush()
@@ -107,7 +107,7 @@ def test_warnings_are_plain_lines(session: Session, house: House) -> None:
         "No worker takes from the lane course (last heartbeat: 3 min ago).",
         "No worker takes from the lane campaign (last heartbeat: never).",
     ]
-    assert [worker.queue for worker in found.workers] == ["control", "course", "transactional"]
+    assert [worker.queue for worker in found.workers] == ["control", "course", "errands", "transactional"]
     assert found.workers[0].round_trip == pytest.approx(1)
 
 
