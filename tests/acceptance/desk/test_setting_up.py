@@ -1,4 +1,4 @@
-"""Opal sets up how mail leaves, in a browser."""
+"""Opal sets up how mail leaves, and Owen who is told of it, in a browser."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ def test_opal_adds_a_sender_and_a_transport_and_limits_it(page: Page) -> None:
     page.get_by_role("link", name="Keep it").click()
     page.get_by_role("link", name="Transports").first.click()
     is_well_made(page, "transports")
+
+
+def test_owen_has_a_program_told(page: Page) -> None:
+    through_the_form(page, Role.OWNER)
+    page.get_by_role("link", name="Webhooks").first.click()
+    is_well_made(page, "webhooks-empty")
+    page.get_by_label("Name").fill("Shop")
+    page.get_by_label("Address").fill("https://shop.example/hook")
+    page.get_by_label("subscriber.confirmed").check()
+    page.get_by_role("button", name="Add it").click()
+    is_well_made(page, "webhook-secret")
+    page.get_by_role("link", name="I have kept it").click()
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("A test is on its way")).to_be_visible()
+    is_well_made(page, "webhook")
