@@ -17,6 +17,7 @@ from benchmarks import signing
 from benchmarks.foreseeing import restricted, simulating
 from benchmarks.importing import imported
 from benchmarks.latency import confirmation
+from benchmarks.pages import Page, fill, measure
 from benchmarks.segments import counting
 from benchmarks.sending import naive, planned, sink, task_for_each, whole_path, wire
 from benchmarks.stage import House, Stage, stage
@@ -59,6 +60,7 @@ class Measuring:
         self._sizes = sizes
         self._say = say
         self.found: dict[str, list[float]] = {}
+        self.pages: list[Page] = []
 
     def round(self, number: int, of: int) -> None:
         """Measure everything once."""
@@ -70,6 +72,7 @@ class Measuring:
             self._sign_ups,
             self._import,
             self._growth,
+            self._pages,
         ):
             self._say(f"round {number} of {of}: {measure.__name__.strip('_').replace('_', ' ')}")
             measure()
@@ -119,6 +122,20 @@ class Measuring:
     def _import(self) -> None:
         self._note(imported=imported(self._scene.house(0, 0), self._scene.folder, self._sizes.rows))
 
+    def _pages(self) -> None:
+        if "page" in self.found:
+            return  # once: writing the house takes minutes, and a page's median says enough
+        many = self._sizes.many
+        house = self._scene.house(many, 0)
+        fill(house, many, 10 * many)
+        found = measure(house, self._scene.settings(house.url, f"smtp://127.0.0.1:{self._port}"))
+        self.pages = found
+        self._note(
+            page=found[0].milliseconds,
+            page_ratio=found[0].ratio,
+            page_size=max(page.kilobytes for page in found),
+        )
+
     def _growth(self) -> None:
         sizes = self._sizes
         house = self._scene.house(FEW, 0)
@@ -158,6 +175,12 @@ def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
         "idle": (f"idle tick at {sizes.many:,} enrollments against {FEW:,}", "<= 1.3"),
         "counted": (f"counting a segment of five conditions among {sizes.many:,} people, s", "<= 2"),
         "counted_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
+        "page": (
+            f"slowest page of the desk at {sizes.many:,} people and {10 * sizes.many:,} mails, ms",
+            "<= 100",
+        ),
+        "page_ratio": ("the same, ratio to a page that reads nothing", ""),
+        "page_size": ("largest page with all it loads, kB", "<= 300"),
         "growth": (f"rate at {sizes.many:,} recipients against {sizes.usual:,}", ">= 0.9"),
         "memory": (f"a worker process's peak memory at {sizes.many:,} recipients, MB", "<= 150"),
         "memory_usual": (f"the same at {sizes.usual:,}", "the same"),
@@ -197,7 +220,11 @@ def main() -> None:
         values = (f"{value:,.3g}" for value in (line.median, line.lowest, line.highest))
         table.add_row(line.name, *values, line.goal)
     console.print(table)
-    result = {"sink": sink_name, "rounds": rounds, **asdict(sizes), "figures": [asdict(f) for f in figures]}
+    result = {
+        **{"sink": sink_name, "rounds": rounds, **asdict(sizes)},
+        "figures": [asdict(f) for f in figures],
+        "pages": [asdict(page) for page in measuring.pages],
+    }
     (FOLDER / "results.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

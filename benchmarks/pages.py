@@ -1,0 +1,167 @@
+"""How long the desk's pages take, and how much they send, with a large house behind them."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from benchmarks.stage import House
+from mailer import tally
+from mailer.accounts.operators import add_operator
+from mailer.accounts.rights import at_the_machine
+from mailer.accounts.sessions import begin_session, session_now
+from mailer.db import session_scope
+from mailer.models import Campaign, Delivery, MailingList, Role, Segment, Sender, Subscriber
+from mailer.outbox import first_id, period_of
+from mailer.settings import Settings
+from mailer.web.app import create_app
+from mailer.web.cookie import COOKIE
+from mailer.web.pages import asset_packed
+
+BARE = "/desk/sign-in"
+"""A page that reads nothing: what others are compared with."""
+
+ROUNDS = 9
+CHUNK = 1_000_000
+
+# The same mails as a year of letters would leave: most were accepted, some bounced or failed, a few wait.
+MAILS = """
+    INSERT INTO deliveries (
+        id, subscriber_id, message_id, list_id, course_id, step_id, due_at, next_attempt_at, settled_at,
+        attempts, dedup_key, kind, lane, source, state, reason, code, reply
+    )
+    SELECT :first + nextval('delivery_numbers'), 1 + n % :people, c.message_id, c.list_id, c.id, c.step_id,
+           now() - interval '1 hour' * (n % 700), now(), now() - interval '1 hour' * (n % 700),
+           1, 'bench:' || n, 'step', 'course', 'course:' || c.id,
+           CASE WHEN n % 1000 = 0 THEN 'failed' WHEN n % 500 = 1 THEN 'bounced'
+                WHEN n % 2000 = 2 THEN 'quarantined' ELSE 'accepted' END,
+           CASE WHEN n % 1000 = 0 THEN 'gave up after three days' ELSE '' END,
+           CASE WHEN n % 1000 = 0 THEN 451 WHEN n % 500 = 1 THEN 550 ELSE 250 END,
+           CASE WHEN n % 1000 = 0 THEN '4.7.1 later' WHEN n % 500 = 1 THEN '5.1.1 no such user'
+                ELSE '2.0.0 ok' END
+    FROM generate_series(CAST(:low AS bigint), :high) AS n,
+         (SELECT c.id, c.list_id, s.id AS step_id, s.message_id
+          FROM courses c JOIN steps s ON s.course_id = c.id LIMIT 1) AS c
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: median milliseconds of server time, times a bare page's, kB that travel with its assets."""
+
+    path: str
+    milliseconds: float
+    ratio: float
+    kilobytes: float
+
+
+def fill(house: House, people: int, mails: int) -> None:
+    """Write `mails` deliveries to `people`, some of whom they could not reach, and count them."""
+    for low in range(1, mails + 1, CHUNK):
+        with session_scope(house.sessions) as session:
+            values = {"first": first_id(period_of(datetime.now(UTC))), "people": people}
+            session.execute(text(MAILS), {**values, "low": low, "high": min(mails, low + CHUNK - 1)})
+    with session_scope(house.sessions) as session:
+        tally.mend(session)
+        session.execute(text("ANALYZE"))
+
+
+def measure(house: House, settings: Settings) -> list[Page]:
+    """Every page that an owner can open, slowest first; one with an id is asked about one that is there."""
+    app = create_app(settings)
+    with session_scope(house.sessions) as session:
+        now = session_now(session)
+        owner = add_operator(session, at_the_machine("bench"), "owner@bench.example", Role.OWNER, now)
+        secret = begin_session(session, owner, now, needs_factor=False, browser="bench", way="password")
+        paths = [path for route in _pages(app) if (path := _filled(session, route)) is not None]
+    with _served(app) as address, httpx.Client(base_url=address, follow_redirects=True) as client:
+        client.cookies.set(COOKIE, secret)
+        bare, _ = _timed(client, BARE)
+        found = [_page(client, path, bare) for path in paths]
+    return sorted(found, key=lambda page: -page.milliseconds)
+
+
+@contextmanager
+def _served(app: FastAPI) -> Iterator[str]:
+    """The application on a port of its own, in this process; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off"))
+    # With its protocol named, or asyncio does not switch off Nagle's delay of 40 ms for its connections.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def _page(client: httpx.Client, path: str, bare: float) -> Page:
+    took, kilobytes = _timed(client, path)
+    return Page(path, took, took / bare, kilobytes)
+
+
+def _timed(client: httpx.Client, path: str) -> tuple[float, float]:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        answer = client.get(path, headers={"accept-encoding": "identity"})
+        times.append((time.perf_counter() - began) * 1000)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path} answered {answer.status_code}")
+    body = answer.content
+    assets = set(_assets_of(answer.text))
+    sent = len(gzip.compress(body, 5)) + sum(len(asset_packed(name)) for name in assets)
+    return statistics.median(times), sent / 1000
+
+
+def _assets_of(page: str) -> Iterator[str]:
+    for part in page.split("/static/")[1:]:
+        yield part.split("?", 1)[0].split('"', 1)[0]
+
+
+def _pages(app: FastAPI) -> list[str]:
+    return sorted(
+        {
+            route.path
+            for router in app.routes
+            for route in getattr(getattr(router, "original_router", None), "routes", [])
+            if isinstance(route, APIRoute)
+            and route.path.startswith("/desk")
+            and "GET" in (route.methods or ())
+        }
+    )
+
+
+def _filled(session: Session, path: str) -> str | None:
+    """The path with an id or slug that is there; None when nothing of the kind is, or it never ends."""
+    known = {
+        "/desk/senders/{slug}": select(Sender.slug),
+        "/desk/subscribers/{subscriber_id}": select(Subscriber.id),
+        "/desk/deliveries/{delivery_id}": select(Delivery.id).where(Delivery.state == "failed"),
+        "/desk/lists/{slug}": select(MailingList.slug),
+        "/desk/campaigns/{slug}": select(Campaign.slug),
+        "/desk/segments/{slug}": select(Segment.slug),
+    }
+    if "{" not in path:
+        return None if path.endswith(("/stream", "/sign-in", "/setup")) else path
+    for beginning, asked in known.items():
+        if path == beginning:
+            value = session.execute(asked.limit(1)).scalar()
+            return None if value is None else path.replace("{" + path.split("{")[1], str(value))
+    return None
