@@ -13,11 +13,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import signing
+from benchmarks import pages, signing
 from benchmarks.foreseeing import restricted, simulating
 from benchmarks.importing import imported
 from benchmarks.latency import confirmation
-from benchmarks.pages import Page, fill, measure
 from benchmarks.segments import counting
 from benchmarks.sending import naive, planned, sink, task_for_each, whole_path, wire
 from benchmarks.stage import House, Stage, stage
@@ -60,7 +59,7 @@ class Measuring:
         self._sizes = sizes
         self._say = say
         self.found: dict[str, list[float]] = {}
-        self.pages: list[Page] = []
+        self.pages: list[pages.Page] = []
 
     def round(self, number: int, of: int) -> None:
         """Measure everything once."""
@@ -127,8 +126,8 @@ class Measuring:
             return  # once: writing the house takes minutes, and a page's median says enough
         many = self._sizes.many
         house = self._scene.house(many, 0)
-        fill(house, many, 10 * many)
-        found = measure(house, self._scene.settings(house.url, f"smtp://127.0.0.1:{self._port}"))
+        pages.fill(house, many, 10 * many)
+        found = pages.measure(house, self._scene.settings(house.url, f"smtp://127.0.0.1:{self._port}"))
         self.pages = found
         self._note(
             page=found[0].milliseconds,
