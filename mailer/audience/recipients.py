@@ -79,6 +79,18 @@ def is_suppressed(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def is_suppressed_for_now(now: datetime) -> ColumnElement[bool]:
+    """Whether a subscriber's address must not be mailed at `now`, and will be again by itself."""
+    return exists(
+        select(Suppression.id)
+        .where(
+            Suppression.email_hash == func.sha256(func.convert_to(Subscriber.email_key, "UTF8")),
+            Suppression.until > now,
+        )
+        .correlate(Subscriber)
+    )
+
+
 def list_ids_of(session: Session, chosen: Sequence[int]) -> list[int]:
     """The lists that are meant: those that are chosen, or every one there is when none is."""
     if chosen:

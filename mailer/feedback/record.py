@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.lists import Evidence, confirm, end_subscription
@@ -217,8 +217,4 @@ def change_details(
     if not describe(session, subscriber_id, name=name, language=language, zone_name=zone_name):
         return
     # The hour worked out for the next lesson was that of the old zone: the next tick decides anew.
-    session.execute(
-        update(Enrollment)
-        .where(Enrollment.subscriber_id == subscriber_id, Enrollment.state == EnrollmentState.ACTIVE)
-        .values(next_due_at=now)
-    )
+    enroll.look_anew(session, Enrollment.subscriber_id == subscriber_id, now)

@@ -25,6 +25,7 @@ from mailer.launch.effect import (
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.launch.published import source_digest, text_digests
 from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, MailingList, Media, Sender, Step
+from mailer.schedule.enroll import look_anew
 from mailer.schedule.flow import Trigger, read_flow
 from mailer.schedule.follow import pass_by
 
@@ -211,8 +212,4 @@ def go_on(session: Session, course_id: int, passed: Mapping[int, int], now: date
             .values(last_day=bindparam("day")),
             [{"enrollment": enrollment, "day": day} for enrollment, day in passed.items()],
         )
-    session.execute(
-        update(Enrollment)
-        .where(Enrollment.course_id == course_id, Enrollment.state == EnrollmentState.ACTIVE)
-        .values(next_due_at=now)
-    )
+    look_anew(session, Enrollment.course_id == course_id, now)

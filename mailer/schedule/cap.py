@@ -94,15 +94,9 @@ def _is_full(cap: Cap, days: Sequence[date], day: date) -> bool:
     )
 
 
-def with_room(
-    place: Place, cap: Cap, lessons: Iterable[tuple[int, datetime]], enrollment_id: int, now: datetime
-) -> Place:
-    """The place with the room that a person's other courses leave; `lessons` as in `lessons_of`.
-
-    What is this enrollment's own is left out: the place knows of it.
-    """
-    others = [at for enrollment, at in lessons if enrollment != enrollment_id]
-    day = free_from(cap, place.zone, others, now)
+def with_room(place: Place, cap: Cap, lessons: Iterable[datetime], now: datetime) -> Place:
+    """The place with the room that a person's courses leave, this one too; `lessons` as in `lessons_of`."""
+    day = free_from(cap, place.zone, lessons, now)
     is_full = day > local_date(now, place.zone)
     return replace(place, room_from=day if is_full else None, quiet=cap.quiet)
 
@@ -132,17 +126,18 @@ def room_for(
     return Full(until, f"waits for room: {cap}")
 
 
-# Lessons that are open count as if they left now: they will, before long.
+# Lessons that are open count as if they left when they are tried next, which may be after their reader's
+# pause. One that is set aside leaves when somebody says so; other courses do not wait for that.
 _LESSONS = text("""
-    SELECT subscriber_id, enrollment_id, coalesce(settled_at, :now) AS at FROM deliveries
+    SELECT subscriber_id, coalesce(settled_at, greatest(next_attempt_at, :now)) AS at FROM deliveries
     WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
-      AND (state IN ('planned', 'sending', 'held') OR (state = 'accepted' AND settled_at > :since))
+      AND (state IN ('planned', 'sending') OR (state = 'accepted' AND settled_at > :since))
     """)
 # Of two campaigns that are with workers at this moment the older row counts for the younger one.
 _MAILS = text("""
     SELECT d.id, m.at FROM unnest(CAST(:ids AS bigint[]), CAST(:people AS bigint[])) AS d (id, subscriber_id)
     JOIN LATERAL (
-        SELECT coalesce(o.settled_at, :now) AS at FROM deliveries AS o
+        SELECT coalesce(o.settled_at, greatest(o.next_attempt_at, :now)) AS at FROM deliveries AS o
         WHERE o.subscriber_id = d.subscriber_id AND o.id <> d.id AND o.kind IN ('step', 'repeat', 'campaign')
           AND (o.state = 'accepted' AND o.settled_at > :since OR o.state = 'sending' AND o.id < d.id
                OR o.state = 'planned' AND o.lane = 'course')
@@ -153,14 +148,12 @@ _MAILS = text("""
     """)
 
 
-def lessons_of(
-    session: Session, people: Sequence[int], now: datetime
-) -> Mapping[int, list[tuple[int, datetime]]]:
-    """(enrollment, moment) of these people's lessons of the last week, and of those on their way."""
-    found: dict[int, list[tuple[int, datetime]]] = {}
+def lessons_of(session: Session, people: Sequence[int], now: datetime) -> Mapping[int, list[datetime]]:
+    """When these people's lessons of the last week left, and those on their way will."""
+    found: dict[int, list[datetime]] = {}
     values = {"people": as_array(people), "now": now, "since": now - WEEK - timedelta(days=1)}
     for row in session.execute(_LESSONS, values):
-        found.setdefault(row.subscriber_id, []).append((row.enrollment_id, row.at))
+        found.setdefault(row.subscriber_id, []).append(row.at)
     return found
 
 

@@ -40,7 +40,7 @@ def find_coming(session: Session, enrollment_id: int, now: datetime) -> Coming |
     place, cap = place_of(row, plan.zone, met), read_cap(session)
     if cap is not None:
         lessons = lessons_of(session, [row.subscriber_id], now).get(row.subscriber_id, ())
-        place = with_room(place, cap, lessons, row.id, now)
+        place = with_room(place, cap, lessons, now)
     # What is asked here is when the next one comes, not when to look again whether the last one has left.
     waiting = replace(place, is_last_open=False)
     decision = decide(waiting, plan.steps, now, plan.ways)

@@ -216,8 +216,9 @@ def _extra(
         rest = replace(place, extras=place.extras[1:], last_extras=place.last_extras if place.extras else ())
         following = decide(rest, steps, now, ways)
         return following if not isinstance(following, Stop) else Finish()
-    sent = _leave(place, step, date.min, anchor, now)
-    return replace(sent, is_extra=True, due_at=min(sent.due_at, now)) if isinstance(sent, Send) else sent
+    # It belongs on no day of the course: today's hour is the first that it can be late for.
+    sent = _leave(place, step, local_date(now, place.zone), anchor, now)
+    return replace(sent, is_extra=True) if isinstance(sent, Send) else sent
 
 
 def _choice(place: Place, steps: Sequence[StepPlan], position: int) -> StepPlan | None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer import outbox
 from mailer.audience.addresses import normalise
 from mailer.audience.lists import find_subscription
+from mailer.audience.recipients import is_suppressed_for_now
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.clock import local_date
 from mailer.errors import MailerError
@@ -136,7 +137,16 @@ def _start_all(
     for enrollment, subscriber in people:
         zone = subscriber.zone or plan.zone
         today = local_date(now, zone)
-        first = decide(Place(zone, Anchor(today, 0), 0), plan.steps, now, plan.ways)
+        # Whoever comes back keeps the pace that they chose.
+        place = Place(
+            zone,
+            Anchor(today, 0),
+            0,
+            gap=enrollment.gap,
+            send_time=enrollment.send_time,
+            weekdays=enrollment.weekdays,
+        )
+        first = decide(place, plan.steps, now, plan.ways)
         enrollment.state = EnrollmentState.ACTIVE
         enrollment.anchor_date, enrollment.anchor_day = today, 0
         # Without a first step the next tick finishes the course.
@@ -211,6 +221,19 @@ def wait_until(session: Session, subscriber_id: int, until: datetime) -> None:
             Enrollment.next_due_at < until,
         )
         .values(next_due_at=until)
+    )
+
+
+def look_anew(session: Session, readers: ColumnElement[bool], now: datetime) -> None:
+    """Have the next tick decide anew for these active enrollments.
+
+    Whoever waits for their mailbox (see `wait_until`) waits on: what is planned for them could not leave.
+    """
+    waits = exists().where(Subscriber.id == Enrollment.subscriber_id, is_suppressed_for_now(now))
+    session.execute(
+        update(Enrollment)
+        .where(readers, Enrollment.state == EnrollmentState.ACTIVE, ~waits)
+        .values(next_due_at=now)
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, literal, select
+from sqlalchemy import exists, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from mailer.models import Course, Enrollment, EnrollmentState, Firing, Subscriber
@@ -20,14 +22,38 @@ ENROLLED = "enrolled"
 IN_IT = "was in it already"
 NOT_ON_LIST = "not on its list"
 BEFORE = "met it before the trigger was published"
+FAILED = "could not be enrolled; the log says why"
 AT_ONCE = 1000
+AGAIN = timedelta(minutes=5)
+PATIENCE = "100ms"
+"""The tick has readers' places locked, and whoever leaves locks their subscriptions first: neither may wait
+long for the other, least of all somebody who leaves."""
+
+log = logging.getLogger(__name__)
 
 
-def follow(session: Session, plan: CoursePlan, subscriber_id: int, now: datetime) -> None:
+def follow(session: Session, plan: CoursePlan, enrollment_id: int, subscriber_id: int, now: datetime) -> None:
     """Enroll somebody who has finished `plan` in the courses that follow it, once for each.
 
-    Who has not agreed to the other course's list is not enrolled; that is noted, and `why` tells it.
+    Who has not agreed to the other course's list is not enrolled; that is noted, and `why` tells it. Where
+    it cannot be done now, their course finishes once more a little later, and nobody else waits for that.
     """
+    if not plan.flow.then:
+        return
+    try:
+        with session.begin_nested():
+            session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+            _follow(session, plan, subscriber_id, now)
+    except Exception:
+        fields = {"event": "course.not_followed", "enrollment_id": enrollment_id}
+        log.exception(
+            "What follows %s cannot begin for enrollment %s", plan.slug, enrollment_id, extra=fields
+        )
+        again = {"state": EnrollmentState.ACTIVE, "ended_at": None, "next_due_at": now + AGAIN}
+        session.execute(update(Enrollment).where(Enrollment.id == enrollment_id).values(again))
+
+
+def _follow(session: Session, plan: CoursePlan, subscriber_id: int, now: datetime) -> None:
     for one in plan.flow.then:
         course = session.execute(select(Course).where(Course.slug == one.course)).scalar_one_or_none()
         if course is None or not meets(session, one.when, plan.slug, subscriber_id, now):
@@ -38,16 +64,23 @@ def follow(session: Session, plan: CoursePlan, subscriber_id: int, now: datetime
 def pull_triggers(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
     """Enroll the next people who meet a course's trigger; returns how many were looked at, 0 at the end.
 
-    Each person once for each trigger, whatever became of it: what fired stays written down.
+    Each person once for each trigger, whatever became of it: what fired stays written down. A rule that
+    cannot be asked keeps only its own course waiting, and a person who cannot be enrolled nobody.
     """
     courses = session.execute(
         select(Course).where(Course.flow["triggers"].astext.is_not(None)).order_by(Course.id)
     ).scalars()
     for course in courses.all():
         for trigger in read_flow(course.flow).triggers:
-            people = _new_ones(session, course, trigger, now, limit)
+            try:
+                with session.begin_nested():
+                    people = _new_ones(session, course, trigger, now, limit)
+            except Exception:
+                fields = {"event": "trigger.failed", "course_id": course.id}
+                log.exception("A trigger of %s cannot be asked", course.slug, extra=fields)
+                continue
             for subscriber_id in people:
-                _bring_in(session, course, trigger.when, subscriber_id, now)
+                _try_to_bring_in(session, course, trigger.when, subscriber_id, now)
             if people:
                 return len(people)
     return 0
@@ -71,6 +104,22 @@ def _new_ones(session: Session, course: Course, trigger: Trigger, now: datetime,
     )
     chosen = select(Subscriber.id).where(as_sql(rule, now), ~fired).order_by(Subscriber.id).limit(limit)
     return list(session.execute(chosen).scalars())
+
+
+def _try_to_bring_in(
+    session: Session, course: Course, trigger: str, subscriber_id: int, now: datetime
+) -> None:
+    try:
+        with session.begin_nested():
+            _bring_in(session, course, trigger, subscriber_id, now)
+    except OperationalError:
+        raise  # the database's own troubles pass
+    except Exception:
+        fields = {"event": "trigger.failed", "course_id": course.id, "subscriber_id": subscriber_id}
+        log.exception("Somebody cannot be enrolled in %s", course.slug, extra=fields)
+        # Else the same people would be the next ones for ever.
+        values = {"course_id": course.id, "trigger": trigger, "subscriber_id": subscriber_id, "at": now}
+        session.execute(insert(Firing).values(**values, result=FAILED).on_conflict_do_nothing())
 
 
 def _bring_in(session: Session, course: Course, trigger: str, subscriber_id: int, now: datetime) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer import outbox
@@ -27,6 +27,7 @@ from mailer.models import (
     Step,
     SubscriptionState,
 )
+from mailer.schedule.enroll import look_anew, start
 from mailer.schedule.pace_case import Asker, Case, What, open_case, put_back
 from mailer.schedule.place import StepPlan
 from mailer.schedule.timing import EVERY_DAY
@@ -248,7 +249,10 @@ def undo(session: Session, change_id: int, asker: Asker, now: datetime) -> PaceC
     # A round is never used again: mails of it may have been passed over.
     enrollment.round = round_now
     if enrollment.state in (EnrollmentState.ACTIVE, EnrollmentState.WAITING):
-        _check_consent(case)
+        is_on_list = _check_consent(case) == SubscriptionState.ACTIVE
+        if enrollment.state == EnrollmentState.WAITING and is_on_list:
+            # They confirmed meanwhile, and nobody will tell this enrollment of it any more.
+            start(session, enrollment, case.subscriber, case.plan, now)
     _bring_back_passed_over(case, change)
     if change.what == What.ZONE:
         case.subscriber.zone = change.before["zone"]
@@ -320,16 +324,24 @@ def _has_moved_on(case: Case, change: PaceChange) -> bool:
 
 def _bring_back_passed_over(case: Case, change: PaceChange) -> None:
     """When the lesson planned last was passed over because of the change, it is the next one again."""
-    mail, enrollment = case.last_mail(), case.enrollment
-    if mail is None or mail.state != DeliveryState.SKIPPED or mail.kind != DeliveryKind.STEP:
+    enrollment = case.enrollment
+    if change.what in (What.REPEAT, What.START_OVER) and enrollment.last_delivery_id is not None:
+        # A worker had it, and has given it back: of a round that is over, it would be passed over when due.
+        outbox.skip(case.session, [enrollment.last_delivery_id], WENT_BACK, case.now)
+    mail = case.last_mail()
+    if mail is None or mail.state != DeliveryState.SKIPPED or mail.step_id is None:
         return
     if mail.settled_at is None or mail.settled_at < change.at:
         return
-    step = case.session.get(Step, mail.step_id)
-    if step is not None and step.day == enrollment.last_day:
-        # In a round of its own, or its key would say that it was planned already.
-        enrollment.round += 1
+    # In a round of its own, or its key would say that it was planned already.
+    enrollment.round += 1
+    if enrollment.state == EnrollmentState.FINISHED:
+        enrollment.state, enrollment.ended_at = EnrollmentState.ACTIVE, None  # it was their last one
+    step = case.session.get_one(Step, mail.step_id)
+    if mail.kind == DeliveryKind.STEP and step.day == enrollment.last_day and not step.easier_than:
         enrollment.last_day = step.day - 1
+    else:  # a week once more, or an extra
+        enrollment.extras = [step.id, *enrollment.extras]
 
 
 def _lock_subscription(session: Session, enrollment_id: int) -> None:
@@ -342,7 +354,8 @@ def _lock_subscription(session: Session, enrollment_id: int) -> None:
     find_subscription(session, row.subscriber_id, row.list_id)
 
 
-def _check_consent(case: Case) -> None:
+def _check_consent(case: Case) -> SubscriptionState:
+    """How this reader is on the course's list; raises NoConsent."""
     subscription = find_subscription(case.session, case.subscriber.id, case.plan.list_id)
     is_pending = case.enrollment.state == EnrollmentState.WAITING
     allowed = (
@@ -352,12 +365,9 @@ def _check_consent(case: Case) -> None:
         raise NoConsent
     if find_suppression(case.session, case.subscriber.email, case.now) is not None:
         raise NoConsent
+    return SubscriptionState(subscription.state)
 
 
 def _decide_all_anew(case: Case) -> None:
     """The zone counts in all courses of this reader."""
-    case.session.execute(
-        update(Enrollment)
-        .where(Enrollment.subscriber_id == case.subscriber.id, Enrollment.state == EnrollmentState.ACTIVE)
-        .values(next_due_at=case.now)
-    )
+    look_anew(case.session, Enrollment.subscriber_id == case.subscriber.id, case.now)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.audience.suppression import find_suppression
 from mailer.clock import instant_of, local_date
 from mailer.models import Delivery, DeliveryState, Enrollment, EnrollmentState, PaceChange, Subscriber
 from mailer.schedule.courses import CoursePlan, load_plan
@@ -137,8 +138,11 @@ class Case:
     def look_again(self) -> None:
         """Have the tick decide anew, at once, or once a pause is over where it would send an extra in it."""
         enrollment = self.enrollment
+        stopped = find_suppression(self.session, self.subscriber.email, self.now)
         if not self.is_running:
             enrollment.next_due_at = None
+        elif stopped is not None and stopped.until is not None:
+            enrollment.next_due_at = stopped.until  # as `enroll.wait_until` has it
         elif self.paused_days and enrollment.paused_until and (enrollment.extras or enrollment.last_extras):
             enrollment.next_due_at = instant_of(enrollment.paused_until, time(), self.place.zone)
         else:

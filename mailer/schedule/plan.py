@@ -49,7 +49,7 @@ class _Course:
     plan: CoursePlan
     met: Mapping[int, Met]
     cap: Cap | None = None
-    lessons: dict[int, list[tuple[int, datetime]]] = field(default_factory=dict)
+    lessons: dict[int, list[datetime]] = field(default_factory=dict)
     decided: dict[Place, _Chain] = field(default_factory=dict)
 
 
@@ -75,7 +75,7 @@ class _Batch:
     skipped: dict[str, list[str]] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
     wishes: list[dict[str, Any]] = field(default_factory=list)
-    finished: list[tuple[CoursePlan, int]] = field(default_factory=list)
+    finished: list[tuple[CoursePlan, int, int]] = field(default_factory=list)
 
 
 def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
@@ -112,9 +112,9 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
         outbox.skip(session, [added[key] for key in keys if key in added], reason, now)
     apply_changes(session, batch.changes, added)
     apply_wishes(session, batch.wishes)
-    for plan, subscriber_id in batch.finished:
-        follow(session, plan, subscriber_id, now)
-    done = [Fact(subscriber_id, {"course": plan.slug}) for plan, subscriber_id in batch.finished]
+    for plan, enrollment_id, subscriber_id in batch.finished:
+        follow(session, plan, enrollment_id, subscriber_id, now)
+    done = [Fact(subscriber_id, {"course": plan.slug}) for plan, _, subscriber_id in batch.finished]
     tell(session, WebhookKind.COURSE_FINISHED, now, done)
     return len(due)
 
@@ -124,7 +124,7 @@ def _courses(session: Session, due: Sequence[Any], now: datetime) -> dict[int, _
     for row in due:
         people.setdefault(row.course_id, []).append(row.subscriber_id)
     cap = read_cap(session)
-    lessons: dict[int, list[tuple[int, datetime]]] = {}
+    lessons: dict[int, list[datetime]] = {}
     if cap is not None:
         lessons = dict(lessons_of(session, [row.subscriber_id for row in due], now))
     courses = {}
@@ -210,7 +210,7 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
     place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED))
     if course.cap is not None:
         lessons = course.lessons.get(row.subscriber_id, ())
-        place = with_room(place, course.cap, lessons, row.id, now)
+        place = with_room(place, course.cap, lessons, now)
     chain = course.decided.get(place)
     if chain is None:
         chain = course.decided[place] = _chain(place, plan, now)
@@ -228,11 +228,11 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
             lesson = lesson_of(row, plan, send.step, send.due_at, send)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
             change = _after_send(row, chain, lesson.dedup_key, now)
-            course.lessons.setdefault(row.subscriber_id, []).append((row.id, now))
+            course.lessons.setdefault(row.subscriber_id, []).append(now)
             if chain.then.wishes != place.wishes:
                 batch.wishes.append(_wishes(row.id, chain.then))
     if change["state"] == EnrollmentState.FINISHED:
-        batch.finished.append((plan, row.subscriber_id))
+        batch.finished.append((plan, row.id, row.subscriber_id))
     batch.deliveries += [*mails, lesson] if lesson else mails
     batch.changes.append(change)
 
@@ -268,8 +268,12 @@ def lesson_of(
     """The mail of `step` for the reader of a row of `select_places`."""
     is_repeat = send is not None and send.repeats is not None and not step.easier_than
     kind = DeliveryKind.REPEAT if is_repeat else DeliveryKind.STEP
+    key = step.key
+    if send is not None and step.easier_than and (times := (row.repeats or {}).get(str(send.repeats))):
+        # Too hard, and then not yet: the easier version comes twice, and must not count as planned before.
+        key = f"{key}+{times}"
     return outbox.NewDelivery(
-        dedup_key=outbox.dedup_key(kind, plan.id, step.key, row.subscriber_id, row.round),
+        dedup_key=outbox.dedup_key(kind, plan.id, key, row.subscriber_id, row.round),
         kind=kind,
         subscriber_id=row.subscriber_id,
         message_id=step.message_in(row.language),

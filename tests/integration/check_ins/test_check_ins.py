@@ -180,6 +180,20 @@ def test_too_hard_says_whom_to_ask_and_brings_the_easier_version(house: House, p
     assert "Week 1 is done" in pages.tell("week-1-easier", "done")
 
 
+def test_too_hard_and_then_not_yet_brings_the_easier_version_twice(house: House, pages: Pages) -> None:
+    with session_scope(house.sessions) as session:
+        add_easier(session, get_course(session, "calm"), "week-1")
+    live_to(house, 3)
+    pages.tell("week-1", "too-hard")
+    live_to(house, 10)
+    assert "an easier version of week 1 comes" in pages.tell("week-1-easier", "not-yet")
+    live_to(house, 17)
+    assert sent(house)[-1][::2] == (17, "week-1-easier")
+    assert "the letters go on" in pages.tell("week-1-easier", "not-yet")
+    live_to(house, 24)
+    assert sent(house)[-1][::2] == (24, "week-2")
+
+
 def test_too_hard_uses_the_authors_own_words_on_whom_to_ask(house: House, pages: Pages) -> None:
     with session_scope(house.sessions) as session:
         get_course(session, "calm").flow = {"ask_whom": "Ask Dr <Quiet> on Mondays."}

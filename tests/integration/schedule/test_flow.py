@@ -149,3 +149,59 @@ def test_a_rule_that_cannot_be_asked_keeps_no_other_course_waiting(
     session.execute(update(Step).where(Step.key == "hello").values(condition=""))
     live(session, now + timedelta(days=2), 1)
     assert [key for key, sent, _ in rows(session, ADA) if sent == "accepted"] == ["hello"]
+
+
+def finish_soon(session: Session, course: Course, email: str, now: datetime) -> None:
+    """Somebody in the course, before its last step, and on the other course's list too."""
+    enrollment = enroll(session, course, join(session, email, now), now)
+    join(session, email, now, list_="more")
+    enrollment.last_day, enrollment.next_due_at = 2, now
+
+
+def test_a_follow_up_that_cannot_be_asked_keeps_nobody_else_waiting_and_comes_once_it_can(
+    session: Session, course: Course, now: datetime
+) -> None:
+    course.flow = {"then": [{"course": "more", "when": 'in segment "gone"'}]}
+    finish_soon(session, course, ADA, now)
+    later = now + timedelta(days=10, hours=2)
+    more = get_course(session, "more")
+    join(session, BEN, now, list_="more")
+    enroll(session, more, add_subscriber(session, Person(BEN)), now)
+    session.execute(update(Delivery).values(state="accepted", settled_at=now))  # the welcomes
+    while plan_due(session, later):
+        pass
+    assert [key for key, _, _ in rows(session, ADA)] == ["walk"]
+    assert [key for key, _, _ in rows(session, BEN)] == ["hello"]
+    assert state(session, ADA, "more") is None
+    course.flow = {"then": [{"course": "more", "when": ""}]}
+    while plan_due(session, later + timedelta(hours=1)):
+        pass
+    assert (state(session, ADA, "calm"), state(session, ADA, "more")) == ("finished", "active")
+    assert [key for key, _, _ in rows(session, ADA)] == ["walk"]
+
+
+def test_a_trigger_that_cannot_be_asked_keeps_no_other_course_waiting(
+    session: Session, course: Course, now: datetime
+) -> None:
+    course.flow = {"triggers": [{"when": 'in segment "gone"', "from": "all"}]}
+    get_course(session, "more").flow = {"triggers": [{"when": 'tag "stiff"', "from": "all"}]}
+    join(session, ADA, now, list_="more")
+    add_subscriber(session, Person(ADA, tags=("stiff",)))
+    assert pull_triggers(session, now) == 1
+    assert state(session, ADA, "more") == "active"
+
+
+def test_somebody_who_cannot_be_enrolled_keeps_nobody_else_waiting(
+    session: Session, course: Course, now: datetime
+) -> None:
+    course.flow = {"triggers": [{"when": 'tag "stiff"', "from": "all"}]}
+    for email in (ADA, BEN):
+        join(session, email, now)
+        add_subscriber(session, Person(email, tags=("stiff",)))
+    # A zone that newer rules do not know any more.
+    session.execute(update(Subscriber).where(Subscriber.email == ADA).values(zone="Old/Zone"))
+    assert pull_triggers(session, now) == 2
+    assert pull_triggers(session, now) == 0
+    assert (state(session, ADA, "calm"), state(session, BEN, "calm")) == (None, "active")
+    results = session.execute(select(Firing.result).order_by(Firing.subscriber_id)).scalars().all()
+    assert results == ["could not be enrolled; the log says why", "enrolled"]
