@@ -198,6 +198,18 @@ def hold_back(session: Session, delivery_id: int, until: datetime, now: datetime
         ask_to_wake(session, lane)
 
 
+PUT_OFF = text("""
+    UPDATE deliveries SET next_attempt_at = greatest(CAST(:until AS timestamptz), :now)
+    WHERE id = :id AND state = 'planned' RETURNING lane
+    """)
+
+
+def put_off(session: Session, delivery_id: int, until: datetime, now: datetime) -> None:
+    """Have a mail that is still planned leave at another moment, which may be an earlier one."""
+    for lane in session.execute(PUT_OFF, {"id": delivery_id, "until": until, "now": now}).scalars():
+        ask_to_wake(session, lane)
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """When a mail is due; `is_skipped`: it is written down, but does not leave."""

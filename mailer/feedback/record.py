@@ -29,6 +29,7 @@ from mailer.models import (
     WebhookKind,
 )
 from mailer.schedule import enroll
+from mailer.schedule.campaigns import move_to_zone
 from mailer.schedule.courses import load_plan
 from mailer.webhooks.tell import Fact, tell
 
@@ -218,3 +219,5 @@ def change_details(
         return
     # The hour worked out for the next lesson was that of the old zone: the next tick decides anew.
     enroll.look_anew(session, Enrollment.subscriber_id == subscriber_id, now)
+    if zone_name:
+        move_to_zone(session, subscriber_id, zone_name, now)

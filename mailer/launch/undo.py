@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from mailer import rules
 from mailer.errors import Refused
 from mailer.launch.messages import lock_publishing
 from mailer.launch.publish import go_on, lock_readers
 from mailer.launch.reach import read_readers
 from mailer.models import Course, CourseVersion, Sender, Step
 from mailer.schedule.courses import get_course
+from mailer.schedule.flow import read_flow
 from mailer.schedule.place import StepPlan
 from mailer.schedule.timing import read_timing
 
@@ -51,6 +53,7 @@ def undo_publication(session: Session, slug: str, now: datetime) -> Undone:
     if not before:
         raise Refused(f"{slug} was published once, so there is nothing to go back to.")
     wanted = before[0].manifest
+    _refuse_broken_rules(session, slug, before[0].number, wanted)
     passed, readers = _passed(session, course, wanted["steps"], now)
     _put_header(session, course, wanted["header"])
     _put_steps(session, course, wanted["steps"], now)
@@ -60,6 +63,17 @@ def undo_publication(session: Session, slug: str, now: datetime) -> Undone:
     go_on(session, course.id, passed, now)
     session.flush()
     return Undone(last.number, before[0].number, course.version, readers)
+
+
+def _refuse_broken_rules(session: Session, slug: str, number: int, manifest: Mapping[str, Any]) -> None:
+    """Raises Refused when a rule of that version names what is gone since: its readers would wait for it."""
+    flow = read_flow(manifest["header"])
+    texts = {step.get("condition", "") for step in manifest["steps"]} | {*flow.stop_when}
+    texts |= {one.when for one in flow.then} | {one.when for one in flow.triggers}
+    for text in sorted(texts - {""}):
+        found = rules.problems(session, rules.parse(text, slug), coming=(slug, manifest["header"]["list"]))
+        if found:
+            raise Refused(f"Version {number} of {slug} has the rule {text!r}. {' '.join(found)}")
 
 
 def _passed(

@@ -27,6 +27,7 @@ from mailer.models import (
     Step,
     SubscriptionState,
 )
+from mailer.schedule.campaigns import move_to_zone
 from mailer.schedule.enroll import look_anew, start
 from mailer.schedule.pace_case import Asker, Case, What, open_case, put_back
 from mailer.schedule.place import StepPlan
@@ -369,5 +370,7 @@ def _check_consent(case: Case) -> SubscriptionState:
 
 
 def _decide_all_anew(case: Case) -> None:
-    """The zone counts in all courses of this reader."""
+    """The zone counts in all courses of this reader, and in campaigns that go by it."""
     look_anew(case.session, Enrollment.subscriber_id == case.subscriber.id, case.now)
+    if case.subscriber.zone:
+        move_to_zone(case.session, case.subscriber.id, case.subscriber.zone, case.now)

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from mailer.db import session_scope
+from mailer.feedback.record import change_details
 from mailer.launch.forecast import forecast
 from mailer.models import Delivery, Subscriber
 from mailer.reports.campaigns import describe_campaign
 from mailer.reports.why import why
 from tests.integration.cli_delivery.conftest import Run
 from tests.support.campaigns import SPRING
-from tests.support.cast import join
+from tests.support.cast import ADA, join
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp
 
@@ -159,3 +160,30 @@ def test_a_test_mail_goes_to_an_address_of_ones_own_and_is_not_counted(
     assert abroad.states() == {}
     refused = steadypost("campaign", "test", SPRING, "--to", "me@author.example", "--language", "de", ends=1)
     assert refused.stderr.startswith("spring is written in en, not in 'de'.")
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [
+        ("America/New_York", [8, 14, 17]),  # nine in New York is 14:00 UTC
+        ("Asia/Dubai", [5, 8, 17]),  # and in Dubai 05:00
+        ("Pacific/Auckland", [1, 8, 17]),  # where nine is past by then: at once
+    ],
+)
+def test_who_moves_before_it_leaves_gets_it_at_nine_by_their_new_clock(
+    abroad: House, steadypost: Run, zone: str, hours: list[int]
+) -> None:
+    steadypost(
+        "campaign", "schedule", SPRING, "--local", "2026-03-03 09:00", "--zone", "Europe/Berlin", "--yes"
+    )
+    abroad.go_to(datetime.fromisoformat("2026-03-03T00:00Z"))
+    abroad.send()
+    with session_scope(abroad.sessions) as session:
+        ada = session.execute(select(Subscriber).where(Subscriber.email_key == ADA)).scalar_one()
+        change_details(session, ada.id, name="Ada", language="en", zone_name=zone, now=abroad.at)
+    left = []
+    for hour in range(1, 18):
+        abroad.go_to(datetime.fromisoformat(f"2026-03-03T{hour:02}:00Z"))
+        left += [hour] * abroad.send().get("accepted", 0)
+    # Dan, who has no zone, goes by Berlin (08:00 UTC); Cleo is in Los Angeles (17:00 UTC).
+    assert left == hours

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from mailer.audience.lists import get_list
+from mailer.audience.segments import remove_segment, save_segment
 from mailer.db import session_scope
 from mailer.errors import Refused
 from mailer.feedback.record import leave
@@ -175,6 +176,19 @@ def test_a_publication_can_be_taken_back_for_what_has_not_been_sent(desk: Desk) 
     desk.write(BASE)
     assert desk.changes() == []
     assert desk.statement().is_balanced
+
+
+def test_a_version_whose_rule_names_what_is_gone_is_not_brought_back(desk: Desk) -> None:
+    with session_scope(desk.sessions) as session:
+        save_segment(session, "keen", 'tag "keen"', "", desk.house.at)
+    desk.edit("02-rest.md", "day: 2", "day: 2\nwhen: 'in segment \"keen\"'")
+    desk.publish()
+    desk.write(BASE)
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        remove_segment(session, "keen")
+    with session_scope(desk.sessions) as session, pytest.raises(Refused, match="Version 2 of calm"):
+        undo_publication(session, "calm", desk.house.at)
 
 
 def test_taking_back_twice_brings_it_back_and_the_first_version_stays(desk: Desk) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from mailer.audience.lists import confirm, find_subscription
 from mailer.audience.suppression import suppress
 from mailer.db import session_scope
+from mailer.feedback.record import leave
 from mailer.models import (
     Course,
     Delivery,
@@ -215,3 +217,25 @@ def test_who_comes_back_gets_the_first_lesson_at_their_own_hour(desk: Desk) -> N
         enroll.enroll(session, course, session.get_one(Subscriber, ada), desk.house.at)
     desk.live_to(6)
     assert [line.split()[1:] for line in lived(desk)] == [["03", "06:00"], ["04", "06:00"], ["06", "06:00"]]
+
+
+def test_who_leaves_everything_as_their_course_ends_waits_for_nothing_that_follows(
+    desk: Desk, tmp_path: Path
+) -> None:
+    ada = desk.house.enroll(ADA)
+    desk.live_to(3)
+    write_more(desk, tmp_path / "more")
+    with session_scope(desk.sessions) as session:
+        get_course(session, "calm").flow = {"then": [{"course": "more", "when": ""}]}
+        more = session.scalars(select(MailingList.id).where(MailingList.slug == "more")).one()
+        session.execute(delete(Enrollment).where(Enrollment.course_id == get_course(session, "more").id))
+    desk.house.go_to(desk.start.replace(day=6, hour=8))
+    with session_scope(desk.sessions) as leaving, ThreadPoolExecutor() as pool:
+        # She has pressed the button; the tick, which ends her course, would enroll her in the next one.
+        find_subscription(leaving, ada, more)
+        pool.submit(desk.house.plan).result(timeout=5)
+        leave(leaving, ada, None, source="page", now=desk.house.at)
+    desk.live_to(12)
+    assert [line.split()[0] for line in lived(desk)] == ["hello", "rest"]
+    assert lived(desk, "more") == []
+    assert desk.enrollment_of(ADA).state == "stopped"
