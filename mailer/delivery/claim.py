@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mailer import outbox
-from mailer.clock import local_date
+from mailer.clock import local_date, zone_names
 from mailer.db import as_array
 from mailer.delivery import holds
 from mailer.delivery.messages import Published, published
@@ -193,7 +193,9 @@ def _with_room(
     mails = mails_before(session, asked, now)
     kept = []
     for row in rows:
-        full = room_for(cap, row.zone or "Etc/UTC", mails.get(row.id, ()), row.due_at, now)
+        # One that newer zone rules do not have must not keep the whole batch from being claimed.
+        zone = row.zone if row.zone in zone_names() else "Etc/UTC"
+        full = room_for(cap, zone or "Etc/UTC", mails.get(row.id, ()), row.due_at, now)
         if full is None:
             kept.append(row)
         elif full.until is None:

@@ -96,7 +96,8 @@ def _aim(source: CampaignSource, campaign: Campaign) -> Aim:
         segment=source.segment,
         exclude_segment=source.exclude_segment,
         exclude_lists=source.exclude_lists,
-        not_if_sent=source.not_if_sent,
+        # Whoever got an earlier one that was sent again stays left out, whatever the file says.
+        not_if_sent=tuple(dict.fromkeys((*source.not_if_sent, *(was.not_if_sent if was.again_of else ())))),
         again_of=was.again_of,
         again_to=was.again_to,
     )

@@ -44,7 +44,7 @@ def draft_again(
         list_ids=first.list_ids,
         sender_id=first.sender_id,
         state=CampaignState.DRAFT,
-        aim=Aim(again_of=slug, again_to=to).as_values(),
+        aim=Aim(again_of=slug, again_to=to, not_if_sent=_earlier(session, slug, to)).as_values(),
         created_at=now,
     )
     session.add(campaign)
@@ -52,6 +52,14 @@ def draft_again(
     session.add(Action(at=now, who=who, what="campaign again", detail=named, rows=0))
     session.flush()
     return campaign
+
+
+def _earlier(session: Session, slug: str, to: Again) -> tuple[str, ...]:
+    """Campaigns that brought this one to those it missed before: whoever got one of them did get it."""
+    if to != Again.MISSED:
+        return ()
+    earlier = (Campaign.aim["again_of"].astext == slug) & (Campaign.aim["again_to"].astext == to)
+    return tuple(session.execute(select(Campaign.slug).where(earlier).order_by(Campaign.id)).scalars())
 
 
 def _any_click(session: Session, campaign: Campaign) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
 from tests.support.campaigns import SPRING, set_going
-from tests.support.cast import ADA, join, publish_folder, write_course
+from tests.support.cast import ADA, BEN, join, publish_folder, write_course
 from tests.support.house import House
 
 
@@ -64,6 +64,16 @@ def test_a_campaign_without_room_is_dropped_where_that_was_chosen(spring: House)
     set_going(spring)
     spring.send()
     assert of_campaign(spring) == ("skipped", "no room for it: at most 1 a day")
+
+
+def test_a_zone_that_nobody_knows_any_more_keeps_no_campaign_back(spring: House) -> None:
+    cap(spring, per_day=1, quiet_from=time(22), quiet_until=time(5))
+    with session_scope(spring.sessions) as session:
+        join(session, ADA, spring.at).zone = "Old/Zone"
+        join(session, BEN, spring.at)
+    set_going(spring)
+    # Hers is set aside, with its reason; his does not wait for that.
+    assert spring.send() == {"accepted": 1, "quarantined": 1}
 
 
 def test_without_lessons_a_campaign_leaves_at_once(spring: House) -> None:

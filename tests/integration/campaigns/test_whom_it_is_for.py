@@ -222,6 +222,20 @@ def test_again_goes_to_those_who_did_not_get_it(spring: House, server: ScriptedS
     assert send(spring, server, "spring-again") == [became["failed"]]
 
 
+def test_again_and_again_goes_once_to_each_of_those_who_did_not_get_it(
+    spring: House, server: ScriptedSmtp
+) -> None:
+    people(spring, range(1, 3))
+    server.replies["RCPT"] = ["554 5.7.1 not today"]
+    send(spring, server, SPRING)
+    for number in (2, 3):
+        with session_scope(spring.sessions) as session:
+            draft_again(session, SPRING, Again.MISSED, f"spring-{number}", spring.at, who="ann")
+    assert len(send(spring, server, "spring-2")) == 1
+    with session_scope(spring.sessions) as session, pytest.raises(Refused, match="would reach nobody"):
+        look_ahead(session, "spring-3", spring.at)
+
+
 def test_again_goes_to_those_who_clicked_nothing_themselves(spring: House, server: ScriptedSmtp) -> None:
     people(spring, range(1, 4))
     send(spring, server, SPRING)
