@@ -32,14 +32,14 @@ long for the other, least of all somebody who leaves."""
 log = logging.getLogger(__name__)
 
 
-def follow(session: Session, plan: CoursePlan, enrollment_id: int, subscriber_id: int, now: datetime) -> None:
+def follow(session: Session, plan: CoursePlan, enrollment_id: int, subscriber_id: int, now: datetime) -> bool:
     """Enroll somebody who has finished `plan` in the courses that follow it, once for each.
 
     Who has not agreed to the other course's list is not enrolled; that is noted, and `why` tells it. Where
-    it cannot be done now, their course finishes once more a little later, and nobody else waits for that.
+    it cannot be done now (False), their course finishes once more a little later, and nobody else waits.
     """
     if not plan.flow.then:
-        return
+        return True
     try:
         with session.begin_nested():
             session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
@@ -51,6 +51,8 @@ def follow(session: Session, plan: CoursePlan, enrollment_id: int, subscriber_id
         )
         again = {"state": EnrollmentState.ACTIVE, "ended_at": None, "next_due_at": now + AGAIN}
         session.execute(update(Enrollment).where(Enrollment.id == enrollment_id).values(again))
+        return False
+    return True
 
 
 def _follow(session: Session, plan: CoursePlan, subscriber_id: int, now: datetime) -> None:

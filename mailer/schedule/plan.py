@@ -112,9 +112,11 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
         outbox.skip(session, [added[key] for key in keys if key in added], reason, now)
     apply_changes(session, batch.changes, added)
     apply_wishes(session, batch.wishes)
-    for plan, enrollment_id, subscriber_id in batch.finished:
-        follow(session, plan, enrollment_id, subscriber_id, now)
-    done = [Fact(subscriber_id, {"course": plan.slug}) for plan, _, subscriber_id in batch.finished]
+    done = [
+        Fact(subscriber_id, {"course": plan.slug})
+        for plan, enrollment_id, subscriber_id in batch.finished
+        if follow(session, plan, enrollment_id, subscriber_id, now)
+    ]
     tell(session, WebhookKind.COURSE_FINISHED, now, done)
     return len(due)
 
