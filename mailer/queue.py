@@ -35,6 +35,7 @@ class TaskName(StrEnum):
     KEEP_HOUSE = "steadypost.keep_house"
     PULL_TRIGGERS = "steadypost.pull_triggers"
     CALL_WEBHOOKS = "steadypost.call_webhooks"
+    MAKE_SERIES = "steadypost.make_series"
 
 
 HEARTBEAT_LIFE = 60.0

@@ -21,6 +21,7 @@ TICK_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
 TRIGGER_SECONDS = 30.0
 WEBHOOK_SECONDS = 5.0
+SERIES_SECONDS = 15.0
 HOUSE_SECONDS = 3600.0
 
 
@@ -55,6 +56,11 @@ def make_app(settings: Settings) -> Celery:
                 "task": TaskName.CALL_WEBHOOKS,
                 "schedule": WEBHOOK_SECONDS,
                 "options": {"queue": ERRANDS, "expires": WEBHOOK_SECONDS},
+            },
+            "series": {
+                "task": TaskName.MAKE_SERIES,
+                "schedule": SERIES_SECONDS,
+                "options": {"queue": ERRANDS, "expires": SERIES_SECONDS},
             },
             "heartbeats": {
                 "task": TaskName.ASK_HEARTBEATS,

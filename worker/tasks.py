@@ -16,6 +16,8 @@ from mailer.db import DatabaseDown, business_now, session_scope
 from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
 from mailer.launch import campaign_tick
+from mailer.launch.series_look import look_at_feed
+from mailer.launch.series_make import Due, due_series, make
 from mailer.models import Lane
 from mailer.queue import TaskName, note_heartbeat
 from mailer.schedule.follow import pull_triggers
@@ -97,6 +99,14 @@ def call_webhooks() -> dict[str, int]:
     return {"called": send_due(parts().sessions, parts().seal, parts().fetcher)}
 
 
+@app.task(name=TaskName.MAKE_SERIES)
+def make_series() -> dict[str, int]:
+    """Make the campaigns of the series whose moment has come."""
+    with session_scope(parts().sessions) as session:
+        due = due_series(session, business_now(session)) if _may_send(session) else []
+    return {"made": sum(_alone(_make, one) for one in due)}
+
+
 @app.task(name=TaskName.ASK_HEARTBEATS)
 def ask_heartbeats() -> dict[str, int]:
     """Send a heartbeat through every queue, with the moment on the database's clock."""
@@ -156,6 +166,13 @@ def _plan() -> int:
 def _pull() -> int:
     with session_scope(parts().sessions) as session:
         return pull_triggers(session, business_now(session)) if _may_send(session) else 0
+
+
+def _make(due: Due) -> int:
+    # Another machine is asked for its feed, so in no transaction.
+    look = look_at_feed(due.feed_url, due.marks, parts().fetcher, due.at) if due.feed_url else None
+    with session_scope(parts().sessions) as session:
+        return bool(make(session, due, look, business_now(session), who="tick").campaign)
 
 
 def _fold() -> int:

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from mailer.audience.aim import Again, Aim
+from mailer.cli import series
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.campaign_asking import (
     MuchLarger,
@@ -48,6 +49,7 @@ from mailer.schedule.local_time import Past
 from mailer.sealing import Seal
 
 app = typer.Typer(help="Campaigns: one mail, sent once, to lists.", no_args_is_help=True)
+app.add_typer(series.app, name="series")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Files = Annotated[list[Path], typer.Argument(help="The campaign's file; after it its translations.")]

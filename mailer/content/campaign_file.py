@@ -8,7 +8,7 @@ from pathlib import Path
 from mailer.content.course_source import Problem, SenderSource
 from mailer.content.course_toml import SENDER
 from mailer.content.course_words import SLUG, is_address, is_language, is_one_line, known_or_near
-from mailer.content.front_matter import Settings, read_text
+from mailer.content.front_matter import Settings, Text, read_text
 
 AIM = ("segment", "exclude_segment", "exclude_lists", "not_if_sent")
 SETTINGS = ("slug", "subject", "preheader", "language", "lists", *AIM, "sender", "disclaimer")
@@ -60,6 +60,11 @@ def read_campaign(path: Path, problems: list[Problem], *, is_translation: bool) 
         return None
     settings = Settings(path.name, "campaign", SETTINGS, problems, lists=SEVERAL, sections=("sender",))
     settings.read(text.settings)
+    return campaign_of(path, text, settings, is_translation=is_translation)
+
+
+def campaign_of(path: Path, text: Text, settings: Settings, *, is_translation: bool) -> CampaignSource:
+    """The campaign that settings which were read, and the text below them, say."""
     return CampaignSource(
         path=path,
         slug=settings.slug("slug"),

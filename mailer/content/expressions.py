@@ -121,12 +121,33 @@ def faults_of(tag: Tag, where: Where) -> Iterator[Fault]:
             return
         if tag.word in {"else", "endif"}:
             return
-        condition = tag.inside.removeprefix(tag.word)
-        source = f"{{% if {condition} %}}{{% endif %}}"
-    else:
-        source = tag.source
-    for what, fix in _faults_in(source, _shortened(tag.source), where):
+    for what, fix in _faults_in(_as_template(tag), _shortened(tag.source), where):
         yield Fault(tag.start, what, fix)
+
+
+def names_in(tag: Tag) -> frozenset[str]:
+    """The first words of the variables that a tag names; none when it cannot be read."""
+    try:
+        tree = ENVIRONMENT.parse(_as_template(tag))
+    except (TemplateSyntaxError, RecursionError, ValueError):
+        return frozenset()
+    return frozenset(node.name for node in tree.find_all(nodes.Name))
+
+
+def faults_beside(tag: Tag, paths: tuple[str, ...]) -> Iterator[Fault]:
+    """What is wrong with one tag where the variables are these `paths`, and not those of mails."""
+    try:
+        faults = list(_Checker(paths).visit(ENVIRONMENT.parse(_as_template(tag))))
+    except (TemplateSyntaxError, RecursionError, ValueError) as error:
+        faults = [(f"`{_shortened(tag.source)}` cannot be read ({error}).", "Mend the expression.")]
+    yield from (Fault(tag.start, what, fix) for what, fix in faults)
+
+
+def _as_template(tag: Tag) -> str:
+    """A tag as a template of its own."""
+    if tag.kind is not TagKind.CONTROL:
+        return tag.source
+    return f"{{% if {tag.inside.removeprefix(tag.word)} %}}{{% endif %}}"
 
 
 def _faults_in(source: str, shown: str, where: Where) -> list[tuple[str, str]]:

@@ -138,6 +138,10 @@ def _put_sender(session: Session, slug: str, source: SenderSource) -> int:
     return session.execute(put.returning(Sender.id)).scalar_one()
 
 
+class Nobody(Refused):
+    """It would reach nobody; `what` says where they all went."""
+
+
 @dataclass(frozen=True)
 class Launch:
     """What sending a campaign would mean at this moment: asked before, and held to afterwards.
@@ -172,16 +176,16 @@ def look_ahead(session: Session, slug: str, now: datetime) -> Launch:
 
 
 def _refuse_nobody(slug: str, lists: tuple[str, ...], aim: Aim, reach: Reach) -> None:
-    """Raises Refused when nobody would get it, and says where they all went."""
+    """Raises Nobody when nobody would get it, and says where they all went."""
     where = f"on {', '.join(lists) or 'any list'}"
     if reach.people + reach.outside + reach.excluded == 0:
-        raise Refused(f"Nobody is active {where}, so {slug} would reach nobody; `steadypost list list`.")
+        raise Nobody(f"Nobody is active {where}, so {slug} would reach nobody; `steadypost list list`.")
     if reach.people == 0:
         told = [f"{reach.outside:,} are not {aim.within()}"] if reach.outside else []
         told += [f"{reach.excluded:,} are left out ({aim.without()})"] if reach.excluded else []
-        raise Refused(f"Of those active {where} {' and '.join(told)}, so {slug} would reach nobody.")
+        raise Nobody(f"Of those active {where} {' and '.join(told)}, so {slug} would reach nobody.")
     if reach.people == reach.suppressed:
-        raise Refused(
+        raise Nobody(
             f"Everybody whom {slug} is for is suppressed, so it would reach nobody; "
             "`steadypost suppression list`."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,7 +28,17 @@ class CompiledCampaign:
     media: tuple[MediaFile, ...]
 
 
-def check_campaign(session: Session, paths: Sequence[Path]) -> tuple[CompiledCampaign | None, list[Problem]]:
+class ReadFile(Protocol):
+    """How a file becomes a campaign: as it stands, or a series' with its values filled in."""
+
+    def __call__(
+        self, path: Path, problems: list[Problem], *, is_translation: bool
+    ) -> CampaignSource | None: ...
+
+
+def check_campaign(
+    session: Session, paths: Sequence[Path], read: ReadFile = read_campaign
+) -> tuple[CompiledCampaign | None, list[Problem]]:
     """The compiled campaign and every problem in its files; None when an error stands in the way.
 
     The first file says to whom it goes and who it is from, and speaks to everybody whose language has no
@@ -38,7 +49,7 @@ def check_campaign(session: Session, paths: Sequence[Path]) -> tuple[CompiledCam
     messages: list[CompiledMessage] = []
     media: dict[str, MediaFile] = {}
     for number, path in enumerate(paths):
-        source = read_campaign(path, problems, is_translation=number > 0)
+        source = read(path, problems, is_translation=number > 0)
         if source is None:
             continue
         sources.append(source)

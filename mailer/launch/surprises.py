@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim
-from mailer.models import Campaign, CampaignState, Message
+from mailer.models import Campaign, CampaignState, Message, SeriesOccurrence
 
 TIMES_LARGER = 10
 """An audience so many times that of the last campaign to the same lists is asked about."""
@@ -59,8 +59,19 @@ def _much_larger(session: Session, campaign: Campaign, people: int) -> Iterator[
         yield Surprising(Surprise.MUCH_LARGER, words)
 
 
+def _of_the_same_series(campaign: Campaign) -> Select[int | None]:
+    """The ids of the campaigns that the campaign's series has made; none when it is not of one."""
+    series = select(SeriesOccurrence.series_id).where(SeriesOccurrence.campaign_id == campaign.id)
+    return select(SeriesOccurrence.campaign_id).where(
+        SeriesOccurrence.series_id.in_(series), SeriesOccurrence.campaign_id.is_not(None)
+    )
+
+
 def _same_message(session: Session, campaign: Campaign, now: datetime) -> Iterator[Surprising]:
-    """Another campaign that said the same in any language; one that is sent again on purpose is none."""
+    """Another campaign that said the same in any language.
+
+    One that is sent again on purpose is none, nor one of the same series, which says the same each time.
+    """
     digests = select(Message.digest).where(Message.id.in_(campaign.messages.values()))
     same = set(session.execute(select(Message.id).where(Message.digest.in_(digests))).scalars())
     sent = session.execute(
@@ -68,6 +79,7 @@ def _same_message(session: Session, campaign: Campaign, now: datetime) -> Iterat
         .where(
             Campaign.id != campaign.id,
             Campaign.slug != Aim.of(campaign.aim).again_of,
+            Campaign.id.not_in(_of_the_same_series(campaign)),
             or_(
                 Campaign.state.in_((*_UNDER_WAY, CampaignState.SCHEDULED)),
                 # What was cancelled in the middle has reached some.

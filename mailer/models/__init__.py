@@ -50,6 +50,7 @@ from mailer.models.sending import (
     Move,
     Tally,
 )
+from mailer.models.series import Outcome, Series, SeriesItem, SeriesOccurrence, SeriesState
 from mailer.models.webhooks import CallState, Webhook, WebhookCall, WebhookKind
 
 __all__ = [
@@ -98,6 +99,7 @@ __all__ = [
     "Operator",
     "OperatorSession",
     "OptIn",
+    "Outcome",
     "PaceChange",
     "Passkey",
     "Period",
@@ -107,6 +109,10 @@ __all__ = [
     "SendLimit",
     "Sender",
     "SenderTransport",
+    "Series",
+    "SeriesItem",
+    "SeriesOccurrence",
+    "SeriesState",
     "SigningKey",
     "SoftBounce",
     "Step",

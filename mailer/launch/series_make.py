@@ -1,0 +1,249 @@
+"""The next occurrence of a series becomes a campaign, once, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.content.feed import FeedItem
+from mailer.content.series_text import Occasion
+from mailer.errors import MailerError, Refused
+from mailer.launch.campaign import Launch, Nobody, look_ahead, put_draft, schedule, schedule_local
+from mailer.launch.series_look import Look
+from mailer.launch.series_template import compile_occurrence
+from mailer.models import Outcome, Series, SeriesItem, SeriesOccurrence, SeriesState
+from mailer.schedule.cadence import Cadence
+from mailer.schedule.campaigns import find_campaign
+from mailer.schedule.local_time import LocalTime, Past
+from mailer.schedule.series import get_series, set_next
+
+MOST_NEW = 50
+"""Items of one mail. More at once is hardly news: sites that were rebuilt give all their items new ids."""
+TRY_AGAIN = timedelta(hours=1)
+"""After a trouble: long enough not to be a burden on somebody's site."""
+A_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A series whose moment had come `at` that time, and how to ask its feed (`feed_url` empty: none)."""
+
+    series_id: int
+    slug: str
+    next_on: date
+    feed_url: str
+    marks: dict[str, Any]
+    at: datetime
+    is_early: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of it. `outcome` is None when nothing was to be done, or `trouble` says why it was not."""
+
+    outcome: Outcome | None = None
+    campaign: str = ""
+    words: str = ""
+    trouble: str = ""
+
+
+def due_series(session: Session, now: datetime, limit: int = 20) -> list[Due]:
+    """The series whose moment has come."""
+    chosen = select(Series).where(Series.wakes_at <= now).order_by(Series.wakes_at, Series.id).limit(limit)
+    return [_due(series, now, is_early=False) for series in session.execute(chosen).scalars()]
+
+
+def due_now(session: Session, slug: str, now: datetime) -> Due:
+    """The series, to be looked at now; raises NotFound, or Refused when no occurrence of it is to come."""
+    series = get_series(session, slug)
+    if series.state != SeriesState.ACTIVE or series.next_on is None:
+        raise Refused(f"{slug} is {series.state}, so nothing of it is to come; `series show {slug}`.")
+    return _due(series, now, is_early=True)
+
+
+def _due(series: Series, now: datetime, *, is_early: bool) -> Due:
+    assert series.next_on is not None  # noqa: S101 - what has a moment has a day
+    feed_url, marks = series.feed_url or "", dict(series.feed)
+    return Due(series.id, series.slug, series.next_on, feed_url, marks, now, is_early)
+
+
+def make(session: Session, due: Due, look: Look | None, now: datetime, *, who: str) -> Made:
+    """Make the occurrence that is due: its campaign, its record and what it knows of the feed, or none of it.
+
+    Of several that are due only the latest is made. Whoever comes second, or with an old look, changes
+    nothing: the series' row is locked, and each day has one record.
+    """
+    series = _locked(session, due.series_id)
+    if series is None or not _is_still(series, due, now):
+        return Made()
+    if series.feed_url and (look is None or look.url != series.feed_url):
+        return Made()
+    if look is not None:
+        series.looked_at = now
+    items = _new_items(session, series, look)
+    what = look.trouble if look is not None else ""
+    if what := what or _too_many(series, items):
+        return _in_trouble(session, series, what, now)
+    occasion, words = _occasion(series, due, look, items, now)
+    if _record_of(session, series, occasion.day) is not None:
+        set_next(session, series, now)  # made early, before the calendar was changed
+        return Made()
+    try:
+        with session.begin_nested():
+            made = _make(session, series, occasion, now, who=who, is_early=due.is_early)
+    except Nobody as nobody:
+        made = Made(Outcome.NOBODY, words=str(nobody))
+    except MailerError as error:
+        return _in_trouble(session, series, str(error), now)
+    made = replace(made, words=" ".join(filter(None, (made.words, words))))
+    _record(session, series, occasion, made, look, now)
+    return made
+
+
+def next_occasion(session: Session, series: Series, due: Due, look: Look | None, now: datetime) -> Occasion:
+    """What would be made of the series now."""
+    return _occasion(series, due, look, _new_items(session, series, look), now)[0]
+
+
+def _locked(session: Session, series_id: int) -> Series | None:
+    chosen = select(Series).where(Series.id == series_id).with_for_update()
+    return session.execute(chosen.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def _is_still(series: Series, due: Due, now: datetime) -> bool:
+    is_there = series.state == SeriesState.ACTIVE and series.next_on == due.next_on
+    return is_there and (due.is_early or (series.wakes_at is not None and series.wakes_at <= now))
+
+
+def _new_items(session: Session, series: Series, look: Look | None) -> list[FeedItem]:
+    if look is None or look.feed is None:
+        return []
+    prints = [item.fingerprint for item in look.feed.items]
+    chosen = select(SeriesItem.fingerprint).where(
+        SeriesItem.series_id == series.id, SeriesItem.fingerprint.in_(prints)
+    )
+    known = set(session.execute(chosen).scalars())
+    return [item for item in look.feed.items if item.fingerprint not in known]
+
+
+def _too_many(series: Series, items: list[FeedItem]) -> str:
+    """What to say of so many new items that they can be no news; empty when they can."""
+    if len(items) <= MOST_NEW:
+        return ""
+    return (
+        f"Its feed has {len(items):,} new items at once, and a mail takes {MOST_NEW} at most; "
+        f"`steadypost campaign series skip {series.slug}` takes them as known, without a mail."
+    )
+
+
+def _occasion(
+    series: Series, due: Due, look: Look | None, items: list[FeedItem], now: datetime
+) -> tuple[Occasion, str]:
+    """What is to be made, and what is to be said of those before it that were missed."""
+    cadence = Cadence.of(series.cadence)
+    day, missed = cadence.latest_due(due.next_on, now)
+    words = f"{missed:,} before it, from {due.next_on} on, missed and not made up for." if missed else ""
+    feed = look.feed if look is not None else None
+    return Occasion(day, series.made + 1, feed, tuple(items), cadence.zone), words
+
+
+def _make(
+    session: Session, series: Series, occasion: Occasion, now: datetime, *, who: str, is_early: bool
+) -> Made:
+    if series.feed_url and not occasion.items:
+        return Made(Outcome.NOTHING_NEW)
+    slug = f"{series.slug}-{occasion.day}"
+    if find_campaign(session, slug) is not None:
+        return Made(Outcome.TAKEN, words=f"There is a campaign {slug} already, so none was made.")
+    compiled = compile_occurrence(session, series.template, slug, occasion)
+    campaign = put_draft(session, compiled, now, who=who).campaign
+    occurrence = SeriesOccurrence(
+        series_id=series.id, day=occasion.day, made_at=now, outcome=Outcome.MADE, campaign_id=campaign.id
+    )
+    session.add(occurrence)
+    session.flush()  # what is surprising depends on which series it is of
+    seen = look_ahead(session, slug, now)
+    if seen.surprising:
+        occurrence.outcome = Outcome.ASKS
+        asked = " ".join(one.words for one in seen.surprising)
+        fix = f"It is a draft: `steadypost campaign send {slug}` asks about it."
+        return Made(Outcome.ASKS, slug, f"{asked} {fix}")
+    _send(session, series, seen, occasion.day, now, who=who, is_early=is_early)
+    return Made(Outcome.MADE, slug)
+
+
+def _send(
+    session: Session, series: Series, seen: Launch, day: date, now: datetime, *, who: str, is_early: bool
+) -> None:
+    """Now, or by each reader's own clock; zones that have passed while it could not be made get it late."""
+    cadence = Cadence.of(series.cadence)
+    if is_early or not cadence.is_local:
+        schedule(session, seen, now, now, who=who)
+        return
+    at = datetime.combine(day, cadence.at)
+    decided_at = min(now, cadence.due_at(day)) - A_SECOND
+    schedule_local(session, seen, LocalTime(at, cadence.zone, decided_at, Past.SEND), now, who=who)
+
+
+def _record(
+    session: Session, series: Series, occasion: Occasion, made: Made, look: Look | None, now: datetime
+) -> None:
+    """Write down what became of the day, and what is known of the feed from now on; go on to the next."""
+    is_mailed = made.outcome in (Outcome.MADE, Outcome.ASKS)
+    occurrence = _record_of(session, series, occasion.day)
+    if occurrence is None:
+        occurrence = SeriesOccurrence(series_id=series.id, day=occasion.day, made_at=now)
+        session.add(occurrence)
+    occurrence.outcome, occurrence.words = str(made.outcome), made.words
+    occurrence.items = len(occasion.items)
+    session.flush()
+    if is_mailed:
+        series.made += 1
+        _know(session, occurrence, occasion.items, now)
+    if look is not None:
+        _remember(series, look, is_all_known=is_mailed or not occasion.items)
+    series.trouble = ""
+    # After the day itself too, when it was made early.
+    set_next(session, series, max(now, Cadence.of(series.cadence).due_at(occasion.day)))
+    session.flush()
+
+
+def _record_of(session: Session, series: Series, day: date) -> SeriesOccurrence | None:
+    chosen = select(SeriesOccurrence).where(
+        SeriesOccurrence.series_id == series.id, SeriesOccurrence.day == day
+    )
+    return session.execute(chosen).scalar_one_or_none()
+
+
+def _know(session: Session, occurrence: SeriesOccurrence, items: tuple[FeedItem, ...], now: datetime) -> None:
+    session.add_all(
+        SeriesItem(
+            series_id=occurrence.series_id,
+            fingerprint=item.fingerprint,
+            noted_at=now,
+            occurrence_id=occurrence.id,
+        )
+        for item in items
+    )
+
+
+def _remember(series: Series, look: Look, *, is_all_known: bool) -> None:
+    """Keep the feed's marks only when all that it has is known: "not modified" would hide the rest."""
+    if look.feed is not None:
+        series.notice = " ".join(look.feed.notices)
+    title = look.feed.title if look.feed is not None else series.feed.get("title", "")
+    marks = {"etag": look.etag, "modified": look.modified} if is_all_known else {}
+    series.feed = {"title": title, **marks}
+
+
+def _in_trouble(session: Session, series: Series, what: str, now: datetime) -> Made:
+    """Keep what is wrong in its row, and look again in an hour; by then the day may be the next one's."""
+    series.trouble = what
+    if series.next_on is not None:  # after `run` its own moment may be far off
+        series.wakes_at = max(now + TRY_AGAIN, Cadence.of(series.cadence).due_at(series.next_on))
+    session.flush()
+    return Made(trouble=what)
