@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from mailer.errors import NotFound, Refused
-from mailer.models import Campaign, CampaignState, Course, Segment, Step, Subscriber
+from mailer.models import Campaign, CampaignState, Course, Segment, Series, Step, Subscriber
 from mailer.rules import Rule, as_sql, conditions, expand, parse, problems
 from mailer.rules.grammar import BadRule
 from mailer.rules.model import InSegment
@@ -81,6 +81,9 @@ def remove_segment(session: Session, slug: str) -> None:
     for campaign in session.execute(select(Campaign.slug, Campaign.aim).where(_is_to_come())):
         if slug in (campaign.aim.get("segment"), campaign.aim.get("exclude_segment")):
             raise Refused(f"The campaign {campaign.slug} is for {slug}, or not; change that one first.")
+    for series in session.execute(select(Series.slug, Series.aim)):
+        if slug in (series.aim.get("segment"), series.aim.get("exclude_segment")):
+            raise Refused(f"The series {series.slug} is for {slug}, or not; change that one first.")
     session.delete(segment)
     session.flush()
 

@@ -27,7 +27,7 @@ from mailer.launch.series import (
     skip_items,
 )
 from mailer.launch.series_look import Look, look_at_feed
-from mailer.launch.series_make import Due, Made, due_now, make
+from mailer.launch.series_make import Due, Made, as_if_due, due_now, make
 from mailer.launch.series_preview import Preview, preview
 from mailer.launch.series_template import CheckedSeries, check_series
 from mailer.links import Signer
@@ -132,7 +132,7 @@ def preview_(
 def run(slug: str, yes: Yes = False) -> None:
     """Make the next occurrence of a series now, in place of when it was to come. Asks first."""
     with connect() as connected:
-        due, look = _look(connected, slug)
+        due, look = _look(connected, slug, to_make=True)
         with connected.session() as session:
             reach = reach_of(session, get_series(session, slug), business_now(session))
         ask_first(
@@ -199,9 +199,9 @@ def _checked(connected: Connected, files: list[Path]) -> CheckedSeries:
     return checked
 
 
-def _look(connected: Connected, slug: str) -> tuple[Due, Look | None]:
+def _look(connected: Connected, slug: str, *, to_make: bool = False) -> tuple[Due, Look | None]:
     with connected.session() as session:
-        due = due_now(session, slug, business_now(session))
+        due = (due_now if to_make else as_if_due)(session, slug, business_now(session))
     look = look_at_feed(due.feed_url, due.marks, _fetcher(connected), due.at) if due.feed_url else None
     return due, look
 

@@ -210,9 +210,9 @@ def _text(values: Mapping[str, Any], name: str, longest: int) -> str:
     value = values.get(name)
     if not isinstance(value, str):
         return ""
-    detail = values.get(f"{name}_detail") or {}
     value = value[:READ_OF_TEXT]
-    if detail.get("type") != "text/plain" or "&" in value:
+    # Whatever type it says to be of: RSS does not say whether a title is HTML, and sites get it wrong.
+    if "<" in value or "&" in value:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
             soup = BeautifulSoup(value, "html.parser")

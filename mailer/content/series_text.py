@@ -104,16 +104,16 @@ class _AsIs:
 
 
 def fill_in(text: str, occasion: Occasion, language: str, on_fault: OnFault) -> str:
-    """`text` with the occasion's values; faults are told with their line, from 0, and then it is as it was.
+    """`text` with the occasion's values; faults are told with their line, from 0.
 
-    Raises TooMuch when the values need more tags than a mail can hold.
+    Then it has neutral words for its tags, so that nothing else is said of them. Raises TooMuch when the values need more tags than a mail can hold.
     """
     build = _Build(occasion.feed is not None)
     build.read(text)
     for start, what, fix in build.faults:
         on_fault(text.count("\n", 0, start), what, fix)
     if build.faults:
-        return text
+        return "".join(build.neutral)
     try:
         filled = (
             _environment()
@@ -122,7 +122,7 @@ def fill_in(text: str, occasion: Occasion, language: str, on_fault: OnFault) -> 
         )
     except CANNOT_RENDER as error:
         on_fault(0, f"The series' tags cannot be worked out ({error}).", "Mend the expression.")
-        return text
+        return "".join(build.neutral)
     if filled.count("{{") > MOST_TAGS:
         raise TooMuch("The items hold more signs and symbols than a mail can; name fewer of them.")
     return filled
@@ -178,6 +178,7 @@ class _Build:
     pieces: list[str] = field(default_factory=list)
     kept: dict[str, _AsIs] = field(default_factory=dict)
     faults: list[tuple[int, str, str]] = field(default_factory=list)
+    neutral: list[str] = field(default_factory=list)
     # What is open: the loop, an `if` of ours, or one about the reader.
     open: list[str] = field(default_factory=list)
 
@@ -198,6 +199,7 @@ class _Build:
         if text:
             name = f"k{len(self.kept)}"
             self.kept[name] = _AsIs(text)
+            self.neutral.append(text)
             self.pieces.append(f"{{{{ kept.{name} }}}}")
 
     def _fault(self, start: int, what: str, fix: str) -> None:
@@ -216,6 +218,7 @@ class _Build:
     def _expression(self, tag: Tag, before: str) -> None:
         self._check(tag)
         is_address = is_bare(tag, LINKS) and BEFORE_ADDRESS.search(before[-40:])
+        self.neutral.append("https://example.org/" if is_address else "word")
         if is_address or is_url_safe(tag):
             self.pieces.append(f"{{{{ {tag.inside} | as_address }}}}")
         else:

@@ -21,6 +21,7 @@ from mailer.models import (
     Enrollment,
     Period,
     SendLimit,
+    Series,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -29,9 +30,12 @@ from mailer.models import (
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.local_time import LocalTime
 from mailer.schedule.plan import IS_ACTIVE, place_of
+from mailer.schedule.series import coming
 from mailer.schedule.simulate import live
 
 HOUR = timedelta(hours=1)
+MOST_COMING = 400
+"""So many occurrences of a series are looked at: more than a year has days."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     for campaign in campaigns:
         for due_at, people in _leaving(session, campaign, now):
             _count(hours, due_at, f"campaign {campaign.slug}", people)
+    for name, due_at, people in _series(session, now, until):
+        _count(hours, due_at, name, people)
     return Forecast(
         tuple(Hour(begins_at, dict(mails)) for begins_at, mails in sorted(hours.items())),
         _most_per_hour(session),
@@ -147,6 +153,19 @@ def _leaving(session: Session, campaign: Campaign, now: datetime) -> Iterator[tu
             yield campaign.starts_at or now, people
         elif not (departure := local.departure(local.zone_of(zone_name))).is_skipped:
             yield departure.due_at, people
+
+
+def _series(session: Session, now: datetime, until: datetime) -> Iterator[tuple[str, datetime, int]]:
+    """What series will make: each occurrence as if all leave at once; of a feed if there is something new."""
+    for series in session.execute(select(Series).where(Series.next_on.is_not(None))).scalars():
+        moments = coming(session, series, now, MOST_COMING, until)
+        if not moments:
+            continue
+        chosen = narrowing(session, Aim.of(series.aim), now).chosen
+        by_zone = count_by_zone(session, list_ids_of(session, series.list_ids), chosen)
+        if_new = " (if its feed has news)" if series.feed_url else ""
+        for _, due_at in moments:
+            yield f"series {series.slug}{if_new}", max(now, due_at), sum(by_zone.values())
 
 
 def _most_per_hour(session: Session) -> int | None:

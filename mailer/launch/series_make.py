@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.clock import local_date
 from mailer.content.feed import FeedItem
 from mailer.content.series_text import Occasion
 from mailer.errors import MailerError, Refused
@@ -58,17 +59,23 @@ def due_series(session: Session, now: datetime, limit: int = 20) -> list[Due]:
 
 
 def due_now(session: Session, slug: str, now: datetime) -> Due:
-    """The series, to be looked at now; raises NotFound, or Refused when no occurrence of it is to come."""
+    """The series, to be made now; raises NotFound, or Refused when no occurrence of it is to come."""
     series = get_series(session, slug)
     if series.state != SeriesState.ACTIVE or series.next_on is None:
-        raise Refused(f"{slug} is {series.state}, so nothing of it is to come; `series show {slug}`.")
+        fix = f"`steadypost campaign series show {slug}` says more."
+        raise Refused(f"{slug} is {series.state}, so nothing of it is to come; {fix}")
     return _due(series, now, is_early=True)
 
 
+def as_if_due(session: Session, slug: str, now: datetime) -> Due:
+    """The series, to be looked at only, whatever its state; raises NotFound."""
+    return _due(get_series(session, slug), now, is_early=True)
+
+
 def _due(series: Series, now: datetime, *, is_early: bool) -> Due:
-    assert series.next_on is not None  # noqa: S101 - what has a moment has a day
+    next_on = series.next_on or local_date(now, Cadence.of(series.cadence).zone)
     feed_url, marks = series.feed_url or "", dict(series.feed)
-    return Due(series.id, series.slug, series.next_on, feed_url, marks, now, is_early)
+    return Due(series.id, series.slug, next_on, feed_url, marks, now, is_early)
 
 
 def make(session: Session, due: Due, look: Look | None, now: datetime, *, who: str) -> Made:
