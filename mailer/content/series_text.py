@@ -106,7 +106,8 @@ class _AsIs:
 def fill_in(text: str, occasion: Occasion, language: str, on_fault: OnFault) -> str:
     """`text` with the occasion's values; faults are told with their line, from 0.
 
-    Then it has neutral words for its tags, so that nothing else is said of them. Raises TooMuch when the values need more tags than a mail can hold.
+    Then it has neutral words for its tags, so that nothing else is said of them. Raises TooMuch when the
+    values need more tags than a mail can hold.
     """
     build = _Build(occasion.feed is not None)
     build.read(text)
