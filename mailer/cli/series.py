@@ -61,7 +61,7 @@ def add(files: Files, yes: Yes = False) -> None:
     else:
         say(f"{checked.slug} is {'added' if done.is_new else 'brought up to date'}: {report.row.repeats}.")
     if look is not None:
-        say(f"{count(done.old_items, 'item')} of its feed are old and are not mailed.")
+        say(f"Of its feed {count(done.old_items, 'item is', 'items are')} old, and not mailed.")
     _print_state(report)
 
 
@@ -153,7 +153,7 @@ def skip(slug: str, yes: Yes = False) -> None:
         ask_first(f"Take everything that is in {due.feed_url} now as known, without a mail?", yes=yes)
         with connected.session() as session:
             new = skip_items(session, slug, look, business_now(session), who=operator())
-    say(f"{count(new, 'new item')} of the feed are known now, and are not mailed.")
+    say(f"Of its feed {count(new, 'new item is', 'new items are')} known now, and not mailed.")
 
 
 @app.command("pause")

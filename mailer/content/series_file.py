@@ -24,7 +24,7 @@ MOST_FIRST = 50
 
 @dataclass(frozen=True)
 class Repeats:
-    """When a series repeats, as its author wrote it.
+    """When a series repeats, and its subject, as its author wrote them.
 
     Every `step` days, weeks or months (`unit`), on `weekdays` (a mask; None: not said) or days of the
     month `days` (31: its last), at `at` by the clock of `zone`, or each reader's own. `begins` and `until`
@@ -43,6 +43,7 @@ class Repeats:
     times: int | None = None
     feed: str = ""
     first: int = 0
+    subject: str = ""
 
 
 def read_repeats(path: Path, problems: list[Problem]) -> Repeats | None:
@@ -66,6 +67,7 @@ def read_repeats(path: Path, problems: list[Problem]) -> Repeats | None:
         times=_number(settings, "times", MOST_TIMES),
         feed=_feed(settings),
         first=_number(settings, "first", MOST_FIRST) or 0,
+        subject=settings.values.get("subject", ""),
     )
 
 

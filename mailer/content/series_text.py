@@ -44,7 +44,7 @@ HARMLESS = re.compile(r"[^\W_]+[,;:?!]?|[^\W\d_]+\.")
 LONGEST_RUN = 100
 MOST_TAGS = 9_000
 """The placeholders of one mail are counted in four digits."""
-OURS = re.compile(r'\{\{ "((?:[^"\\{}]|\\x[0-9a-f]{2})*)" \}\}')
+STRINGS = re.compile(r'\{\{ "((?:[^"\\{}]|\\x[0-9a-f]{2})*)" \}\}')
 
 OnFault = Callable[[int, str, str], None]
 
@@ -286,19 +286,28 @@ class _Build:
             self._fault(fault.start, fault.what, fault.fix)
 
 
+def in_words(text: str) -> str:
+    """A filled-in text as a list of campaigns shows it: its strings in tags as what they say."""
+    return STRINGS.sub(lambda found: _said(found[1]), text)
+
+
 def baked(message: CompiledMessage) -> CompiledMessage:
     """The same with its strings in tags as the text that they are: they need not be made for each reader."""
     return replace(
         message,
-        subject=OURS.sub(_bake, message.subject),
-        preheader=OURS.sub(_bake, message.preheader),
-        html=OURS.sub(lambda found: _bake(found, is_html=True), message.html),
-        text=OURS.sub(_bake, message.text),
+        subject=STRINGS.sub(_bake, message.subject),
+        preheader=STRINGS.sub(_bake, message.preheader),
+        html=STRINGS.sub(lambda found: _bake(found, is_html=True), message.html),
+        text=STRINGS.sub(_bake, message.text),
     )
 
 
+def _said(quoted: str) -> str:
+    return re.sub(r"\\x([0-9a-f]{2})", lambda sign: chr(int(sign[1], 16)), quoted)
+
+
 def _bake(found: re.Match[str], *, is_html: bool = False) -> str:
-    said = re.sub(r"\\x([0-9a-f]{2})", lambda sign: chr(int(sign[1], 16)), found[1])
+    said = _said(found[1])
     # Braces stay in their tag: in the open they could begin another one.
     if set(said) & set("{}"):
         return found[0]

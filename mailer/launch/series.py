@@ -58,7 +58,7 @@ def add_series(
     cadence = _cadence(series, checked, now, is_new=is_new)
     is_retimed = series.cadence != cadence.as_values()
     source = checked.sample.source
-    series.subject, series.template = source.subject, dict(checked.template)
+    series.subject, series.template = checked.repeats.subject, dict(checked.template)
     series.cadence, series.feed_url = cadence.as_values(), checked.repeats.feed or None
     series.list_ids, series.aim = _list_ids(session, source.lists), _aim(checked.sample).as_values()
     if _content(series) == was:

@@ -16,7 +16,7 @@ from mailer.clock import local_date
 from mailer.content.course_source import Problem
 from mailer.content.media import course_media
 from mailer.content.series_file import Repeats, SeriesReader, read_repeats
-from mailer.content.series_text import Occasion, TooMuch, baked, sample_occasion
+from mailer.content.series_text import Occasion, TooMuch, baked, in_words, sample_occasion
 from mailer.errors import MailerError
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
 from mailer.launch.check import sorted_problems
@@ -108,8 +108,9 @@ def compile_occurrence(
 
 
 def baked_campaign(compiled: CompiledCampaign) -> CompiledCampaign:
-    """The same, with what was filled in as plain text of its mails."""
-    return replace(compiled, messages=tuple(baked(message) for message in compiled.messages))
+    """The same, with what was filled in as plain text of its mails, and of the subject in lists."""
+    source = replace(compiled.source, subject=in_words(compiled.source.subject))
+    return replace(compiled, source=source, messages=tuple(baked(message) for message in compiled.messages))
 
 
 def _apart(paths: Sequence[Path]) -> list[Problem]:

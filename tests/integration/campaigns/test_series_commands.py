@@ -71,7 +71,7 @@ def test_a_series_by_the_calendar_from_its_file_to_its_end(
 def test_a_series_from_a_feed(steadypost: Run, reading: House, site: Site, tmp_path: Path) -> None:
     path = write_series(tmp_path, NEWS.replace("URL", site.url))
     told = steadypost(*SERIES, "add", path).stdout
-    assert "1 item of its feed are old and are not mailed." in told
+    assert "Of its feed 1 item is old, and not mailed." in told
     assert "There is nothing new in its feed" in steadypost(*SERIES, "preview", "news").stdout
     site.publish(item(2, title="Fresh bread"), item(1))
     preview = json.loads(steadypost(*SERIES, "preview", "news", "--json").stdout)
@@ -80,7 +80,7 @@ def test_a_series_from_a_feed(steadypost: Run, reading: House, site: Site, tmp_p
     steadypost(*SERIES, "preview", "news", "--html", html)
     assert "Fresh bread" in html.read_text(encoding="utf-8")
     assert "cannot be written" in steadypost(*SERIES, "preview", "news", "--html", html, ends=1).stderr
-    assert "1 new item of the feed" in steadypost(*SERIES, "skip", "news", "--yes").stdout
+    assert "1 new item is known now" in steadypost(*SERIES, "skip", "news", "--yes").stdout
     assert (
         "nothing new in its feed, so there is no mail" in steadypost(*SERIES, "run", "news", "--yes").stdout
     )

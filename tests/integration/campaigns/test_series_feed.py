@@ -107,7 +107,11 @@ def test_what_is_new_since_the_last_mail_goes_out_in_one_mail(
     assert "Story 2" not in plain(mail)
     assert "Story 1" not in plain(mail)
     assert f'href="{site.url.removesuffix("feed")}stories/4"' in page(mail)
-    assert [one.items for one in report(news, "news").past] == [2]
+    found = report(news, "news")
+    assert [one.items for one in found.past] == [2]
+    assert found.row.subject == "{{ feed.title }}: {{ feed.first }}"
+    with session_scope(news.sessions) as session:
+        assert session.execute(select(Campaign.subject)).scalar() == "The Reading Room: Tea & time"
 
 
 def test_the_first_look_takes_no_old_items_unless_it_is_told_how_many(

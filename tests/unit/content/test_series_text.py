@@ -8,7 +8,7 @@ import pytest
 
 from mailer.content.assemble import CompiledMessage
 from mailer.content.feed import Feed, FeedItem
-from mailer.content.series_text import HARMLESS, OURS, Occasion, baked, fill_in
+from mailer.content.series_text import HARMLESS, STRINGS, Occasion, baked, fill_in, in_words
 from mailer.content.variables import author_environment
 
 MONDAY = date(2026, 12, 7)
@@ -82,7 +82,7 @@ def test_an_if_about_the_feed_is_decided_and_one_about_the_reader_stays() -> Non
 def test_nothing_that_a_feed_says_is_read_as_a_tag_or_as_markup(evil: str) -> None:
     done = filled("{{ item.title }}".join(["{% for item in items %}", "{% endfor %}"]), story(evil))
     assert as_sent(done) == evil
-    in_the_open = OURS.sub("", done)
+    in_the_open = STRINGS.sub("", done)
     assert all(HARMLESS.fullmatch(word) for word in in_the_open.split())
 
 
@@ -134,3 +134,9 @@ def test_what_was_filled_in_is_not_made_again_for_each_reader() -> None:
     done = baked(CompiledMessage("en", said, "", said, said))
     assert done.text == done.subject == 'it\'s <b> {{ first_name }} {{ "\\x7b\\x7b" }}'
     assert done.html == 'it&#39;s &lt;b&gt; {{ first_name }} {{ "\\x7b\\x7b" }}'
+
+
+def test_a_subject_is_shown_in_plain_words() -> None:
+    assert in_words(filled("{{ feed.first }} for {{ first_name }}", story("It's {{ new }}"))) == (
+        "It's {{ new }} for {{ first_name }}"
+    )
