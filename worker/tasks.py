@@ -17,7 +17,7 @@ from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
 from mailer.launch import campaign_tick
 from mailer.launch.series_look import look_at_feed
-from mailer.launch.series_make import Due, due_series, make
+from mailer.launch.series_make import Due, claim_due, make
 from mailer.models import Lane
 from mailer.queue import TaskName, note_heartbeat
 from mailer.schedule.follow import pull_triggers
@@ -103,7 +103,7 @@ def call_webhooks() -> dict[str, int]:
 def make_series() -> dict[str, int]:
     """Make the campaigns of the series whose moment has come."""
     with session_scope(parts().sessions) as session:
-        due = due_series(session, business_now(session)) if _may_send(session) else []
+        due = claim_due(session, business_now(session)) if _may_send(session) else []
     return {"made": sum(_alone(_make, one) for one in due)}
 
 

@@ -11,12 +11,13 @@ import time
 import unicodedata
 import warnings
 from calendar import timegm
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import feedparser
 import httpx
@@ -46,13 +47,18 @@ class BadFeed(MailerError):
 
 @dataclass(frozen=True)
 class FeedItem:
-    """One item, as text. `fingerprint` stands for its id (else its link); `link` is a web address."""
+    """One item, as text. `fingerprint` stands for its id (else its link); `link` is a web address.
+
+    `twin` stands for what it says: sites that are rebuilt give old items new ids, and often new links. It
+    is empty when another item of the feed says the same.
+    """
 
     fingerprint: str
     title: str
     link: str
     summary: str
     published: datetime | None
+    twin: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,31 @@ def read_feed(content: bytes, url: str, now: datetime) -> Feed:
     head = parsed.get("feed", {})
     home = web_link(head.get("link"), url) or web_link(url, url) or url
     reader = _Reader(url, home, now)
-    items = [item for entry in parsed.entries if (item := reader.item(entry)) is not None]
+    items = _told_apart([item for entry in parsed.entries if (item := reader.item(entry)) is not None])
     if items and all(item.published for item in items):
         items.sort(key=lambda item: item.published or now, reverse=True)
     title = _text(head, "title", LONGEST_TITLE) or httpx.URL(url).host
     return Feed(title, home, tuple(items), reader.notices(bool(parsed.entries)))
+
+
+def _told_apart(items: list[FeedItem]) -> list[FeedItem]:
+    """The items with their twins."""
+    twins = [_twin(item) for item in items]
+    number = Counter(twins)
+    return [
+        replace(item, twin=twin if number[twin] == 1 else "") for item, twin in zip(items, twins, strict=True)
+    ]
+
+
+def _twin(item: FeedItem) -> str:
+    """Its title and moment; without one its summary, and where it is within its site."""
+    if item.published is not None:
+        return _fingerprint(f"{item.title}\n{item.published.isoformat()}")
+    return _fingerprint(f"{item.title}\n{item.summary}\n{urlsplit(item.link).path}")
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _refuse_what_is_no_feed(content: bytes, url: str) -> None:
@@ -151,7 +177,7 @@ class _Reader:
         if not name or not title:
             self._note("without an id or a title left out")
             return None
-        fingerprint = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
+        fingerprint = _fingerprint(name)
         if fingerprint in self._seen:
             self._note("left out, as another one has the same id")
             return None

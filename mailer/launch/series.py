@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,8 +16,9 @@ from mailer.content.feed import Feed
 from mailer.errors import Refused
 from mailer.launch.campaign_check import CompiledCampaign
 from mailer.launch.series_look import Look
+from mailer.launch.series_news import news_of, note_items
 from mailer.launch.series_template import CheckedSeries
-from mailer.models import Action, MailingList, Media, Series, SeriesItem, SeriesState
+from mailer.models import Action, MailingList, Media, Series, SeriesState
 from mailer.schedule.cadence import Cadence
 from mailer.schedule.series import find_series, get_series, set_next
 
@@ -113,19 +114,12 @@ def _put_media(session: Session, compiled: CompiledCampaign) -> None:
 def _begin_feed(session: Session, series: Series, look: Look, feed: Feed, first: int, now: datetime) -> int:
     """Take what is in the feed now as old, but for the newest `first`; returns how many are old."""
     old = feed.items[first:]
-    pass_over(session, series, [item.fingerprint for item in old], now)
+    note_items(session, series, old, now)
     # With items still to be mailed the feed has to be read in full again.
     marks = {} if first else {"etag": look.etag, "modified": look.modified}
     series.feed = {"title": feed.title, **marks}
     series.notice, series.looked_at = " ".join(feed.notices), now
     return len(old)
-
-
-def pass_over(session: Session, series: Series, fingerprints: list[str], now: datetime) -> None:
-    """Note items as known, without a mail."""
-    if fingerprints:
-        rows = [{"series_id": series.id, "fingerprint": one, "noted_at": now} for one in fingerprints]
-        session.execute(insert(SeriesItem).values(rows).on_conflict_do_nothing())
 
 
 def skip_items(session: Session, slug: str, look: Look, now: datetime, *, who: str) -> int:
@@ -136,11 +130,9 @@ def skip_items(session: Session, slug: str, look: Look, now: datetime, *, who: s
     series = get_series(session, slug, to_change=True)
     if look.trouble or look.url != series.feed_url:
         raise Refused(look.trouble or f"{slug} has another feed by now; ask again.")
-    items = [item.fingerprint for item in look.feed.items] if look.feed else []
-    counted = select(func.count()).where(SeriesItem.series_id == series.id)
-    before = session.execute(counted).scalar_one()
-    pass_over(session, series, items, now)
-    new = session.execute(counted).scalar_one() - before
+    news = news_of(session, series, look.feed)
+    note_items(session, series, [*news.new, *news.renamed], now)
+    new = len(news.new)
     series.trouble, series.looked_at = "", now
     _wake(series, now)
     note(session, "series skip", series, now, who, items=str(new))

@@ -10,20 +10,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.clock import local_date
-from mailer.content.feed import FeedItem
 from mailer.content.series_text import Occasion
 from mailer.errors import MailerError, Refused
 from mailer.launch.campaign import Launch, Nobody, look_ahead, put_draft, schedule, schedule_local
 from mailer.launch.series_look import Look
+from mailer.launch.series_news import MOST_NEW, News, news_of, note_items
 from mailer.launch.series_template import compile_occurrence
-from mailer.models import Outcome, Series, SeriesItem, SeriesOccurrence, SeriesState
+from mailer.models import Outcome, Series, SeriesOccurrence, SeriesState
 from mailer.schedule.cadence import Cadence
 from mailer.schedule.campaigns import find_campaign
 from mailer.schedule.local_time import LocalTime, Past
 from mailer.schedule.series import get_series, set_next
 
-MOST_NEW = 50
-"""Items of one mail. More at once is hardly news: sites that were rebuilt give all their items new ids."""
+LEASE = timedelta(minutes=5)
+"""So long one that was claimed is left alone: longer than all feeds of one look may keep us waiting."""
 TRY_AGAIN = timedelta(hours=1)
 """After a trouble: long enough not to be a burden on somebody's site."""
 A_SECOND = timedelta(seconds=1)
@@ -52,10 +52,21 @@ class Made:
     trouble: str = ""
 
 
-def due_series(session: Session, now: datetime, limit: int = 20) -> list[Due]:
-    """The series whose moment has come."""
+def claim_due(session: Session, now: datetime, limit: int = 20) -> list[Due]:
+    """The series whose moment has come; nobody else is given them for the length of a LEASE.
+
+    That spares their sites, and workers that would wait for them. What makes each day once is `make`.
+    """
     chosen = select(Series).where(Series.wakes_at <= now).order_by(Series.wakes_at, Series.id).limit(limit)
-    return [_due(series, now, is_early=False) for series in session.execute(chosen).scalars()]
+    found = []
+    for series in session.execute(chosen.with_for_update(skip_locked=True)).scalars():
+        # Its zone may have other rules than when this was worked out.
+        due_at = _due_at(series)
+        series.wakes_at = now + LEASE if due_at <= now else due_at
+        if due_at <= now:
+            found.append(_due(series, now, is_early=False))
+    session.flush()
+    return found
 
 
 def due_now(session: Session, slug: str, now: datetime) -> Due:
@@ -91,29 +102,31 @@ def make(session: Session, due: Due, look: Look | None, now: datetime, *, who: s
         return Made()
     if look is not None:
         series.looked_at = now
-    items = _new_items(session, series, look)
+    news = news_of(session, series, look.feed if look is not None else None)
     what = look.trouble if look is not None else ""
-    if what := what or _too_many(series, items):
+    if what := what or _too_many(series, news):
         return _in_trouble(session, series, what, now)
-    occasion, words = _occasion(series, due, look, items, now)
+    occasion, words = _occasion(series, due, look, news, now)
     if _record_of(session, series, occasion.day) is not None:
         set_next(session, series, now)  # made early, before the calendar was changed
         return Made()
     try:
         with session.begin_nested():
-            made = _make(session, series, occasion, now, who=who, is_early=due.is_early)
+            made = _make(session, series, occasion, news, now, who=who, is_early=due.is_early)
     except Nobody as nobody:
         made = Made(Outcome.NOBODY, words=str(nobody))
     except MailerError as error:
         return _in_trouble(session, series, str(error), now)
     made = replace(made, words=" ".join(filter(None, (made.words, words))))
     _record(session, series, occasion, made, look, now)
+    note_items(session, series, news.renamed, now)
     return made
 
 
 def next_occasion(session: Session, series: Series, due: Due, look: Look | None, now: datetime) -> Occasion:
     """What would be made of the series now."""
-    return _occasion(series, due, look, _new_items(session, series, look), now)[0]
+    news = news_of(session, series, look.feed if look is not None else None)
+    return _occasion(series, due, look, news, now)[0]
 
 
 def _locked(session: Session, series_id: int) -> Series | None:
@@ -123,43 +136,45 @@ def _locked(session: Session, series_id: int) -> Series | None:
 
 def _is_still(series: Series, due: Due, now: datetime) -> bool:
     is_there = series.state == SeriesState.ACTIVE and series.next_on == due.next_on
-    return is_there and (due.is_early or (series.wakes_at is not None and series.wakes_at <= now))
+    return is_there and (due.is_early or _due_at(series) <= now)
 
 
-def _new_items(session: Session, series: Series, look: Look | None) -> list[FeedItem]:
-    if look is None or look.feed is None:
-        return []
-    prints = [item.fingerprint for item in look.feed.items]
-    chosen = select(SeriesItem.fingerprint).where(
-        SeriesItem.series_id == series.id, SeriesItem.fingerprint.in_(prints)
-    )
-    known = set(session.execute(chosen).scalars())
-    return [item for item in look.feed.items if item.fingerprint not in known]
+def _due_at(series: Series) -> datetime:
+    """The moment of its next occurrence, by its zone's rules of today."""
+    if series.next_on is None:
+        raise ValueError(f"nothing of {series.slug} is to come")
+    return Cadence.of(series.cadence).due_at(series.next_on)
 
 
-def _too_many(series: Series, items: list[FeedItem]) -> str:
+def _too_many(series: Series, news: News) -> str:
     """What to say of so many new items that they can be no news; empty when they can."""
-    if len(items) <= MOST_NEW:
+    if len(news.new) <= MOST_NEW:
         return ""
     return (
-        f"Its feed has {len(items):,} new items at once, and a mail takes {MOST_NEW} at most; "
+        f"Its feed has {len(news.new):,} new items at once, and a mail takes {MOST_NEW} at most; "
         f"`steadypost campaign series skip {series.slug}` takes them as known, without a mail."
     )
 
 
-def _occasion(
-    series: Series, due: Due, look: Look | None, items: list[FeedItem], now: datetime
-) -> tuple[Occasion, str]:
+def _occasion(series: Series, due: Due, look: Look | None, news: News, now: datetime) -> tuple[Occasion, str]:
     """What is to be made, and what is to be said of those before it that were missed."""
     cadence = Cadence.of(series.cadence)
     day, missed = cadence.latest_due(due.next_on, now)
     words = f"{missed:,} before it, from {due.next_on} on, missed and not made up for." if missed else ""
+    words = " ".join(filter(None, (words, news.words())))
     feed = look.feed if look is not None else None
-    return Occasion(day, series.made + 1, feed, tuple(items), cadence.zone), words
+    return Occasion(day, series.made + 1, feed, news.new, cadence.zone), words
 
 
 def _make(
-    session: Session, series: Series, occasion: Occasion, now: datetime, *, who: str, is_early: bool
+    session: Session,
+    series: Series,
+    occasion: Occasion,
+    news: News,
+    now: datetime,
+    *,
+    who: str,
+    is_early: bool,
 ) -> Made:
     if series.feed_url and not occasion.items:
         return Made(Outcome.NOTHING_NEW)
@@ -174,11 +189,11 @@ def _make(
     session.add(occurrence)
     session.flush()  # what is surprising depends on which series it is of
     seen = look_ahead(session, slug, now)
-    if seen.surprising:
+    if seen.surprising or news.is_rebuilt:
         occurrence.outcome = Outcome.ASKS
         asked = " ".join(one.words for one in seen.surprising)
         fix = f"It is a draft: `steadypost campaign send {slug}` asks about it."
-        return Made(Outcome.ASKS, slug, f"{asked} {fix}")
+        return Made(Outcome.ASKS, slug, f"{asked} {fix}".strip())
     _send(session, series, seen, occasion.day, now, who=who, is_early=is_early)
     return Made(Outcome.MADE, slug)
 
@@ -210,7 +225,7 @@ def _record(
     session.flush()
     if is_mailed:
         series.made += 1
-        _know(session, occurrence, occasion.items, now)
+        note_items(session, series, occasion.items, now, occurrence.id)
     if look is not None:
         _remember(series, look, is_all_known=is_mailed or not occasion.items)
     series.trouble = ""
@@ -224,18 +239,6 @@ def _record_of(session: Session, series: Series, day: date) -> SeriesOccurrence 
         SeriesOccurrence.series_id == series.id, SeriesOccurrence.day == day
     )
     return session.execute(chosen).scalar_one_or_none()
-
-
-def _know(session: Session, occurrence: SeriesOccurrence, items: tuple[FeedItem, ...], now: datetime) -> None:
-    session.add_all(
-        SeriesItem(
-            series_id=occurrence.series_id,
-            fingerprint=item.fingerprint,
-            noted_at=now,
-            occurrence_id=occurrence.id,
-        )
-        for item in items
-    )
 
 
 def _remember(series: Series, look: Look, *, is_all_known: bool) -> None:

@@ -86,13 +86,19 @@ class SeriesOccurrence(Base):
 
 
 class SeriesItem(Base):
-    """An item of a feed that was mailed (`occurrence_id`) or passed over, by its id's fingerprint."""
+    """An item of a feed that was mailed (`occurrence_id`) or passed over, by its id's fingerprint.
+
+    `twin` stands for what it says, in case its site gives it another id; empty when that tells nothing.
+    """
 
     __tablename__ = "series_items"
 
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    twin: Mapped[str] = mapped_column(server_default="")
     noted_at: Mapped[datetime]
     occurrence_id: Mapped[int | None] = mapped_column(
         ForeignKey("series_occurrences.id", ondelete="CASCADE"), index=True
     )
+
+    __table_args__ = (Index(None, "series_id", "twin"),)

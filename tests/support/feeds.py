@@ -16,7 +16,7 @@ from mailer.db import session_scope
 from mailer.fetch import Fetcher
 from mailer.launch.series import Added, add_series, is_first_look
 from mailer.launch.series_look import look_at_feed
-from mailer.launch.series_make import Due, Made, due_series, make
+from mailer.launch.series_make import Due, Made, claim_due, make
 from mailer.launch.series_template import check_series
 from mailer.models import Series, SeriesOccurrence
 from mailer.reports.series import SeriesReport, describe_series
@@ -152,7 +152,7 @@ def add(house: House, *paths: Path, fetcher: Fetcher = FETCHER) -> Added:
 
 def due(house: House) -> list[Due]:
     with session_scope(house.sessions) as session:
-        return due_series(session, house.at)
+        return claim_due(session, house.at)
 
 
 def make_one(house: House, one: Due, fetcher: Fetcher = FETCHER) -> Made:

@@ -43,6 +43,7 @@ def upgrade() -> None:
         "series_items",
         sa.Column("series_id", sa.BigInteger(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("twin", sa.Text(), server_default="", nullable=False),
         sa.Column("noted_at", MOMENT, nullable=False),
         sa.Column("occurrence_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -57,6 +58,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("series_id", "fingerprint", name=op.f("pk_series_items")),
     )
     op.create_index(op.f("ix_series_items_occurrence_id"), "series_items", ["occurrence_id"])
+    op.create_index(op.f("ix_series_items_series_id_twin"), "series_items", ["series_id", "twin"])
 
 
 def _occurrences() -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from mailer.audience.segments import remove_segment, save_segment
 from mailer.db import session_scope
 from mailer.errors import Refused
 from mailer.launch.forecast import forecast
 from mailer.launch.series import pause_series, remove_series, resume_series
-from mailer.launch.series_make import Made, due_now
-from mailer.models import Campaign, CampaignState, Outcome, Segment, SeriesState
+from mailer.launch.series_make import LEASE, Made, due_now
+from mailer.models import Campaign, CampaignState, Outcome, Segment, Series, SeriesState
 from tests.support.campaigns import put_people
 from tests.support.cast import ADA, BEN, join
 from tests.support.feeds import (
@@ -115,8 +115,37 @@ def test_one_that_is_killed_in_the_middle_has_made_nothing(
         with pytest.raises(SystemExit):
             make_all(reading)
     assert (campaigns(reading), occurrences(reading)) == ({}, [])
+    assert make_all(reading) == []  # it may still be at it
+    reading.go_to(reading.at + LEASE)
     assert [made.outcome for made in make_all(reading)] == [Outcome.MADE]
     assert list(campaigns(reading)) == ["letter-2026-03-02"]
+
+
+def test_one_that_is_moved_to_a_later_hour_while_a_worker_has_it_waits_for_that_hour(
+    reading: House, tmp_path: Path
+) -> None:
+    add(reading, write_series(tmp_path))
+    reading.go_to(reading.at + timedelta(hours=1))
+    (one,) = due(reading)
+    add(reading, write_series(tmp_path, at='"11:00"'))
+    assert make_one(reading, one).outcome is None
+    assert make_all(reading) == []
+    reading.go_to(reading.at + timedelta(hours=2))
+    assert [made.campaign for made in make_all(reading)] == ["letter-2026-03-02"]
+
+
+def test_an_hour_worked_out_by_old_rules_of_its_zone_is_worked_out_again(
+    reading: House, tmp_path: Path
+) -> None:
+    add(reading, write_series(tmp_path))
+    nine = reading.at + timedelta(hours=1)
+    with session_scope(reading.sessions) as session:
+        # As if Berlin had still been an hour ahead when this was written.
+        session.execute(update(Series).values(wakes_at=nine - timedelta(hours=1)))
+    assert make_all(reading) == []
+    assert series_of(reading, "letter").wakes_at == nine
+    reading.go_to(nine)
+    assert [made.campaign for made in make_all(reading)] == ["letter-2026-03-02"]
 
 
 def test_after_an_outage_only_the_latest_is_made_and_it_says_how_many_were_missed(

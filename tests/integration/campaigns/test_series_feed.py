@@ -42,6 +42,8 @@ from tests.support.scripted_smtp import ScriptedSmtp
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MONDAY = "Mon, 02 Mar 2026 07:30:00 +0100"
+JANUARY = "Mon, 05 Jan 2026 10:00:00 +0100"
 
 
 @pytest.fixture
@@ -256,10 +258,74 @@ def test_another_feed_begins_anew_and_a_mended_file_does_not(
 def test_an_old_look_changes_nothing(news: House, site: Site, nine: datetime) -> None:
     site.publish(item(3), item(2), item(1))
     news.go_to(nine)
-    first, second = due(news)[0], due(news)[0]
-    assert make_one(news, first).outcome == Outcome.MADE
-    assert make_one(news, second).outcome is None
+    (one,) = due(news)
+    assert make_one(news, one).outcome == Outcome.MADE
+    assert make_one(news, one).outcome is None
     assert campaigns(news) == ["news-2026-03-02"]
+
+
+def test_two_looks_at_once_ask_the_site_once_and_a_lost_worker_is_made_up_for(
+    news: House, site: Site, nine: datetime
+) -> None:
+    site.publish(item(3), item(2), item(1))
+    news.go_to(nine)
+    (lost,) = due(news)
+    assert due(news) == []
+    news.go_to(nine + timedelta(minutes=5))
+    assert [made.outcome for made in make_all(news)] == [Outcome.MADE]
+    # It was only slow, and comes after all.
+    assert make_one(news, lost).outcome is None
+    assert campaigns(news) == ["news-2026-03-02"]
+
+
+def test_a_site_that_gives_its_items_new_ids_and_links_does_not_have_them_mailed_again(
+    news: House, site: Site, nine: datetime
+) -> None:
+    site.publish(item(3, date=MONDAY), item(2), item(1))
+    days_on(news, nine, 1)
+    new_ids = [item(3, date=MONDAY, guid="n3", link="/2026/story-3"), item(2, guid="n2"), item(1, guid="n1")]
+    site.publish(*new_ids)
+    (made,) = days_on(news, nine + DAY, 1)
+    assert (made.outcome, made.words) == (Outcome.NOTHING_NEW, "3 items have a new id; not mailed again.")
+    # From now on they are known by the new ids, whatever they are called.
+    site.publish(item(4), item(3, guid="n3", title="Story 3, corrected"), *new_ids[1:])
+    (made,) = days_on(news, nine + 2 * DAY, 1)
+    assert (made.outcome, made.words) == (Outcome.MADE, "")
+    assert [one.items for one in report(news, "news").past] == [1, 0, 1]
+
+
+def test_old_stories_under_new_ids_and_titles_wait_as_a_draft_for_somebody_to_look(
+    news: House, site: Site, nine: datetime, server: ScriptedSmtp
+) -> None:
+    # Both are older than the moment at which the feed was first read.
+    site.publish(item(2, guid="n2", title="The second", date=JANUARY), item(1, guid="n1", date=JANUARY))
+    (made,) = days_on(news, nine, 1)
+    assert made.outcome == Outcome.ASKS
+    assert "the site may have given its old items new ids" in made.words
+    news.send()
+    assert server.mails == []
+    # Nobody has to be told twice.
+    assert [made.outcome for made in days_on(news, nine + DAY, 1)] == [Outcome.NOTHING_NEW]
+
+
+def test_a_feed_that_empties_and_fills_again_mails_nothing_twice(
+    news: House, site: Site, nine: datetime
+) -> None:
+    site.publish()
+    assert [made.outcome for made in days_on(news, nine, 1)] == [Outcome.NOTHING_NEW]
+    assert "no items at all" in report(news, "news").row.notice
+    site.publish(item(2), item(1))
+    assert [made.outcome for made in days_on(news, nine + DAY, 1)] == [Outcome.NOTHING_NEW]
+    assert report(news, "news").row.notice == ""
+
+
+def test_a_short_feed_that_has_turned_over_is_mailed_and_what_may_be_missed_is_said(
+    news: House, site: Site, nine: datetime
+) -> None:
+    site.publish(item(9), item(8))
+    (made,) = days_on(news, nine, 1)
+    assert made.outcome == Outcome.MADE
+    assert "some items may have come and gone unseen" in made.words
 
 
 def test_a_preview_writes_nothing(news: House, site: Site, nine: datetime) -> None:

@@ -88,6 +88,21 @@ def test_signs_that_steer_how_text_is_shown_are_taken_out() -> None:
     assert read(rss(item(1, title="gnp.\u202ephoto \u2066x\u200b"))).items[0].title == "gnp. photo x"
 
 
+def test_an_item_under_another_id_and_link_has_the_same_twin() -> None:
+    dated = "Mon, 02 Mar 2026 07:30:00 +0100"
+    before, after = item(1, date=dated), item(1, date=dated, guid="new", link="https://moved.example/1")
+    assert read(rss(before)).items[0].twin == read(rss(after)).items[0].twin
+    # Without a date it is its words, and where it is within its site.
+    before, after = item(1, link="http://a.example/1"), item(1, guid="new", link="https://www.a.example/1")
+    assert read(rss(before)).items[0].twin == read(rss(after)).items[0].twin
+    assert read(rss(before)).items[0].twin != read(rss(item(1, summary="Today's.", link="/1"))).items[0].twin
+
+
+def test_items_that_say_the_same_are_told_apart_by_their_ids_alone() -> None:
+    same = [item(1, guid=guid, title="A quote", summary="For today.", link="/quote") for guid in ("a", "b")]
+    assert [one.twin for one in read(rss(*same)).items] == ["", ""]
+
+
 def test_a_long_summary_is_cut_at_a_word() -> None:
     summary = read(rss(item(1, summary="word " * 100))).items[0].summary
     assert len(summary) <= 300
