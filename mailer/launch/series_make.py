@@ -117,6 +117,9 @@ def make(session: Session, due: Due, look: Look | None, now: datetime, *, who: s
         made = Made(Outcome.NOBODY, words=str(nobody))
     except MailerError as error:
         return _in_trouble(session, series, str(error), now)
+    if due.is_early and made.outcome in (Outcome.NOBODY, Outcome.NOTHING_NEW):
+        series.trouble = ""
+        return made  # nobody got anything, so the day itself is still to come
     made = replace(made, words=" ".join(filter(None, (made.words, words))))
     _record(session, series, occasion, made, look, now)
     note_items(session, series, news.renamed, now)

@@ -16,7 +16,7 @@ from mailer.errors import Refused
 from mailer.fetch import Fetcher
 from mailer.launch.series import skip_items
 from mailer.launch.series_look import look_at_feed
-from mailer.launch.series_make import as_if_due
+from mailer.launch.series_make import as_if_due, due_now
 from mailer.launch.series_preview import preview
 from mailer.models import Campaign, Outcome, Series, SeriesItem
 from tests.support.cast import ADA, join
@@ -133,6 +133,17 @@ def test_nothing_new_means_no_mail_and_is_said(news: House, nine: datetime, site
     # The site was told what is known, and said "not modified".
     assert site.asked[-1]["if-none-match"] == site.headers["ETag"]
     assert campaigns(news) == []
+
+
+def test_one_by_hand_that_finds_nothing_new_leaves_the_day_to_come(
+    news: House, site: Site, nine: datetime
+) -> None:
+    with session_scope(news.sessions) as session:
+        early = due_now(session, "news", news.at)
+    assert make_one(news, early).outcome == Outcome.NOTHING_NEW
+    assert occurrences(news) == []
+    site.publish(item(3), item(2), item(1))
+    assert [made.campaign for made in days_on(news, nine, 1)] == ["news-2026-03-02"]
 
 
 def test_an_item_is_mailed_once_also_under_another_title_or_in_another_order(
