@@ -47,7 +47,6 @@ class Parts:
         self.keep_months = settings.keep_months
         self.installation = Installation(settings.data_dir, settings.instance_token)
         self.hold_after = settings.hold_after
-        self.fetcher = Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
         self.may_send = True
 
     @cached_property

@@ -66,7 +66,8 @@ def claim_due(session: Session, now: datetime, limit: int = 20) -> list[Due]:
         if due_at <= now:
             found.append(_due(series, now, is_early=False))
     session.flush()
-    return found
+    # A calendar waits for nobody's site.
+    return sorted(found, key=lambda one: bool(one.feed_url))
 
 
 def due_now(session: Session, slug: str, now: datetime) -> Due:
