@@ -223,7 +223,8 @@ class CampaignMail:
     """One mail that goes to many: `messages` is the id of each language's, `language` everybody else's.
 
     `due_at` is when it is due, and `departures` when for people in these zones instead. `began_at` is the
-    campaign's own moment: it says in which month all of its mails are kept.
+    campaign's own moment: it says in which month all of its mails are kept. With `held` its rows wait for
+    a phase of the campaign to let them go, and this is why.
     """
 
     campaign_id: int
@@ -233,6 +234,7 @@ class CampaignMail:
     departures: Mapping[str, Departure] = field(default_factory=dict)
     began_at: datetime | None = None
     is_skipped: bool = False
+    held: str = ""
 
 
 @dataclass(frozen=True)
@@ -259,8 +261,9 @@ WRITE_CAMPAIGN = """
     )
     SELECT :first + nextval('delivery_numbers'), :key_before || p.subscriber_id || :key_after, :kind,
            :lane, :source, p.subscriber_id, coalesce(m.id, :message_id), p.list_id, :campaign_id, d.due_at,
-           greatest(d.due_at, :now), CASE WHEN d.is_skipped THEN 'skipped' ELSE 'planned' END,
-           CASE WHEN d.is_skipped THEN :past ELSE '' END,
+           greatest(d.due_at, :now),
+           CASE WHEN d.is_skipped THEN 'skipped' WHEN :held <> '' THEN 'held' ELSE 'planned' END,
+           CASE WHEN d.is_skipped THEN :past ELSE :held END,
            CASE WHEN d.is_skipped THEN CAST(:now AS timestamptz) END
     FROM people AS p
     JOIN subscribers AS s ON s.id = p.subscriber_id
@@ -282,6 +285,7 @@ WRITE_CAMPAIGN = """
     """
 COUNT_WRITTEN = """
     SELECT (SELECT count(*) FROM written WHERE state = 'planned') AS planned,
+           (SELECT count(*) FROM written WHERE state = 'held') AS held,
            (SELECT count(*) FROM written WHERE state = 'skipped') AS skipped,
            (SELECT count(*) FROM people) AS chosen, count(*) AS people, max(subscriber_id) AS last
     FROM candidates
@@ -312,15 +316,19 @@ def write_campaign(
     insert = text(WRITE_CAMPAIGN).bindparams(**_values(mail, lane, source, now))
     written = insert.columns(state=Text).cte("written")
     counted = text(COUNT_WRITTEN).columns(
-        planned=BigInteger, skipped=BigInteger, chosen=BigInteger, people=BigInteger, last=BigInteger
+        **dict.fromkeys(("planned", "held", "skipped", "chosen", "people", "last"), BigInteger)
     )
     row = session.execute(counted.add_cte(some, people_once, written)).one()
     place = tally.Place(lane, source, DeliveryKind.CAMPAIGN, None)
-    new = {DeliveryState.PLANNED: row.planned, DeliveryState.SKIPPED: row.skipped}
+    new = {
+        DeliveryState.PLANNED: row.planned,
+        DeliveryState.HELD: row.held,
+        DeliveryState.SKIPPED: row.skipped,
+    }
     tally.note(session, {tally.Change(place, None, state): rows for state, rows in new.items() if rows})
     if row.planned:
         ask_to_wake(session, lane)
-    return Written(row.planned + row.skipped, row.people, row.people - row.chosen, row.last)
+    return Written(sum(new.values()), row.people, row.people - row.chosen, row.last)
 
 
 def _values(mail: CampaignMail, lane: Lane, source: str, now: datetime) -> dict[str, Any]:
@@ -330,7 +338,7 @@ def _values(mail: CampaignMail, lane: Lane, source: str, now: datetime) -> dict[
     return {
         **{"key_before": before, "key_after": after, "kind": DeliveryKind.CAMPAIGN, "lane": lane},
         **{"source": source, "campaign_id": mail.campaign_id, "now": now, "past": PAST},
-        **{"due_at": mail.due_at, "is_skipped": mail.is_skipped},
+        **{"due_at": mail.due_at, "is_skipped": mail.is_skipped, "held": mail.held},
         "first": first_id(period_of(mail.began_at or mail.due_at)),
         "zones": as_array(zones),
         "zone_due": as_array(each.due_at for each in zones.values()),

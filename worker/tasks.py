@@ -15,7 +15,7 @@ from mailer import tally
 from mailer.db import DatabaseDown, business_now, session_scope
 from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
-from mailer.launch import campaign_tick
+from mailer.launch import campaign_phases, campaign_tick
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, claim_due, make
 from mailer.models import Lane
@@ -43,6 +43,8 @@ def tick() -> dict[str, int]:
         # A confirmation does not wait for either.
         counts["offered"] += _alone(_offer, Lane.TRANSACTIONAL)
         counts["offered"] += _alone(_offer, Lane.CAMPAIGN) if written else 0
+    while _alone(_advance):
+        counts["offered"] += _alone(_offer, Lane.TRANSACTIONAL) + _alone(_offer, Lane.CAMPAIGN)
     while _alone(_wind_up):
         pass
     counts["offered"] += sum(_alone(_offer, lane) for lane in Lane)
@@ -183,6 +185,11 @@ def _fold() -> int:
 def _materialise() -> int:
     with session_scope(parts().sessions) as session:
         return campaign_tick.materialise(session, business_now(session))
+
+
+def _advance() -> int:
+    with session_scope(parts().sessions) as session:
+        return campaign_phases.advance(session, business_now(session)) if _may_send(session) else 0
 
 
 def _wind_up() -> int:

@@ -14,9 +14,13 @@ from mailer.audience.aim import Again, Aim
 from mailer.cli import series
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.campaign_asking import (
+    CanaryLimits,
+    CanarySize,
+    CanaryWait,
     MuchLarger,
     SameMessage,
     agree,
+    asked_canary,
     choose_past,
     local_time,
     look,
@@ -28,22 +32,24 @@ from mailer.cli.connect import Connected, connect
 from mailer.cli.delivery import print_statement, statement_values
 from mailer.cli.one_mail import hand_over
 from mailer.cli.preflight import ask_about_campaign, campaign_preflight
-from mailer.cli.show import as_json, as_table, console, count, say, warn
+from mailer.cli.show import as_json, as_table, console, count, printable, say, warn
 from mailer.clock import zone
 from mailer.content.course_source import Problem
 from mailer.db import business_now
-from mailer.delivery.holds import pause, resume
+from mailer.delivery.holds import pause, stopped_by_canary
 from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.campaign import Launch, cancel, put_draft, refuse_ended, schedule, schedule_local
 from mailer.launch.campaign_again import draft_again
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
+from mailer.launch.campaign_phases import choose, go_on, look_at_choice
 from mailer.launch.campaign_tick import wind_up
 from mailer.launch.send_test import compose_campaign_test, transport_for_test
 from mailer.launch.surprises import Surprise
 from mailer.links import Signer
 from mailer.models import CampaignState, HoldScope
 from mailer.reports.campaigns import CampaignReport, CampaignRow, campaigns_overview, describe_campaign
+from mailer.reports.phase_words import Phases
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.local_time import Past
 from mailer.sealing import Seal
@@ -124,6 +130,7 @@ def show(slug: str, as_json_: AsJson = False) -> None:
                 **report.row.as_values(),
                 "sender": report.sender,
                 "languages": report.languages,
+                "phases": report.phases.as_values() if report.phases else None,
                 "statement": statement_values(report.statement),
             }
         )
@@ -137,6 +144,7 @@ def send_test(
     to: Annotated[str, typer.Option(help="Where the test mail goes.")],
     as_: Annotated[str | None, typer.Option("--as", help="Show it as this subscriber would get it.")] = None,
     language: Annotated[str | None, typer.Option(help="Which of its languages, such as de.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Which of its variants, such as B.")] = None,
 ) -> None:
     """Send a campaign to an address of yours, by the way that it will go; nothing is counted."""
     with connect() as connected:
@@ -154,6 +162,7 @@ def send_test(
                 base_url=settings.base_url,
                 now=business_now(session),
                 keyring=Keyring(Seal(settings.secret_key)),
+                variant=variant,
             )
         hand_over(connected, transport, email)
     say(f"Sent {slug} to {to}.")
@@ -174,17 +183,24 @@ def again(
 
 @app.command("send")
 def send(
-    slug: str, yes: Yes = False, much_larger: MuchLarger = False, same_message: SameMessage = False
+    slug: str,
+    yes: Yes = False,
+    much_larger: MuchLarger = False,
+    same_message: SameMessage = False,
+    canary: CanarySize = None,
+    canary_wait: CanaryWait = None,
+    canary_limit: CanaryLimits = None,
 ) -> None:
     """Send a campaign now. Says to how many people, and asks first."""
+    first = asked_canary(canary, canary_wait, canary_limit)
     with connect() as connected:
-        launch = look(connected, slug)
+        launch = look(connected, slug, first)
         agreed = agree(launch, much_larger=much_larger, same_message=same_message)
         ask_about_campaign(connected, slug, "Send", yes=yes)
         ask_first(f"Send {to_whom(launch)}", yes=yes)
         with connected.session() as session:
             now = business_now(session)
-            schedule(session, launch, now, now, who=operator(), agreed=agreed)
+            schedule(session, launch, now, now, who=operator(), agreed=agreed, canary=launch.canary)
     say(f"{slug} is on its way; `steadypost campaign show {slug}` shows how far it is.")
     say(f"`steadypost campaign pause {slug}` stops it at once.")
 
@@ -208,12 +224,16 @@ def schedule_(
     yes: Yes = False,
     much_larger: MuchLarger = False,
     same_message: SameMessage = False,
+    canary: CanarySize = None,
+    canary_wait: CanaryWait = None,
+    canary_limit: CanaryLimits = None,
 ) -> None:
     """Have a campaign sent at a moment. Says to how many people as of now, and asks first."""
     if (at is None) == (local is None) or (past is not None and local is None):
         raise typer.BadParameter("Give --at, or --local and perhaps --past.")
+    first = asked_canary(canary, canary_wait, canary_limit)
     with connect() as connected:
-        launch = look(connected, slug)
+        launch = look(connected, slug, first, is_local=local is not None)
         agreed = agree(launch, much_larger=much_larger, same_message=same_message)
         if at is not None:
             _schedule_at(connected, launch, at, zone_, agreed, yes=yes)
@@ -238,7 +258,8 @@ def _schedule_at(
     ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes)
     ask_first(f"At {shown(starts_at)} UTC send {to_whom(launch)}", yes=yes)
     with connected.session() as session:
-        schedule(session, launch, starts_at, business_now(session), who=operator(), agreed=agreed)
+        now = business_now(session)
+        schedule(session, launch, starts_at, now, who=operator(), agreed=agreed, canary=launch.canary)
     say(f"{slug} is scheduled for {shown(starts_at)} UTC, to whoever {_audience(launch)} then.")
 
 
@@ -283,12 +304,34 @@ def pause_(slug: str, reason: Reason = "") -> None:
 
 
 @app.command("resume")
-def resume_(slug: str, reason: Reason = "") -> None:
-    """Go on sending a paused campaign."""
-    with connect() as connected, connected.session() as session:
-        now = business_now(session)
-        done = resume(session, HoldScope.CAMPAIGN, slug, now, who=operator(), reason=_plain(reason))
+def resume_(slug: str, reason: Reason = "", yes: Yes = False) -> None:
+    """Go on sending a paused campaign; asks first when its canary has stopped it."""
+    with connect() as connected:
+        with connected.session() as session:
+            stop = stopped_by_canary(session, slug)
+        if stop is not None:
+            ask_first(f"{stop.reason}. Go on in spite of it?", yes=yes)
+        with connected.session() as session:
+            now, in_spite = business_now(session), stop is not None
+            done = go_on(session, slug, now, who=operator(), reason=_plain(reason), in_spite=in_spite)
     say(f"Resumed: {slug}." if done else f"Not paused: {slug}.")
+
+
+@app.command("choose")
+def choose_(
+    slug: str,
+    variant: Annotated[str, typer.Option(help="Which of its variants, such as B.")],
+    yes: Yes = False,
+) -> None:
+    """Decide an A/B test yourself: the rest of the audience gets this variant. Asks first."""
+    with connect() as connected:
+        with connected.session() as session:
+            chosen = look_at_choice(session, slug, variant)
+        words = f"Send variant {chosen.letter} (“{printable(chosen.subject)}”) to the rest of {slug}?"
+        ask_first(words, yes=yes)
+        with connected.session() as session:
+            choose(session, slug, variant, business_now(session), who=operator())
+    say(f"The rest of {slug} gets variant {chosen.letter}.")
 
 
 @app.command("cancel")
@@ -365,8 +408,26 @@ def _print_report(report: CampaignReport) -> None:
         say(f"{count(row.passed_over, 'person', 'people')} of the lists passed over, as it is not for them")
     if row.finished_at:
         say(f"ended {shown(row.finished_at)} UTC")
+    _print_phases(report.phases)
     if not report.statement.audience and not report.statement.is_complete:
         say("Nothing of it is due yet.")
         return
     console.print(Text())
     print_statement(report.statement, is_under_way=row.finished_at is None)
+
+
+def _print_phases(phases: Phases | None) -> None:
+    """Where a campaign with a canary or variants is, how they do, and what comes next."""
+    if phases is None:
+        return
+    for line in phases.lines:
+        say(line)
+    scores = {score.name: score for score in phases.scores}
+    rows = []
+    for one in phases.trial.variants if phases.trial else ():
+        score = scores.get(one.name)
+        figures = (score.accepted, score.clicks, score.opens, score.unsubscribes) if score else ("-",) * 4
+        rows.append((one.letter, one.subject, *figures, "yes" if phases.winner == one.name else ""))
+    if rows:
+        columns = ("variant", "subject", "accepted", "clicked", "opened", "left", "won")
+        as_table(columns, rows, "")

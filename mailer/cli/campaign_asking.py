@@ -11,9 +11,10 @@ import typer
 from mailer.cli.connect import Connected
 from mailer.cli.show import count, printable
 from mailer.clock import zone
+from mailer.content.canary import Canary, read_canary
 from mailer.db import business_now
 from mailer.errors import Refused
-from mailer.launch.campaign import Launch, look_ahead, look_at_zones
+from mailer.launch.campaign import Launch, look_ahead, look_at_zones, refuse_phases
 from mailer.launch.surprises import Surprise
 from mailer.schedule.local_time import LocalTime, Past, Spread
 
@@ -23,6 +24,35 @@ MuchLarger = Annotated[
 SameMessage = Annotated[
     bool, typer.Option("--same-message", help="It is meant to say what was sent in the last seven days.")
 ]
+
+CanarySize = Annotated[
+    str | None,
+    typer.Option("--canary", help="So many people first, 500 or 2 %, and the rest if all is well."),
+]
+CanaryWait = Annotated[
+    str | None, typer.Option("--canary-wait", help="How long the rest waits after them, such as 1 hour.")
+]
+CanaryLimits = Annotated[
+    list[str] | None,
+    typer.Option("--canary-limit", help="What stops it, such as bounces=3 %; may be given more than once."),
+]
+
+
+def asked_canary(size: str | None, wait: str | None, limits: list[str] | None) -> Canary | None:
+    """The canary that was asked for; None when none was. Raises BadParameter or Refused."""
+    if size is None:
+        if wait or limits:
+            raise typer.BadParameter("Give --canary with its size.")
+        return None
+    written = {"size": size.strip(), **({"wait": wait} if wait else {})}
+    for one in limits or ():
+        name, _, share = one.partition("=")
+        written[name.strip()] = share.strip()
+
+    def tell(_: str, what: str, fix: str) -> None:
+        raise Refused(f"{what} {fix}")
+
+    return read_canary(written, tell)
 
 
 def agree(launch: Launch, *, much_larger: bool, same_message: bool) -> tuple[Surprise, ...]:
@@ -83,6 +113,10 @@ def to_whom(launch: Launch) -> str:
     inside = f", {launch.aim.within()}" if launch.aim.within() else ""
     who = f"{count(reach.people, 'person', 'people')} {on}{inside}"
     words = f"“{subject}” ({launch.campaign.slug}) to {who}?"
+    if launch.canary is not None:
+        words += f" {launch.canary.words()}."
+    if launch.trial is not None:
+        words += f" {launch.trial.words()}."
     if reach.suppressed:
         words += f" {reach.suppressed:,} of them are suppressed and will get nothing."
     left_out = [
@@ -95,10 +129,13 @@ def to_whom(launch: Launch) -> str:
     return f"{words} Left out: {told}." if told else words
 
 
-def look(connected: Connected, slug: str) -> Launch:
+def look(connected: Connected, slug: str, canary: Canary | None = None, *, is_local: bool = False) -> Launch:
     """What sending it would mean now."""
     with connected.session() as session:
-        return look_ahead(session, slug, business_now(session))
+        launch = look_ahead(session, slug, business_now(session), canary)
+    if is_local:
+        refuse_phases(launch)
+    return launch
 
 
 def local_time(typed: str, zone_name: str, past: Past | None, now: datetime) -> LocalTime:

@@ -138,6 +138,8 @@ def _picture(found: QueueStatus) -> RenderableType:
 def _stopped(hold: HoldStatus) -> str:
     if hold.cause == HoldCause.PERSON:
         return f"Paused: {hold.name}"
+    if hold.cause == HoldCause.CANARY:
+        return f"Stopped by its canary: {hold.name}"
     return f"On hold (`steadypost hold show`): {hold.name}"
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mailer.content.canary import Canary
 from mailer.content.course_source import Problem, SenderSource
 from mailer.content.course_toml import SENDER
 from mailer.content.course_words import SLUG, is_address, is_language, is_one_line, known_or_near
-from mailer.content.front_matter import Settings, Text, read_text
+from mailer.content.front_matter import Settings, Text, read_plain, read_text
+from mailer.content.trial import TestPlan, VariantSource
+from mailer.content.trial_settings import NAMES, read_canary_setting, read_test, read_variants
 
 AIM = ("segment", "exclude_segment", "exclude_lists", "not_if_sent")
-SETTINGS = ("slug", "subject", "preheader", "language", "lists", *AIM, "sender", "disclaimer")
+SETTINGS = ("slug", "subject", "preheader", "language", "lists", *AIM, "sender", "disclaimer", *NAMES)
 SEVERAL = ("lists", "exclude_lists", "not_if_sent")
 BEGIN = "Begin the file with a `---` block with slug, subject and lists."
 OF_SENDER = (*SENDER, "reply_to")
@@ -42,6 +45,9 @@ class CampaignSource:
     exclude_segment: str = ""
     exclude_lists: tuple[str, ...] = ()
     not_if_sent: tuple[str, ...] = ()
+    variants: tuple[VariantSource, ...] = ()
+    test: TestPlan | None = None
+    canary: Canary | None = None
     lines: dict[str, int] = field(default_factory=dict, compare=False)
 
     @property
@@ -58,7 +64,12 @@ def read_campaign(path: Path, problems: list[Problem], *, is_translation: bool) 
     text = read_text(path, "campaign", BEGIN, problems)
     if text is None:
         return None
-    settings = Settings(path.name, "campaign", SETTINGS, problems, lists=SEVERAL, sections=("sender",))
+    settings = Settings(
+        *(path.name, "campaign", SETTINGS, problems),
+        lists=SEVERAL,
+        sections=("sender", "test", "canary"),
+        of_sections=("variants",),
+    )
     settings.read(text.settings)
     return campaign_of(path, text, settings, is_translation=is_translation)
 
@@ -80,8 +91,34 @@ def campaign_of(path: Path, text: Text, settings: Settings, *, is_translation: b
         exclude_segment=_segment(settings, "exclude_segment"),
         exclude_lists=_slugs(settings, "exclude_lists"),
         not_if_sent=_slugs(settings, "not_if_sent"),
+        variants=read_variants(settings),
+        test=None if is_translation else read_test(settings),
+        canary=read_canary_setting(settings),
         lines=settings.lines,
     )
+
+
+def read_variant(source: CampaignSource, variant: VariantSource, problems: list[Problem]) -> CampaignSource:
+    """The campaign as this variant of it says it; without its file's text, should that not be readable."""
+    changed = replace(
+        source,
+        subject=variant.subject or source.subject,
+        preheader=variant.preheader or source.preheader,
+        sender=variant.sender or source.sender,
+        lines={**source.lines, **_lines_of(source, variant)},
+    )
+    if not variant.file:
+        return changed
+    path = source.path.parent / variant.file
+    body = read_plain(path, "variant", problems)
+    return replace(changed, path=path, body=body or "", body_line=1)
+
+
+def _lines_of(source: CampaignSource, variant: VariantSource) -> dict[str, int]:
+    """Where the settings stand that are the variant's own."""
+    names = ("subject", "preheader", "sender")
+    places = {name: source.lines.get(f"variants.{variant.name}.{name}") for name in names}
+    return {name: line for name, line in places.items() if line}
 
 
 def _language(settings: Settings) -> str:

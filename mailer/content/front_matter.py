@@ -43,6 +43,18 @@ def read_text(path: Path, noun: str, begin_with: str, problems: list[Problem]) -
     return found
 
 
+def read_plain(path: Path, noun: str, problems: list[Problem]) -> str | None:
+    """The text of a file that has no front matter of its own, what is wrong told; None when it has none."""
+    text = _decoded(path, problems)
+    if text is None:
+        return None
+    if FRONT_MATTER.match(text):
+        what = "The file has front matter, which counts in the campaign's own file alone."
+        problems.append(Problem(path.name, 1, what, "Delete it, and leave the text."))
+    _check_body(path.name, noun, Text("", text, 1), problems)
+    return text if text.strip() else None
+
+
 def _decoded(path: Path, problems: list[Problem]) -> str | None:
     """The file's text with plain line ends, or None and a problem."""
     try:
@@ -71,9 +83,9 @@ def _check_body(name: str, noun: str, text: Text, problems: list[Problem]) -> No
 class Settings:
     """The front matter's values, each turned into what it means or into a problem.
 
-    `known` are the settings that a `noun` has; `lists` and `sections` name those of them that may hold
-    several values, or settings of their own. `blank` are settings that were told to be wrong already,
-    or that could not be read at all.
+    `known` are the settings that a `noun` has; `lists`, `sections` and `of_sections` name those of them that
+    may hold several values, settings of their own, or sections of their own (kept in `groups`). `blank` are
+    settings that were told to be wrong already, or that could not be read at all.
     """
 
     path: str
@@ -82,9 +94,11 @@ class Settings:
     problems: list[Problem]
     lists: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    of_sections: tuple[str, ...] = ()
     values: dict[str, str] = field(default_factory=dict)
     several: dict[str, list[str]] = field(default_factory=dict)
     section: dict[str, dict[str, str]] = field(default_factory=dict)
+    groups: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     blank: set[str] = field(default_factory=set)
 
@@ -128,17 +142,34 @@ class Settings:
         elif name in self.lists and isinstance(value, yaml.SequenceNode):
             self.several[name] = [self._plain(name, each) for each in value.value]
         elif name in self.sections and isinstance(value, yaml.MappingNode):
-            self._take_section(name, value)
+            self.section[name] = self._section(name, value)
+        elif name in self.of_sections and isinstance(value, yaml.MappingNode):
+            self._take_group(name, value)
         else:
             self.problem(name, f"`{name}` is not plain text.", "Write one value.")
 
-    def _take_section(self, name: str, node: yaml.MappingNode) -> None:
+    def _section(self, name: str, node: yaml.MappingNode) -> dict[str, str]:
         """A section's settings, their lines kept as `section.setting`."""
-        self.section[name] = {}
+        found = {}
         for key, value in node.value:
             inner = self._plain(name, key)
             self.lines[f"{name}.{inner}"] = key.start_mark.line + 2
-            self.section[name][inner] = self._plain(f"{name}.{inner}", value)
+            found[inner] = self._plain(f"{name}.{inner}", value)
+        return found
+
+    def _take_group(self, name: str, node: yaml.MappingNode) -> None:
+        """Sections of a section, their lines kept as `section.inner.setting`."""
+        self.groups[name] = {}
+        for key, value in node.value:
+            inner = self._plain(name, key)
+            place = f"{name}.{inner}"
+            self.lines[place] = key.start_mark.line + 2
+            if isinstance(value, yaml.MappingNode):
+                self.groups[name][inner] = self._section(place, value)
+            else:
+                self.problem(
+                    place, f"`{inner}` has nothing below it.", "Write `name: value` there, indented."
+                )
 
     def _plain(self, name: str, node: yaml.Node) -> str:
         if isinstance(node, yaml.ScalarNode):
@@ -149,7 +180,8 @@ class Settings:
     def problem(self, name: str, what: str, fix: str, *, is_warning: bool = False) -> None:
         """Tell what is wrong with a setting, once."""
         if name not in self.blank:
-            line = self.lines.get(name) or self.lines.get(name.partition(".")[0], 1)
+            line = self.lines.get(name) or self.lines.get(name.rpartition(".")[0])
+            line = line or self.lines.get(name.partition(".")[0], 1)
             self.problems.append(Problem(self.path, line, what, fix, is_warning))
         self.blank.add(name)
 

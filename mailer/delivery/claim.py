@@ -99,8 +99,10 @@ class Setting:
     source_senders: Mapping[str, int | None]
 
     def sender_of(self, row: Any) -> SenderFacts | None:
-        """Who `row` comes from: its course or campaign says so, or else its list."""
-        number = self.source_senders.get(row.source) or self.list_senders.get(row.list_id)
+        """Who `row` comes from: its variant, its course or its campaign says so, or else its list."""
+        message = self.messages.get(row.message_id)
+        number = message.sender_id if message is not None else None
+        number = number or self.source_senders.get(row.source) or self.list_senders.get(row.list_id)
         return self.senders.get(number) if number is not None else None
 
 
@@ -283,9 +285,11 @@ def read_setting(session: Session, rows: Sequence[Claimed]) -> Setting:
     sources = read_sources(session, sorted({row.source for row in rows}))
     senders = {source.name: source.sender_id for source in sources}
     list_senders = {row.id: row.sender_id for row in lists}
-    sender_ids = {*senders.values(), *list_senders.values()} - {None}
+    messages = published(session, {row.message_id for row in rows})
+    own_senders = {message.sender_id for message in messages.values()}
+    sender_ids = {*senders.values(), *list_senders.values(), *own_senders} - {None}
     return Setting(
-        published(session, {row.message_id for row in rows}),
+        messages,
         {row.id: row.title for row in lists},
         list_senders,
         _pairs(session, select(Course.id, Course.zone).where(Course.id.in_(course_ids)), course_ids),

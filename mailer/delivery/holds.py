@@ -1,6 +1,7 @@
 """Sending stopped, until it is resumed or released: everything, a lane, a course, a campaign and so on.
 
-A person pauses and resumes; what `guard` has put on hold is released with a policy (launch/release.py).
+A person pauses and resumes, also what a campaign's canary has stopped; what `guard` has put on hold is
+released with a policy (launch/release.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from mailer.db import ask_to_wake
 from mailer.delivery.sources import Source
 from mailer.errors import NotFound, Refused
 from mailer.models import Action, Campaign, Course, Hold, HoldCause, HoldScope, Lane, Sender
+
+RESUMED = (HoldCause.PERSON, HoldCause.CANARY)
+"""Causes of what `resume` ends."""
 
 Named = type[Course] | type[Campaign] | type[Sender]
 """What goes by a slug."""
@@ -45,7 +49,9 @@ class Holds:
             return True
         if source.kind == "campaign" and source.id in self.campaign_ids:
             return True
-        return source.sender_id is not None and source.sender_id in self.sender_ids
+        # A variant's sender on hold stops all of its campaign: a test of one variant finds out nothing.
+        senders = {source.sender_id, *source.other_sender_ids}
+        return not self.sender_ids.isdisjoint(senders)
 
     def stops(self, lane: str, source: Source) -> bool:
         """Whether mails of this source in this lane may not leave now."""
@@ -81,10 +87,10 @@ def list_holds(session: Session) -> Sequence[Hold]:
 
 
 def guarded(session: Session) -> Sequence[Hold]:
-    """The holds in force that nobody asked for: after an outage, a restore or on a copy; oldest first."""
+    """The holds in force for all that is due: after an outage, a restore or on a copy; oldest first."""
     rows = (
         select(Hold)
-        .where(Hold.released_at.is_(None), Hold.cause != HoldCause.PERSON)
+        .where(Hold.released_at.is_(None), Hold.cause.not_in(RESUMED))
         .order_by(Hold.since, Hold.id)
     )
     return session.execute(rows).scalars().all()
@@ -119,13 +125,35 @@ def pause(
     return hold
 
 
+def stopped_by_canary(session: Session, slug: str) -> Hold | None:
+    """The hold by which a campaign's canary has stopped it; None when none is in force."""
+    return session.execute(
+        select(Hold).where(
+            Hold.scope == HoldScope.CAMPAIGN,
+            Hold.target == slug,
+            Hold.cause == HoldCause.CANARY,
+            Hold.released_at.is_(None),
+        )
+    ).scalar_one_or_none()
+
+
 def resume(
-    session: Session, scope: HoldScope, target: str, now: datetime, *, who: str, reason: str = ""
+    session: Session,
+    scope: HoldScope,
+    target: str,
+    now: datetime,
+    *,
+    who: str,
+    reason: str = "",
+    in_spite: bool = False,
 ) -> Hold | None:
     """Send again for `target`, and have its lanes dispatched after the commit; None when it was not stopped.
 
-    Other holds stay in force. Writes one Action. Raises NotFound, or Refused also when only `guard` holds it.
+    Other holds stay in force. Writes one Action. Raises NotFound, or Refused also when only `guard` holds it,
+    or when a canary stopped it and nobody says that it goes on `in_spite` of that.
     """
+    if scope == HoldScope.CAMPAIGN and not in_spite and (stop := stopped_by_canary(session, target)):
+        raise Refused(f"{stop.reason}. `steadypost campaign resume {target}` goes on in spite of it.")
     # What is on hold may be resumed by that name, also when there is no longer anything of it.
     hold = _release(session, scope, target, now) or _release(
         session, scope, checked(session, scope, target), now
@@ -173,14 +201,15 @@ def _release(session: Session, scope: HoldScope, target: str, now: datetime) -> 
         .where(
             Hold.scope == scope,
             Hold.target == target,
-            Hold.cause == HoldCause.PERSON,
+            Hold.cause.in_(RESUMED),
             Hold.released_at.is_(None),
         )
         # A stepped clock may stand before the pause; a hold never ends before it began.
         .values(released_at=func.greatest(Hold.since, now))
         .returning(Hold)
     )
-    return session.execute(ended).scalar_one_or_none()
+    # A person may have paused what its canary stopped as well.
+    return next(iter(session.execute(ended).scalars().all()), None)
 
 
 def _note(session: Session, what: str, hold: Hold, now: datetime, who: str, reason: str) -> None:

@@ -19,13 +19,17 @@ KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One published version of one mail. `digest` is of its content, `links` what its author links to."""
+    """One published version of one mail. `digest` is of its content, `links` what its author links to.
+
+    `sender_id` is there when it has a sender of its own.
+    """
 
     id: int
     language: str
     digest: str
     templates: Templates
     links: tuple[str, ...] = ()
+    sender_id: int | None = None
 
 
 _kept: OrderedDict[tuple[int, str], Published] = OrderedDict()
@@ -48,12 +52,13 @@ def published(session: Session, ids: Collection[int]) -> Mapping[int, Published]
         rows = session.execute(
             select(
                 *(Message.id, Message.language, Message.digest),
-                *(Message.subject, Message.html, Message.text, Message.links),
+                *(Message.subject, Message.html, Message.text, Message.links, Message.sender_id),
             ).where(Message.id.in_(missing))
         )
         for row in rows:
             templates = Templates(row.subject, row.html, row.text)
-            found[row.id] = Published(row.id, row.language, row.digest, templates, tuple(row.links))
+            known = (row.id, row.language, row.digest, templates, tuple(row.links), row.sender_id)
+            found[row.id] = Published(*known)
     with _lock:
         for message in found.values():
             _kept[message.id, message.digest] = message

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.content.trial import Trial
 from mailer.models import Campaign, CampaignState, Course, MailingList
 
 
@@ -16,7 +17,7 @@ from mailer.models import Campaign, CampaignState, Course, MailingList
 class Source:
     """`name` is as in `Delivery.source`; `id` the course's, campaign's or list's own.
 
-    `is_cancelled`: a campaign of which nothing more may leave.
+    `is_cancelled`: a campaign of which nothing more may leave. `other_sender_ids` are those of its variants.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Source:
     id: int
     sender_id: int | None
     is_cancelled: bool = False
+    other_sender_ids: frozenset[int] = frozenset()
 
 
 def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
@@ -35,9 +37,14 @@ def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
     found = []
     for kind, ids in wanted.items():
         senders = _senders(session, kind, ids)
-        cancelled = _cancelled(session, ids) if kind == "campaign" else frozenset()
+        is_campaign = kind == "campaign"
+        cancelled = _cancelled(session, ids) if is_campaign else frozenset()
+        others = _senders_of_variants(session, ids) if is_campaign else {}
         found += [
-            Source(f"{kind}:{number}", kind, number, senders.get(number), number in cancelled)
+            Source(
+                *(f"{kind}:{number}", kind, number, senders.get(number), number in cancelled),
+                other_sender_ids=others.get(number, frozenset()),
+            )
             for number in ids
         ]
     return found
@@ -46,6 +53,16 @@ def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
 def _senders(session: Session, kind: str, ids: Sequence[int]) -> dict[int, int | None]:
     model: Any = {"course": Course, "campaign": Campaign, "list": MailingList}[kind]
     return dict(session.execute(select(model.id, model.sender_id).where(model.id.in_(ids))).all())
+
+
+def _senders_of_variants(session: Session, ids: Sequence[int]) -> dict[int, frozenset[int]]:
+    chosen = select(Campaign.id, Campaign.trial).where(Campaign.id.in_(ids), Campaign.trial != {})
+    trials = {id_: Trial.of(values) for id_, values in session.execute(chosen)}
+    return {
+        id_: frozenset(one.sender_id for one in trial.variants if one.sender_id is not None)
+        for id_, trial in trials.items()
+        if trial is not None
+    }
 
 
 def _cancelled(session: Session, ids: Sequence[int]) -> frozenset[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -14,10 +15,13 @@ from mailer import tally
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.recipients import Reach, count_by_zone, count_recipients, list_ids_of
 from mailer.content.campaign_file import CampaignSource
+from mailer.content.canary import Canary
 from mailer.content.course_source import SenderSource
+from mailer.content.trial import Trial
 from mailer.delivery.states import ENDS
 from mailer.errors import Refused
 from mailer.launch.campaign_check import CompiledCampaign
+from mailer.launch.campaign_variants import refuse_undecidable, trial_of
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.launch.surprises import Surprise, Surprising, surprises
 from mailer.models import Action, Campaign, CampaignState, Course, MailingList, Media, Sender
@@ -49,7 +53,7 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
     campaign = find_campaign(session, source.slug)
     is_new = campaign is None
     if campaign is None:
-        campaign = Campaign(slug=source.slug, state=CampaignState.DRAFT, created_at=now)
+        campaign = Campaign(slug=source.slug, state=CampaignState.DRAFT, created_at=now, canary={})
     else:
         campaign = _locked(session, campaign.id)  # or the tick could begin to send it meanwhile
     if campaign.state not in NOT_SENT_YET:
@@ -72,12 +76,17 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
         message.language: put_message(session, f"campaign/{source.slug}", message)
         for message in compiled.messages
     }
+    trial = trial_of(session, source, compiled.variants, campaign.messages)
+    campaign.trial = trial.as_values() if trial else {}
+    asked = {name: value for name, value in campaign.canary.items() if name != "written"}
+    campaign.canary = {**asked, "written": source.canary.as_values()} if source.canary else asked
     campaign.subject, campaign.language, campaign.list_ids = source.subject, source.language, list_ids
     campaign.aim = _aim(source, campaign).as_values()
     is_changed = is_new or _content(campaign) != was
     was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
     if is_changed:
         campaign.state, campaign.starts_at, campaign.local = CampaignState.DRAFT, None, {}
+        campaign.canary = _of_file(campaign)
         session.add(campaign)
         _note(session, "campaign create", campaign, now, who)
     session.flush()
@@ -85,8 +94,14 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
 
 
 def _content(campaign: Campaign) -> tuple[object, ...]:
-    """What readers would get, and which readers."""
-    return campaign.messages, campaign.language, campaign.list_ids, campaign.sender_id, campaign.aim
+    """What readers would get, which readers, and who of them first."""
+    said = campaign.messages, campaign.language, campaign.trial, _of_file(campaign)
+    return *said, campaign.list_ids, campaign.sender_id, campaign.aim
+
+
+def _of_file(campaign: Campaign) -> dict[str, Any]:
+    """The canary that its file says, without one that was asked for when it was scheduled."""
+    return {name: value for name, value in campaign.canary.items() if name == "written"}
 
 
 def _aim(source: CampaignSource, campaign: Campaign) -> Aim:
@@ -146,7 +161,8 @@ class Nobody(Refused):
 class Launch:
     """What sending a campaign would mean at this moment: asked before, and held to afterwards.
 
-    No `lists` means every list. `surprising` is what has to be agreed to by name.
+    No `lists` means every list. `surprising` is what has to be agreed to by name. `canary` is what goes
+    first, `trial` what is tested.
     """
 
     campaign: Campaign
@@ -154,15 +170,18 @@ class Launch:
     aim: Aim
     reach: Reach
     surprising: tuple[Surprising, ...]
+    canary: Canary | None = None
+    trial: Trial | None = None
 
 
-def look_ahead(session: Session, slug: str, now: datetime) -> Launch:
-    """Whom the campaign would reach now, changing nothing.
+def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None = None) -> Launch:
+    """Whom the campaign would reach now, changing nothing; with this `canary`, or its file's.
 
     Raises NotFound, or Refused when it cannot be sent.
     """
     campaign = get_campaign(session, slug)
     _refuse_sent(campaign)
+    refuse_undecidable(session, campaign)
     aim = Aim.of(campaign.aim)
     narrowed = narrowing(session, aim, now)
     list_ids = list_ids_of(session, campaign.list_ids)
@@ -172,7 +191,9 @@ def look_ahead(session: Session, slug: str, now: datetime) -> Launch:
     )
     lists = tuple(slugs[id_] for id_ in campaign.list_ids)
     _refuse_nobody(slug, lists, aim, reach)
-    return Launch(campaign, lists, aim, reach, surprises(session, campaign, reach.people, now))
+    first = canary or Canary.of(campaign.canary.get("written", {}))
+    found = surprises(session, campaign, reach.people, now)
+    return Launch(campaign, lists, aim, reach, found, first, Trial.of(campaign.trial))
 
 
 def _refuse_nobody(slug: str, lists: tuple[str, ...], aim: Aim, reach: Reach) -> None:
@@ -209,8 +230,10 @@ def schedule_local(
 ) -> Campaign:
     """Have it sent when clocks show a time in each reader's zone; its rows are written at the first of them.
 
-    Raises Refused as `schedule` does, and when the time is past for some and nobody chose what then.
+    Raises Refused as `schedule` does, when the time is past for some and nobody chose what then, and for one
+    that goes out in phases: everybody's hour comes once, and would be past when the rest is let go.
     """
+    refuse_phases(seen)
     found = look_at_zones(session, seen, local, now)
     if found.past and local.past is None:
         raise Refused(
@@ -231,8 +254,9 @@ def schedule(
     *,
     who: str,
     agreed: Collection[Surprise] = (),
+    canary: Canary | None = None,
 ) -> Campaign:
-    """Have it sent at `starts_at`, or at the next tick when that is past.
+    """Have it sent at `starts_at`, or at the next tick when that is past; with this `canary`, or its file's.
 
     Raises Refused when it is not what was `seen` any more, or surprising in a way nobody has `agreed` to.
     """
@@ -244,10 +268,22 @@ def schedule(
     if _content(campaign) != _content(seen.campaign):
         raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
     campaign.state, campaign.starts_at, campaign.local = CampaignState.SCHEDULED, starts_at, {}
+    asked = {"asked": canary.as_values()} if canary else {}
+    campaign.canary = {**_of_file(campaign), **asked}
     what = "campaign send" if starts_at <= now else "campaign schedule"
     _note(session, what, campaign, now, who, rows=seen.reach.people, starts_at=starts_at.isoformat())
     session.flush()
     return campaign
+
+
+def refuse_phases(seen: Launch) -> None:
+    """Raises Refused when it goes out in phases, which somebody wants to have at each reader's own hour."""
+    if seen.canary is not None or seen.trial is not None:
+        what = "a canary" if seen.canary is not None else "variants to test"
+        raise Refused(
+            f"{seen.campaign.slug} has {what}, and each reader's own hour comes only once: it would be "
+            "past when the rest is let go. Use --at, or leave the canary and the variants out."
+        )
 
 
 def _refuse_sent(campaign: Campaign) -> None:

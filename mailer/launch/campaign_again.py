@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Again, Aim
 from mailer.content.course_words import SLUG
+from mailer.content.trial import FIRST, Trial, Variant
 from mailer.errors import Refused
-from mailer.models import Action, Campaign, CampaignState, Click, Verdict
+from mailer.models import Action, Campaign, CampaignPhase, CampaignState, Click, Verdict
 from mailer.outbox import campaign_source
 from mailer.schedule.campaigns import find_campaign, get_campaign
 
@@ -20,9 +21,9 @@ def draft_again(
 ) -> Campaign:
     """A draft of the same message for the same lists, of whose people it is for those whom `to` names.
 
-    Who they are is asked when it is sent; consent and suppression count as always. Raises NotFound, or
-    Refused while the first has not ended, when the new slug is not to be had, or when nobody could tell
-    who clicked.
+    Of a campaign whose variants were tested it is the one that won. Who the people are is asked when it is
+    sent; consent and suppression count as always. Raises NotFound, or Refused while the first has not ended,
+    when the new slug is not to be had, or when nobody could tell who clicked.
     """
     first = get_campaign(session, slug)
     if first.finished_at is None:
@@ -36,13 +37,14 @@ def draft_again(
             f"No click of a person in {slug} is recorded, so everybody would get it again; were its links "
             "tracked? Use --to missed, or write a new campaign."
         )
+    won = _winner(first)
     campaign = Campaign(
         slug=new_slug,
-        subject=first.subject,
+        subject=won.subject if won else first.subject,
         language=first.language,
-        messages=first.messages,
+        messages=won.messages if won else first.messages,
         list_ids=first.list_ids,
-        sender_id=first.sender_id,
+        sender_id=(won.sender_id if won else None) or first.sender_id,
         state=CampaignState.DRAFT,
         aim=Aim(again_of=slug, again_to=to, not_if_sent=_earlier(session, slug, to)).as_values(),
         created_at=now,
@@ -60,6 +62,12 @@ def _earlier(session: Session, slug: str, to: Again) -> tuple[str, ...]:
         return ()
     earlier = (Campaign.aim["again_of"].astext == slug) & (Campaign.aim["again_to"].astext == to)
     return tuple(session.execute(select(Campaign.slug).where(earlier).order_by(Campaign.id)).scalars())
+
+
+def _winner(first: Campaign) -> Variant | None:
+    """The variant that won its test; None when there was none."""
+    trial, found = Trial.of(first.trial), first.findings.get(CampaignPhase.TEST, {})
+    return trial.get(found.get("winner", FIRST)) if trial else None
 
 
 def _any_click(session: Session, campaign: Campaign) -> bool:

@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.content.campaign_file import AIM, CampaignSource, read_campaign
-from mailer.content.compile import CompiledMessage, compile_campaign
+from mailer.content.compile import CompiledMessage
 from mailer.content.course_source import Problem
 from mailer.content.course_words import known_or_near
-from mailer.content.media import MediaFile, course_media
+from mailer.content.media import MediaFile
+from mailer.launch.campaign_variants import CompiledVariant, compile_one, compile_variants, trial_problems
 from mailer.launch.check import sorted_problems
 from mailer.models import Campaign, MailingList, Segment, Sender
 
@@ -26,6 +27,7 @@ class CompiledCampaign:
     source: CampaignSource
     messages: tuple[CompiledMessage, ...]
     media: tuple[MediaFile, ...]
+    variants: tuple[CompiledVariant, ...] = ()
 
 
 class ReadFile(Protocol):
@@ -53,19 +55,20 @@ def check_campaign(
         if source is None:
             continue
         sources.append(source)
-        pictures = course_media(path.parent)
-        message, found = compile_campaign(source, pictures.names)
-        if source.body.strip():  # told already, and all else that could be said follows from it
-            problems += found
+        message, pictures = compile_one(source, problems)
+        media |= pictures
         if message is not None:
             messages.append(message)
-            media |= {file.name: file for file in pictures.files if file.name in message.images}
+    variants: tuple[CompiledVariant, ...] = ()
     if sources:
         problems += [*_unknown(session, sources[0]), *_differences(sources[0], sources[1:])]
-    problems = sorted_problems(problems)
+        variants, pictures = compile_variants(sources, problems)
+        media |= pictures
+        problems += trial_problems(session, sources[0])
+    problems = sorted_problems(list(dict.fromkeys(problems)))
     if any(not problem.is_warning for problem in problems):
         return None, problems
-    return CompiledCampaign(sources[0], tuple(messages), tuple(media.values())), problems
+    return CompiledCampaign(sources[0], tuple(messages), tuple(media.values()), variants), problems
 
 
 def _unknown(session: Session, source: CampaignSource) -> Iterator[Problem]:
@@ -121,9 +124,10 @@ def _differences(first: CampaignSource, others: Iterable[CampaignSource]) -> Ite
                 other, "language", what, "Write the language of this file, such as `language: de`."
             )
         files.setdefault(other.language, other.path.name)
-        for name in ("lists", *AIM, "sender"):
+        for name in ("lists", *AIM, "sender", "test", "canary"):
             theirs = getattr(other, name)
-            if theirs and theirs != getattr(first, name):
+            is_another = theirs and theirs != getattr(first, name)
+            if is_another or (name == "test" and name in other.lines):
                 what = f"`{name}` is not that of {first.path.name}."
                 yield _problem(other, name, what, "Delete it: the first file says it for all.")
 

@@ -16,6 +16,7 @@ from mailer.db import as_array
 from mailer.delivery.dispatch import take_back
 from mailer.delivery.states import ENDS
 from mailer.errors import MailerError
+from mailer.launch.campaign_rows import is_under_way, waits_for
 from mailer.models import Action, Campaign, CampaignState, Delivery, DeliveryState, WebhookKind
 from mailer.schedule.local_time import LocalTime
 from mailer.webhooks.tell import Fact, tell
@@ -86,7 +87,9 @@ def _give_back(session: Session, campaign: Campaign, now: datetime, why: str) ->
 
 def _mail(campaign: Campaign, starts_at: datetime) -> outbox.CampaignMail:
     """The campaign's mail: all at one moment, or at one for each zone."""
-    mail = outbox.CampaignMail(campaign.id, campaign.messages, campaign.language, starts_at)
+    mail = outbox.CampaignMail(
+        *(campaign.id, campaign.messages, campaign.language, starts_at), held=waits_for(campaign)
+    )
     local = LocalTime.of(campaign.local)
     if local is None:
         return mail
@@ -120,7 +123,9 @@ def wind_up(session: Session, now: datetime, limit: int = CHUNK) -> int:
     for campaign in open_ones.all():
         if campaign.state == CampaignState.CANCELLED:
             cancelled += _cancel_rows(session, campaign, now, limit - cancelled)
-        if _has_ended(session, campaign):
+        is_sending = campaign.state == CampaignState.SENDING and campaign.audience > 0
+        is_between = is_sending and is_under_way(campaign)
+        if not is_between and _has_ended(session, campaign):
             campaign.finished_at = now
             if campaign.state == CampaignState.SENDING:
                 campaign.state = CampaignState.FINISHED

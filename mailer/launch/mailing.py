@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer.content.compile import CompiledMessage
 from mailer.content.course_source import SenderSource
+from mailer.content.trial import Trial
 from mailer.delivery.claim import Claimed, SenderFacts, Setting
 from mailer.delivery.compose import Composer, CourseFacts
 from mailer.delivery.messages import Published, published
@@ -174,6 +175,13 @@ def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
         unknown = (f"{source.slug} ({message.language})", "", 0)
         place, body, line = bodies.get(message.language, unknown)
         drafts.append(Draft(place, message.language, _templates(message), body, line))
+    for variant in compiled.variants:
+        drafts += [
+            Draft(
+                f"{source.slug} {variant.source.name.upper()} ({one.language})", one.language, _templates(one)
+            )
+            for one in variant.messages
+        ]
     return Mailing(tuple(drafts), tuple(one.slug for one in lists), first.title, sender)
 
 
@@ -183,10 +191,14 @@ def of_campaign(session: Session, slug: str) -> Mailing:
     is_named = MailingList.id.in_(campaign.list_ids) if campaign.list_ids else true()
     lists = {one.id: one for one in _lists(session, is_named)}
     ids = campaign.list_ids or sorted(lists)
-    messages = published(session, set(campaign.messages.values()))
+    trial = Trial.of(campaign.trial)
+    names = dict.fromkeys(campaign.messages.values(), slug)
+    for variant in trial.variants[1:] if trial else ():
+        names |= dict.fromkeys(variant.messages.values(), f"{slug} {variant.letter}")
+    messages = published(session, set(names))
     drafts = tuple(
-        Draft(f"{slug} ({message.language})", message.language, message.templates)
-        for _, message in sorted(messages.items())
+        Draft(f"{names[id_]} ({message.language})", message.language, message.templates)
+        for id_, message in sorted(messages.items())
     )
     sender = _facts(session.get_one(Sender, campaign.sender_id))
     slugs = tuple(lists[id_].slug for id_ in ids)

@@ -25,9 +25,14 @@ def lock_publishing(session: Session) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PUBLISHING})
 
 
-def put_message(session: Session, source: str, compiled: CompiledMessage) -> int:
-    """The id of this message: the newest version of `source` when it is the same, else a new row."""
-    digest = message_digest(compiled)
+def put_message(
+    session: Session, source: str, compiled: CompiledMessage, *, sender_id: int | None = None
+) -> int:
+    """The id of this message: the newest version of `source` when it is the same, else a new row.
+
+    With a `sender_id` it comes from that sender, whoever its course's or campaign's is.
+    """
+    digest = message_digest(compiled, sender_id)
     newest = _newest(session, source, compiled.language)
     if newest is not None and newest[1] == digest:
         return newest[0]
@@ -39,6 +44,7 @@ def put_message(session: Session, source: str, compiled: CompiledMessage) -> int
         html=compiled.html,
         text=compiled.text,
         links=list(links_in(compiled.html)),
+        sender_id=sender_id,
     )
     session.add(message)
     session.flush()
@@ -59,9 +65,10 @@ def publish_system_mails(session: Session) -> None:
         put_message(session, source, mail)
 
 
-def message_digest(compiled: CompiledMessage) -> str:
+def message_digest(compiled: CompiledMessage, sender_id: int | None = None) -> str:
     """A fingerprint of all that readers see."""
-    parts = (compiled.subject, compiled.html, compiled.text)
+    parts = [compiled.subject, compiled.html, compiled.text]
+    parts += [f"sender {sender_id}"] if sender_id is not None else []
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

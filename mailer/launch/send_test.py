@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,6 +12,7 @@ from mailer.audience.addresses import normalise
 from mailer.audience.recipients import list_ids_of
 from mailer.audience.subscribers import get_subscriber
 from mailer.clock import real_now
+from mailer.content.trial import Trial
 from mailer.delivery.claim import Claimed, read_setting
 from mailer.delivery.compose import Composer
 from mailer.delivery.facts import course_facts
@@ -70,15 +71,18 @@ def compose_campaign_test(
     base_url: str,
     now: datetime,
     keyring: Keyring | None = None,
+    variant: str | None = None,
 ) -> Email:
     """The campaign as `as_email` would get it (or as a sample reader), addressed to `to`.
 
-    In `language`, or else in the reader's nearest. Raises Refused for a language that it is not written in,
-    NotFound for an unknown person, BadAddress, CannotRender.
+    In `language`, or else in the reader's nearest; of a campaign with variants A, or the `variant`. Raises
+    Refused for a language that it is not written in or a variant that it has not, NotFound for an unknown
+    person, BadAddress, CannotRender.
     """
     person = _reader(session, as_email)
     if language is not None and language not in campaign.messages:
         raise Refused(f"{campaign.slug} is written in {', '.join(campaign.messages)}, not in {language!r}.")
+    messages = _messages_of(campaign, variant)
     chosen = language or nearest(person.language, campaign.messages, campaign.language)
     lists = list_ids_of(session, campaign.list_ids)
     if not lists:
@@ -87,10 +91,22 @@ def compose_campaign_test(
         kind=DeliveryKind.CAMPAIGN,
         lane=Lane.CAMPAIGN,
         list_id=lists[0],
-        message_id=campaign.messages[chosen],
+        message_id=messages[chosen],
         source=campaign_source(campaign.id),
     )
     return _compose(session, row, to, signer, base_url, now, keyring)
+
+
+def _messages_of(campaign: Campaign, variant: str | None) -> Mapping[str, int]:
+    """The messages of this variant by their languages; raises Refused when there is none."""
+    if variant is None:
+        return campaign.messages
+    trial = Trial.of(campaign.trial)
+    found = trial.get(variant) if trial else None
+    if found is None:
+        letters = ", ".join(one.letter for one in trial.variants) if trial else "none"
+        raise Refused(f"{campaign.slug} has no variant {variant!r}; there are {letters}.")
+    return found.messages
 
 
 def nearest(language: str | None, written: Collection[str], otherwise: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim
+from mailer.content.trial import Trial
 from mailer.models import Campaign, CampaignState, Message, SeriesOccurrence
 
 TIMES_LARGER = 10
@@ -72,10 +74,10 @@ def _same_message(session: Session, campaign: Campaign, now: datetime) -> Iterat
 
     One that is sent again on purpose is none, nor one of the same series, which says the same each time.
     """
-    digests = select(Message.digest).where(Message.id.in_(campaign.messages.values()))
+    digests = select(Message.digest).where(Message.id.in_(_all_messages(campaign.messages, campaign.trial)))
     same = set(session.execute(select(Message.id).where(Message.digest.in_(digests))).scalars())
     sent = session.execute(
-        select(Campaign.slug, Campaign.starts_at, Campaign.messages)
+        select(Campaign.slug, Campaign.starts_at, Campaign.messages, Campaign.trial)
         .where(
             Campaign.id != campaign.id,
             Campaign.slug != Aim.of(campaign.aim).again_of,
@@ -89,9 +91,16 @@ def _same_message(session: Session, campaign: Campaign, now: datetime) -> Iterat
         )
         .order_by(Campaign.starts_at.desc())
     )
-    for slug, starts_at, messages in sent:
-        if same & set(messages.values()):
+    for slug, starts_at, messages, trial in sent:
+        if same & _all_messages(messages, trial):
             when = "was sent" if starts_at <= now else "is to be sent"
             words = f"The same message {when} as {slug} on {starts_at:%Y-%m-%d}."
             yield Surprising(Surprise.SAME_MESSAGE, words)
             return
+
+
+def _all_messages(messages: Mapping[str, int], trial: Mapping[str, Any]) -> set[int]:
+    """The ids of everything that some reader gets: also of the variants, if it has any."""
+    tested = Trial.of(trial)
+    others = tested.variants if tested else ()
+    return {*messages.values(), *(id_ for one in others for id_ in one.messages.values())}

@@ -22,7 +22,7 @@ from mailer.models.audience import (
     SuppressionReason,
 )
 from mailer.models.base import Base
-from mailer.models.campaign import Campaign, CampaignState
+from mailer.models.campaign import Campaign, CampaignPhase, CampaignState
 from mailer.models.cap import FrequencyCap, Losing
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.instance import Instance
@@ -63,6 +63,7 @@ __all__ = [
     "BreakerState",
     "CallState",
     "Campaign",
+    "CampaignPhase",
     "CampaignState",
     "CheckIn",
     "Click",

@@ -23,6 +23,15 @@ class CampaignState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class CampaignPhase(StrEnum):
+    """Whole: at once to everybody, or not begun. Else a canary, a test, and then the rest of the audience."""
+
+    WHOLE = "whole"
+    CANARY = "canary"
+    TEST = "test"
+    REST = "rest"
+
+
 class Campaign(Base):
     """A campaign and how far it is.
 
@@ -34,6 +43,11 @@ class Campaign(Base):
     The audience is written in chunks, those up to `written_up_to` (a subscriber's id) so far; rules in it
     mean the moment `begun_at`. `audience` counts its people, `passed_over` those of the lists whom `aim`
     left out; both are fixed at `materialised_at`. `finished_at` is when the last of its mails reached an end.
+
+    `trial` holds its variants and the test of them (content/trial.py), `canary` what goes first
+    (content/canary.py); with either, its rows are held until their phase lets them go, in the order of
+    their ids: those up to `let_go_up_to` so far, None when the phase has no more. `waits_since` is when the
+    phase's waiting time began. `findings` is what each phase chose and found, by its name.
     """
 
     __tablename__ = "campaigns"
@@ -56,5 +70,11 @@ class Campaign(Base):
     materialised_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
+    trial: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    canary: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    phase: Mapped[str] = mapped_column(server_default=CampaignPhase.WHOLE)
+    let_go_up_to: Mapped[int | None]
+    waits_since: Mapped[datetime | None]
+    findings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
-    __table_args__ = (one_of("state", CampaignState),)
+    __table_args__ = (one_of("state", CampaignState), one_of("phase", CampaignPhase))

@@ -39,7 +39,8 @@ class Message(Base):
     """One published version of one mail in one language: four Jinja2 templates. Never changed.
 
     `source` says what it is a version of: `system/confirm`, or `course/<slug>/<step key>`. `links` are the
-    web addresses that its author links to, in order: what a tracked link's number means.
+    web addresses that its author links to, in order: what a tracked link's number means. `sender_id` is
+    there when this version has a sender of its own: a campaign's variant.
     """
 
     __tablename__ = "messages"
@@ -52,6 +53,7 @@ class Message(Base):
     html: Mapped[str]
     text: Mapped[str]
     links: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    sender_id: Mapped[int | None] = mapped_column(ForeignKey("senders.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index(None, "source", "language"),)

@@ -33,11 +33,13 @@ class Role(StrEnum):
 
 
 class HoldCause(StrEnum):
-    """Why: a person paused it; it was silent too long; or the database may be a copy or an old state."""
+    """Why: a person paused it; it was silent too long; the database may be a copy or an old state; or a
+    campaign's canary stopped."""
 
     PERSON = "person"
     OUTAGE = "outage"
     FENCE = "fence"
+    CANARY = "canary"
 
 
 class Action(Base):

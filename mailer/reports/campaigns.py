@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.aim import Aim
 from mailer.delivery.holds import in_force
 from mailer.models import Campaign, MailingList, Sender
+from mailer.reports.phase_words import Phases, describe_phases
 from mailer.reports.statement import Statement, campaign_statement
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.local_time import LocalTime
@@ -57,12 +58,16 @@ class CampaignRow:
 
 @dataclass(frozen=True)
 class CampaignReport:
-    """One campaign in full. `sender` is written as in a mail; `languages` begin with everybody else's."""
+    """One campaign in full. `sender` is written as in a mail; `languages` begin with everybody else's.
+
+    `phases` is there when it has a canary or variants.
+    """
 
     row: CampaignRow
     sender: str
     languages: tuple[str, ...]
     statement: Statement
+    phases: Phases | None = None
 
 
 def campaigns_overview(session: Session) -> list[CampaignRow]:
@@ -82,11 +87,13 @@ def describe_campaign(session: Session, slug: str) -> CampaignReport:
         ).all()
     )
     sender = session.get_one(Sender, campaign.sender_id)
+    paused = in_force(session).campaign_ids
     return CampaignReport(
-        row=_row(campaign, lists, in_force(session).campaign_ids),
+        row=_row(campaign, lists, paused),
         sender=f"{sender.name} <{sender.email}>",
         languages=tuple(sorted(campaign.messages, key=lambda tag: (tag != campaign.language, tag))),
         statement=campaign_statement(session, campaign),
+        phases=describe_phases(session, campaign, is_paused=campaign.id in paused),
     )
 
 

@@ -18,6 +18,7 @@ from mailer.models import (
     BreakerState,
     DeliveryState,
     Heartbeat,
+    HoldCause,
     Lane,
     LimitOrigin,
     Period,
@@ -158,6 +159,9 @@ class QueueStatus:
             lines.append(
                 f"Transport {one.slug} is {one.state}{why} (`steadypost transport show {one.slug}`)."
             )
+        for hold in self.holds:
+            if hold.cause == HoldCause.CANARY:
+                lines.append(f"{hold.reason} (`steadypost campaign show {hold.target}`).")
         for lane in self.lanes:
             if self._is_stuck(lane):
                 due = age_words(lane.oldest or 0)

@@ -14,6 +14,7 @@ from mailer.models import (
     Delivery,
     DeliveryKind,
     MailingList,
+    Message,
     Sender,
     Subscriber,
     Subscription,
@@ -74,15 +75,15 @@ def reader_of(session: Session, delivery_id: int) -> ReaderPage:
     Only the mail's own list is among what they receive: links get forwarded, and what else somebody
     reads may be about their health.
     """
+    senders = (Message.sender_id, Campaign.sender_id, Course.sender_id, MailingList.sender_id)
     row = session.execute(
         select(Delivery, Subscriber, MailingList, Course, Campaign.language, Sender.name)
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .join(MailingList, MailingList.id == Delivery.list_id)
         .outerjoin(Course, Course.list_id == MailingList.id)
         .outerjoin(Campaign, Campaign.id == Delivery.campaign_id)
-        .outerjoin(
-            Sender, Sender.id == func.coalesce(Campaign.sender_id, Course.sender_id, MailingList.sender_id)
-        )
+        .outerjoin(Message, Message.id == Delivery.message_id)
+        .outerjoin(Sender, Sender.id == func.coalesce(*senders))
         .where(Delivery.id == delivery_id)
         .order_by(Course.id)
         .limit(1)

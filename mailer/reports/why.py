@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim, why_not
@@ -38,6 +38,7 @@ from mailer.models import (
     Subscription,
     SubscriptionState,
 )
+from mailer.reports.phase_words import story_of, variant_words
 from mailer.schedule.campaigns import find_campaign
 from mailer.schedule.local_time import LocalTime
 from mailer.schedule.pace_words import sentence
@@ -98,10 +99,18 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
     if mail is not None and not chosen:
         yield from _not_reached(session, who, mail)
     local = _local_times(session, [delivery for delivery, _ in chosen.values()])
+    phased = _phased(session, [delivery for delivery, _ in chosen.values()])
     for delivery, name in chosen.values():
         hour = local.get(delivery.campaign_id or 0)
         by_clock = f" ({hour.words_for(who.zone)})" if hour else ""
-        yield Decision(delivery.due_at, name, f"was due{by_clock}")
+        # One that is held may still become another variant, and is not due before it is let go.
+        if delivery.state != DeliveryState.HELD:
+            campaign = phased.get(delivery.campaign_id or 0)
+            variant = variant_words(campaign, delivery.message_id) if campaign else ""
+            yield Decision(delivery.due_at, name, f"was due{by_clock}{variant}")
+    for campaign in phased.values():
+        for at, what in story_of(campaign):
+            yield Decision(at, campaign.slug, what)
     attempts = session.execute(
         select(Attempt).where(Attempt.delivery_id.in_(chosen)).order_by(Attempt.id)
     ).scalars()
@@ -127,6 +136,14 @@ def _local_times(session: Session, deliveries: Sequence[Delivery]) -> dict[int, 
     rows = session.execute(select(Campaign.id, Campaign.local).where(Campaign.id.in_(ids)))
     read = {id_: LocalTime.of(values) for id_, values in rows}
     return {id_: local for id_, local in read.items() if local is not None}
+
+
+def _phased(session: Session, deliveries: Sequence[Delivery]) -> dict[int, Campaign]:
+    """The campaigns of these mails that go out in phases."""
+    ids = {delivery.campaign_id for delivery in deliveries if delivery.campaign_id}
+    in_phases = or_(Campaign.trial != {}, Campaign.canary != {})
+    found = session.execute(select(Campaign).where(Campaign.id.in_(ids), in_phases)).scalars()
+    return {campaign.id: campaign for campaign in found}
 
 
 def _not_reached(session: Session, who: Subscriber, slug: str) -> Iterator[Decision]:

@@ -15,6 +15,7 @@ from mailer.delivery.claim import Claim, claim_batch
 from mailer.delivery.journal import Journal
 from mailer.delivery.recover import recover
 from mailer.delivery.transports.base import Pool
+from mailer.launch.campaign_phases import advance
 from mailer.launch.campaign_tick import materialise, wind_up
 from mailer.models import Batch, Delivery, Lane
 from mailer.schedule.courses import get_course
@@ -50,6 +51,8 @@ class House:
         recovered.forget_journals()
         with session_scope(self.sessions) as session:
             while plan_due(session, self.at) + materialise(session, self.at):
+                pass
+            while advance(session, self.at):
                 pass
             while wind_up(session, self.at):
                 pass
