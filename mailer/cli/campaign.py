@@ -28,28 +28,27 @@ from mailer.cli.campaign_asking import (
     to_whom,
     when_local,
 )
+from mailer.cli.campaign_phases import choose_variant, plain, print_phases, resume_campaign
 from mailer.cli.connect import Connected, connect
 from mailer.cli.delivery import print_statement, statement_values
 from mailer.cli.one_mail import hand_over
 from mailer.cli.preflight import ask_about_campaign, campaign_preflight
-from mailer.cli.show import as_json, as_table, console, count, printable, say, warn
+from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.clock import zone
 from mailer.content.course_source import Problem
 from mailer.db import business_now
-from mailer.delivery.holds import pause, stopped_by_canary
+from mailer.delivery.holds import pause
 from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.campaign import Launch, cancel, put_draft, refuse_ended, schedule, schedule_local
 from mailer.launch.campaign_again import draft_again
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
-from mailer.launch.campaign_phases import choose, go_on, look_at_choice
 from mailer.launch.campaign_tick import wind_up
 from mailer.launch.send_test import compose_campaign_test, transport_for_test
 from mailer.launch.surprises import Surprise
 from mailer.links import Signer
-from mailer.models import CampaignState, HoldScope
+from mailer.models import CampaignPhase, CampaignState, HoldScope
 from mailer.reports.campaigns import CampaignReport, CampaignRow, campaigns_overview, describe_campaign
-from mailer.reports.phase_words import Phases
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.local_time import Past
 from mailer.sealing import Seal
@@ -295,7 +294,7 @@ def pause_(slug: str, reason: Reason = "") -> None:
     with connect() as connected, connected.session() as session:
         refuse_ended(get_campaign(session, slug))
         now = business_now(session)
-        done = pause(session, HoldScope.CAMPAIGN, slug, now, who=operator(), reason=_plain(reason))
+        done = pause(session, HoldScope.CAMPAIGN, slug, now, who=operator(), reason=plain(reason))
     say(
         f"Paused: {slug}. `steadypost campaign resume {slug}` goes on."
         if done
@@ -303,35 +302,8 @@ def pause_(slug: str, reason: Reason = "") -> None:
     )
 
 
-@app.command("resume")
-def resume_(slug: str, reason: Reason = "", yes: Yes = False) -> None:
-    """Go on sending a paused campaign; asks first when its canary has stopped it."""
-    with connect() as connected:
-        with connected.session() as session:
-            stop = stopped_by_canary(session, slug)
-        if stop is not None:
-            ask_first(f"{stop.reason}. Go on in spite of it?", yes=yes)
-        with connected.session() as session:
-            now, in_spite = business_now(session), stop is not None
-            done = go_on(session, slug, now, who=operator(), reason=_plain(reason), in_spite=in_spite)
-    say(f"Resumed: {slug}." if done else f"Not paused: {slug}.")
-
-
-@app.command("choose")
-def choose_(
-    slug: str,
-    variant: Annotated[str, typer.Option(help="Which of its variants, such as B.")],
-    yes: Yes = False,
-) -> None:
-    """Decide an A/B test yourself: the rest of the audience gets this variant. Asks first."""
-    with connect() as connected:
-        with connected.session() as session:
-            chosen = look_at_choice(session, slug, variant)
-        words = f"Send variant {chosen.letter} (“{printable(chosen.subject)}”) to the rest of {slug}?"
-        ask_first(words, yes=yes)
-        with connected.session() as session:
-            choose(session, slug, variant, business_now(session), who=operator())
-    say(f"The rest of {slug} gets variant {chosen.letter}.")
+app.command("resume")(resume_campaign)
+app.command("choose")(choose_variant)
 
 
 @app.command("cancel")
@@ -348,7 +320,7 @@ def cancel_(slug: str, reason: Reason = "", yes: Yes = False) -> None:
             yes=yes,
         )
         with connected.session() as session:
-            cancel(session, slug, business_now(session), who=operator(), reason=_plain(reason))
+            cancel(session, slug, business_now(session), who=operator(), reason=plain(reason))
         taken_back = _wind_up(connected)
     say(f"{slug} is cancelled; {count(taken_back, 'mail')} taken back. What a worker has may still arrive.")
 
@@ -385,13 +357,10 @@ def _ready(compiled: CompiledCampaign | None, problems: list[Problem]) -> Compil
     return compiled
 
 
-def _plain(reason: str) -> str:
-    """What was typed, in letters that a database takes."""
-    return reason.encode(errors="replace").decode().replace("\0", "").strip()
-
-
 def _state(row: CampaignRow) -> str:
-    return f"{row.state}, paused" if row.is_paused else row.state
+    phase = f" ({row.phase})" if row.phase in (CampaignPhase.CANARY, CampaignPhase.TEST) else ""
+    words = f"{row.state}{phase}" if row.state == CampaignState.SENDING else row.state
+    return f"{words}, paused" if row.is_paused else words
 
 
 def _print_report(report: CampaignReport) -> None:
@@ -408,26 +377,9 @@ def _print_report(report: CampaignReport) -> None:
         say(f"{count(row.passed_over, 'person', 'people')} of the lists passed over, as it is not for them")
     if row.finished_at:
         say(f"ended {shown(row.finished_at)} UTC")
-    _print_phases(report.phases)
+    print_phases(report.phases)
     if not report.statement.audience and not report.statement.is_complete:
         say("Nothing of it is due yet.")
         return
     console.print(Text())
     print_statement(report.statement, is_under_way=row.finished_at is None)
-
-
-def _print_phases(phases: Phases | None) -> None:
-    """Where a campaign with a canary or variants is, how they do, and what comes next."""
-    if phases is None:
-        return
-    for line in phases.lines:
-        say(line)
-    scores = {score.name: score for score in phases.scores}
-    rows = []
-    for one in phases.trial.variants if phases.trial else ():
-        score = scores.get(one.name)
-        figures = (score.accepted, score.clicks, score.opens, score.unsubscribes) if score else ("-",) * 4
-        rows.append((one.letter, one.subject, *figures, "yes" if phases.winner == one.name else ""))
-    if rows:
-        columns = ("variant", "subject", "accepted", "clicked", "opened", "left", "won")
-        as_table(columns, rows, "")

@@ -137,6 +137,13 @@ def stopped_by_canary(session: Session, slug: str) -> Hold | None:
     ).scalar_one_or_none()
 
 
+def forget_canary(session: Session, slug: str, now: datetime) -> None:
+    """End the hold by which a campaign's canary has stopped it: nothing of it is left to stop."""
+    hold = stopped_by_canary(session, slug)
+    if hold is not None:
+        hold.released_at = max(hold.since, now)
+
+
 def resume(
     session: Session,
     scope: HoldScope,

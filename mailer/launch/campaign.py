@@ -18,6 +18,7 @@ from mailer.content.campaign_file import CampaignSource
 from mailer.content.canary import Canary
 from mailer.content.course_source import SenderSource
 from mailer.content.trial import Trial
+from mailer.delivery.holds import forget_canary
 from mailer.delivery.states import ENDS
 from mailer.errors import Refused
 from mailer.launch.campaign_check import CompiledCampaign
@@ -308,6 +309,7 @@ def cancel(session: Session, slug: str, now: datetime, *, who: str, reason: str 
     campaign = _locked(session, get_campaign(session, slug).id)
     refuse_ended(campaign)
     campaign.state = CampaignState.CANCELLED
+    forget_canary(session, slug, now)
     if campaign.materialised_at is None:
         # What is written of it by now is all there will ever be.
         campaign.materialised_at = now

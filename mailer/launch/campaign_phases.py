@@ -15,6 +15,7 @@ from mailer.delivery.sources import read_sources
 from mailer.errors import Refused
 from mailer.launch.campaign_rows import (
     Rows,
+    any_held,
     canary_cuts,
     count_held,
     let_go,
@@ -73,7 +74,7 @@ def _step(session: Session, campaign: Campaign, now: datetime, limit: int) -> bo
         campaign.let_go_up_to = step.last if step.looked == limit else None
         return True
     if campaign.waits_since is None:
-        if is_anything_untried(session, campaign):
+        if is_anything_untried(session, campaign, now):
             return _watch(session, campaign, now) if campaign.phase == CampaignPhase.CANARY else False
         campaign.waits_since = now
     if campaign.phase == CampaignPhase.CANARY:
@@ -128,10 +129,12 @@ def _await(session: Session, campaign: Campaign, now: datetime) -> bool:
     """Decide the test when its time is over, unless a person is to."""
     trial = Trial.of(campaign.trial)
     assert trial is not None  # noqa: S101
-    if not count_held(session, Rows.of(campaign)) and trial.plan.measure is Measure.ASK:
-        first = trial.variants[0].name
-        return _settle(session, campaign, trial, Winner(first, "nobody is left to get a winner"), now, "tick")
-    if trial.plan.measure is Measure.ASK or not _is_over(campaign, trial.plan.wait, now):
+    if trial.plan.measure is Measure.ASK:
+        if any_held(session, Rows.of(campaign)):
+            return False
+        nobody = Winner(trial.variants[0].name, "nobody was left to get a winner")
+        return _settle(session, campaign, trial, nobody, now, "tick")
+    if not _is_over(campaign, trial.plan.wait, now):
         return False
     winner = decide(trial.plan.measure, scores_of(session, campaign, trial))
     return _settle(session, campaign, trial, winner, now, "tick")

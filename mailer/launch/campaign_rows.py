@@ -104,6 +104,7 @@ HELD = """
     AND d.id >= :first AND d.id < :end AND d.reason = :reason
 """
 _COUNT = text(f"SELECT count(*) FROM deliveries AS d WHERE {HELD}")  # noqa: S608
+_ANY = text(f"SELECT EXISTS (SELECT FROM deliveries AS d WHERE {HELD})")  # noqa: S608
 _DOMAINS = text(f"""
     SELECT split_part(s.email_key, '@', 2) AS domain, count(*) AS people
     FROM deliveries AS d JOIN subscribers AS s ON s.id = d.subscriber_id WHERE {HELD}
@@ -133,6 +134,11 @@ _CUTS_BY_PLACE = text(f"""
 def count_held(session: Session, rows: Rows) -> int:
     """How many rows wait for a phase."""
     return int(session.execute(_COUNT, rows.values()).scalar_one())
+
+
+def any_held(session: Session, rows: Rows) -> bool:
+    """Whether any row waits for a phase."""
+    return bool(session.execute(_ANY, rows.values()).scalar_one())
 
 
 def canary_cuts(session: Session, rows: Rows, salt: str, size: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim
 from mailer.delivery.holds import in_force
-from mailer.models import Campaign, MailingList, Sender
+from mailer.models import Campaign, CampaignPhase, MailingList, Sender
 from mailer.reports.phase_words import Phases, describe_phases
 from mailer.reports.statement import Statement, campaign_statement
 from mailer.schedule.campaigns import get_campaign
@@ -23,7 +23,7 @@ class CampaignRow:
     """One campaign. `audience` is what is written of it so far, and fixed once `materialised_at` is set.
 
     No `lists` means every list; `aim` says who of them, `local` at which hour of theirs. `passed_over` are
-    those of the lists for whom it was not.
+    those of the lists for whom it was not. `phase` is a word of CampaignPhase.
     """
 
     slug: str
@@ -38,6 +38,7 @@ class CampaignRow:
     starts_at: datetime | None
     materialised_at: datetime | None
     finished_at: datetime | None
+    phase: str = CampaignPhase.WHOLE
 
     @property
     def to_whom(self) -> str:
@@ -111,4 +112,5 @@ def _row(campaign: Campaign, lists: dict[int, str], paused: frozenset[int]) -> C
         starts_at=campaign.starts_at,
         materialised_at=campaign.materialised_at,
         finished_at=campaign.finished_at,
+        phase=campaign.phase,
     )

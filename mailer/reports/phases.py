@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Text, cast, exists, func, literal, or_, select
@@ -32,6 +33,7 @@ from mailer.models import (
     Verdict,
 )
 from mailer.outbox import around_subscriber, campaign_source
+from mailer.schedule.cap import FOR_ROOM
 
 _S = DeliveryState
 
@@ -80,14 +82,18 @@ class Score:
         return asdict(self)
 
 
-def is_anything_untried(session: Session, campaign: Campaign) -> bool:
-    """Whether a mail that was let go has not been tried yet: it waits for its turn, or is with a worker."""
+def is_anything_untried(session: Session, campaign: Campaign, now: datetime) -> bool:
+    """Whether a mail that was let go has not been tried yet: it waits for its turn, or is with a worker.
+
+    Somebody whose frequency cap has no room for days keeps nobody waiting.
+    """
     source = campaign_source(campaign.id)
     untried = exists().where(
         Delivery.source == source,
         Delivery.lane == written_out(Lane.CAMPAIGN),
         Delivery.state == written_out(_S.PLANNED),
         Delivery.deferrals == 0,
+        or_(Delivery.next_attempt_at <= now, ~Delivery.reason.startswith(FOR_ROOM)),
     )
     on_the_way = exists().where(Batch.source == source)
     return bool(session.execute(select(or_(untried, on_the_way))).scalar_one())

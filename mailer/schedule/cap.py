@@ -20,6 +20,8 @@ from mailer.schedule.place import Place
 from mailer.schedule.timing import leaves_at, quiet_ends
 
 WEEK = timedelta(days=7)
+FOR_ROOM = "waits for room: "
+"""How the reason of a mail begins that its reader has no room for yet."""
 PATIENCE = timedelta(days=7)
 """How long a campaign's mail looks for room before it is dropped."""
 
@@ -123,7 +125,7 @@ def room_for(
         return Full(None, f"no room for it: {cap}")
     if until > due_at + PATIENCE:
         return Full(None, f"no room for it within a week: {cap}")
-    return Full(until, f"waits for room: {cap}")
+    return Full(until, f"{FOR_ROOM}{cap}")
 
 
 # Lessons that are open count as if they left when they are tried next, which may be after their reader's

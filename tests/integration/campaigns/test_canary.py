@@ -136,10 +136,12 @@ def test_bounces_stop_it_and_somebody_may_go_on_in_spite_of_them(
         with pytest.raises(Refused, match="campaign resume spring"):
             resume(session, HoldScope.CAMPAIGN, SPRING, wide.at, who="ann")
     shown = steadypost("campaign", "show", SPRING).stdout
-    assert "spring): sending, paused" in shown
+    assert "spring): sending (canary), paused" in shown
     assert "It stopped the campaign: bounces 10 % (2 of 20), more than 5 %." in shown
     assert "`steadypost campaign resume spring` goes on in spite of it, `campaign cancel` ends it." in shown
-    assert f"! {words} (`steadypost campaign show spring`)." in steadypost("queue", "status").stdout
+    status = " ".join(steadypost("queue", "status").stdout.split())
+    assert f"! {words} (`steadypost campaign show spring`)." in status
+    assert "Stopped by its canary: campaign spring since" in status
     assert report(wide).statement.open == 180
     asked = steadypost("campaign", "resume", SPRING, ends=1)
     assert asked.stderr.startswith(f"{words}. Go on in spite of it?")
@@ -160,6 +162,8 @@ def test_a_canary_that_stopped_can_be_ended(wide: House, server: ScriptedSmtp, t
         cancel(session, SPRING, wide.at, who="ann")
     assert send_all(wide) == {}
     assert wide.states() == {"accepted": 15, "failed": 5, "cancelled": 180}
+    with session_scope(wide.sessions) as session:
+        assert list_holds(session) == []
     assert report(wide).statement.is_balanced
 
 
