@@ -218,6 +218,10 @@ class Departure:
     is_skipped: bool = False
 
 
+FOR_PHASE = "waits for the "
+"""How the reason of a row begins that is held for a phase of its campaign."""
+
+
 @dataclass(frozen=True)
 class CampaignMail:
     """One mail that goes to many: `messages` is the id of each language's, `language` everybody else's.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from mailer import outbox, tally
@@ -86,6 +86,11 @@ class Filter:
         if self.ids:
             chosen.append(Delivery.id.in_(self.ids))
         return chosen
+
+    @property
+    def is_of_persons(self) -> bool:
+        """Whether it names mails one by one, or by why they are as they are."""
+        return bool(self.email or self.ids or self.reason)
 
     def as_detail(self) -> dict[str, Any]:
         """What is named, for the action log: an address only as its hash."""
@@ -205,21 +210,24 @@ class Chosen:
 def choose(session: Session, verb: Verb, filter_: Filter) -> Chosen:
     """The rows that `verb` would change, changing nothing; raises Refused, NotFound or BadAddress.
 
-    What was offered and no worker has begun yet is planned again first, and counted as such.
+    What was offered and no worker has begun yet is planned again first, and counted as such. What waits for
+    its campaign's canary or test is released only by who it is for, or by why it is held.
     """
     states = verb.starts_from(filter_.states)
     conditions = filter_.conditions(session)
     take_back(session, conditions)
+    is_meant: ColumnElement[bool] = Delivery.state.in_(states)
+    if verb is RELEASE and not filter_.is_of_persons:
+        # Who releases what they held at one domain does not mean to send A to everybody else.
+        is_meant = and_(is_meant, not_(Delivery.reason.startswith(outbox.FOR_PHASE)))
     rows = session.execute(
         select(Delivery.state, func.array_agg(Delivery.id))
-        .where(*conditions, Delivery.state.in_(states))
+        .where(*conditions, is_meant)
         .group_by(Delivery.state)
     )
     ids = {_S(state): tuple(sorted(found)) for state, found in rows}
     others = session.execute(
-        select(Delivery.state, func.count())
-        .where(*conditions, Delivery.state.not_in(states))
-        .group_by(Delivery.state)
+        select(Delivery.state, func.count()).where(*conditions, not_(is_meant)).group_by(Delivery.state)
     )
     return Chosen(verb, filter_, ids, {_S(state): number for state, number in others})
 

@@ -34,10 +34,10 @@ def waits_for(campaign: Campaign) -> str:
     """Why a row of the campaign is held as it is written; empty when it is not."""
     names = []
     if Canary.chosen(campaign.canary) is not None:
-        names.append("the canary")
+        names.append("canary")
     if campaign.trial:
-        names.append("the A/B test")
-    return f"waits for {' and '.join(names)}" if names else ""
+        names.append("A/B test")
+    return f"{outbox.FOR_PHASE}{' and the '.join(names)}" if names else ""
 
 
 def is_under_way(campaign: Campaign) -> bool:

@@ -94,26 +94,26 @@ def trial_problems(session: Session, source: CampaignSource) -> Iterator[Problem
     own = _own_sender(session, source)
     named = [one.sender for one in source.variants if one.sender]
     others = session.execute(select(Sender).where(Sender.slug.in_(named))).scalars().all()
-    name = "the sender of this file" if own is None else own.slug
-    problem = untracked(source.test.measure, [own, *others], name)
+    problem = untracked(source.test.measure, [own, *others])
     if problem:
         yield _problem(source, "test.measure", *problem)
     if own is not None and (problem := other_ways(session, own, others)):
         yield _problem(source, "variants", *problem)
 
 
-def untracked(measure: Measure, senders: Collection[Sender | None], new: str) -> tuple[str, str] | None:
+def untracked(measure: Measure, senders: Collection[Sender | None]) -> tuple[str, str] | None:
     """What keeps a test by this measure from being decided, and what to do; None is a sender yet unknown."""
     if measure not in (Measure.CLICKS, Measure.OPENS):
         return None
     for sender in senders:
-        counts = sender is not None and (
-            sender.track_clicks if measure is Measure.CLICKS else sender.track_opens
-        )
+        if sender is None:
+            what = f"The sender of this file is not known yet, so nobody counts its {measure}."
+            first = "Create the draft without the test first, or add the sender on the desk"
+            return what, f"{first}; then `steadypost sender edit SENDER --track-{measure}` counts them."
+        counts = sender.track_clicks if measure is Measure.CLICKS else sender.track_opens
         if not counts:
-            slug = sender.slug if sender is not None else new
-            what = f"Nobody counts the {measure} of {slug}, so that they cannot decide."
-            command = f"steadypost sender edit {sender.slug if sender else 'SENDER'} --track-{measure}"
+            what = f"Nobody counts the {measure} of {sender.slug}, so that they cannot decide."
+            command = f"steadypost sender edit {sender.slug} --track-{measure}"
             return what, f"`{command}` counts them, or test by unsubscribes or ask."
     return None
 
@@ -136,7 +136,7 @@ def refuse_undecidable(session: Session, campaign: Campaign) -> None:
     own = session.get_one(Sender, campaign.sender_id)
     ids = {variant.sender_id for variant in trial.variants if variant.sender_id is not None}
     others = session.execute(select(Sender).where(Sender.id.in_(ids))).scalars().all()
-    for found in (untracked(trial.plan.measure, [own, *others], ""), other_ways(session, own, others)):
+    for found in (untracked(trial.plan.measure, [own, *others]), other_ways(session, own, others)):
         if found:
             raise Refused(" ".join(found))
 

@@ -98,7 +98,7 @@ def _of_test(trial: Trial | None, tested: dict[str, Any]) -> Iterator[str]:
         return
     if "winner" in tested:
         at = _shown(datetime.fromisoformat(tested["ended_at"]))
-        yield f"{tested['why']} (by {tested['by']}, {at} UTC)."
+        yield f"{tested['why']} ({at} UTC)."
     elif "size" in tested:
         yield f"{trial.words()}: {tested['size']:,} people take part."
     else:

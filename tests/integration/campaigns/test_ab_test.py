@@ -286,6 +286,29 @@ def test_the_same_people_are_in_the_test_whatever_the_steps(hundred: House, tmp_
         tally.mend(session)  # what the test itself did to the rows was never counted
 
 
+def test_releasing_what_was_held_by_hand_leaves_the_rest_to_the_test(
+    hundred: House, tmp_path: Path, steadypost: Run
+) -> None:
+    redraft(hundred, tmp_path, by("ask"))
+    set_going(hundred)
+    hundred.plan()
+    assert steadypost("delivery", "hold", "--campaign", SPRING, "--yes").stdout.startswith("50 mails held")
+    told = steadypost("delivery", "release", "--campaign", SPRING, "--yes").stdout
+    assert told == "50 mails released; now planned.\n"
+    assert hundred.states() == {"planned": 50, "held": 50}
+    # Somebody whom it names need not wait, and gets A.
+    with session_scope(hundred.sessions) as session:
+        email = session.execute(
+            select(Subscriber.email)
+            .join(Delivery, Delivery.subscriber_id == Subscriber.id)
+            .where(Delivery.state == "held")
+            .limit(1)
+        ).scalar_one()
+    steadypost("delivery", "release", "--campaign", SPRING, "--email", email, "--yes")
+    assert send_all(hundred) == {"accepted": 51}
+    assert subjects(hundred) == {A: 26, B: 25}
+
+
 def test_why_says_which_variant_and_what_was_decided(hundred: House, tmp_path: Path) -> None:
     redraft(hundred, tmp_path, by("unsubscribes"))
     set_going(hundred)
