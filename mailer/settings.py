@@ -146,6 +146,7 @@ class Settings(BaseModel):
     suppression_days: Annotated[SuppressionDays, BeforeValidator(SuppressionDays.read)] = SuppressionDays()
     lifted_by: Annotated[LiftedBy, BeforeValidator(LiftedBy.read)] = LiftedBy()
     fetch_allow: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
+    second_factor: Literal["optional", "owner", "operator", "marketer", "reader"] = "optional"
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("database_url")

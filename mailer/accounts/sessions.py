@@ -27,6 +27,7 @@ class SignedIn:
 
     actor: Actor
     needs_factor: bool
+    way: str
 
 
 def begin_session(
@@ -63,7 +64,18 @@ def find_session(session: Session, secret: str, now: datetime) -> SignedIn | Non
         return None
     if now - found.seen_at > NOTED:
         session.execute(update(OperatorSession).where(OperatorSession.id == found.id).values(seen_at=now))
-    return SignedIn(actor_of(operator, found.id), found.needs_factor)
+    return SignedIn(actor_of(operator, found.id), found.needs_factor, found.way)
+
+
+def list_sessions(session: Session, operator_id: int, now: datetime) -> list[OperatorSession]:
+    """Where somebody is signed in, last used first."""
+    asked = select(OperatorSession).where(
+        OperatorSession.operator_id == operator_id,
+        OperatorSession.ended_at.is_(None),
+        OperatorSession.created_at > now - OLDEST,
+    )
+    found = session.scalars(asked.order_by(OperatorSession.seen_at.desc())).all()
+    return [one for one in found if not has_ended(one, now)]
 
 
 def has_ended(found: OperatorSession, now: datetime) -> bool:

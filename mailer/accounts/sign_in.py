@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from mailer.accounts.factor import has_factor
 from mailer.accounts.operators import find_operator
 from mailer.accounts.passwords import is_password
 from mailer.accounts.sessions import begin_session
@@ -19,11 +20,20 @@ class Refusal:
     words: str = "Address and password do not go together. Passwords are case-sensitive."
 
 
-def sign_in(session: Session, email: str, password: str, now: datetime, *, browser: str) -> str | Refusal:
-    """The secret for the cookie of a new session, which still needs the second factor if there is one."""
+@dataclass(frozen=True)
+class Begun:
+    """Somebody was: the secret for the cookie, and whether their second factor is still to come."""
+
+    secret: str
+    needs_factor: bool
+
+
+def sign_in(session: Session, email: str, password: str, now: datetime, *, browser: str) -> Begun | Refusal:
+    """A new session, which still needs the second factor of whoever has one."""
     operator = find_operator(session, email)
     known = operator.password_hash if operator is not None and operator.disabled_at is None else None
     if not is_password(password, known) or operator is None:
         return Refusal()
-    needs_factor = operator.totp_since is not None
-    return begin_session(session, operator, now, needs_factor=needs_factor, browser=browser, way="password")
+    needs_factor = has_factor(session, operator)
+    secret = begin_session(session, operator, now, needs_factor=needs_factor, browser=browser, way="password")
+    return Begun(secret, needs_factor)

@@ -10,10 +10,11 @@ from fastapi import BackgroundTasks, Depends, Request
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
+from mailer.accounts.throttle import Throttle
 from mailer.db import Sessions, Wake, make_engine, make_sessions, session_scope
 from mailer.errors import BadSetting
 from mailer.links import Signer
-from mailer.queue import Broker
+from mailer.queue import Broker, client_url
 from mailer.sealing import Seal
 from mailer.settings import Settings
 from mailer.web.desk import Desk
@@ -36,6 +37,7 @@ class Parts:
     signer: Signer
     pages: Pages
     desk: Desk
+    throttle: Throttle
     base_url: str
     settings: Settings
 
@@ -63,6 +65,7 @@ def make_parts(settings: Settings) -> Parts:
         signer=Signer(settings.secret_key),
         pages=Pages(settings.base_url),
         desk=Desk(settings.base_url),
+        throttle=Throttle(client_url(str(settings.redis_url))),
         base_url=settings.base_url,
         settings=settings,
     )

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 
 from mailer.accounts.rights import NotAllowed
+from mailer.accounts.throttle import TooOften
 from mailer.db import DatabaseDown
 from mailer.delivery.compose import CONFIRM_WITHIN
 from mailer.errors import MailerError, NotFound
@@ -17,7 +18,7 @@ from mailer.links import BadLink, ExpiredLink
 from mailer.web.desk import Desk
 from mailer.web.language import asked_for
 from mailer.web.pages import PRIVATE_HEADERS, Pages
-from mailer.web.signed_in import NotOurForm, NotSignedIn
+from mailer.web.signed_in import LacksFactor, NotOurForm, NotSignedIn, OwesFactor
 from mailer.web.subscriber.reader import OnlyATest
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,11 @@ def show_failures(app: FastAPI) -> None:
     app.add_exception_handler(PoolExhausted, _short_break)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
+    app.add_exception_handler(OwesFactor, _owes_factor)
+    app.add_exception_handler(LacksFactor, _lacks_factor)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(NotOurForm, _not_our_form)
+    app.add_exception_handler(TooOften, _too_often)
     app.add_exception_handler(NotFound, _no_such_thing)
     app.add_exception_handler(MailerError, _refused)
     app.add_exception_handler(Exception, _our_fault)
@@ -66,14 +70,24 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _not_signed_in(request: Request, _: Exception) -> Response:
+    return _elsewhere(request, "/desk/sign-in")
+
+
+async def _owes_factor(request: Request, _: Exception) -> Response:
+    return _elsewhere(request, "/desk/sign-in/factor")
+
+
+async def _lacks_factor(request: Request, error: Exception) -> Response:
+    return _elsewhere(request, "/desk/you", str(error))
+
+
+def _elsewhere(request: Request, path: str, words: str = "") -> Response:
     desk: Desk = request.app.state.parts.desk
     wanted = request.url.path.removeprefix(desk.root) if request.method == "GET" else ""
     if request.headers.get("hx-request"):
-        # A part of a page cannot become the sign-in page: the whole page goes there.
-        return Response(
-            status_code=401, headers={"HX-Redirect": desk.url("/desk/sign-in"), **PRIVATE_HEADERS}
-        )
-    return desk.go("/desk/sign-in", next=wanted)
+        # A part of a page cannot become another page: the whole page goes there.
+        return Response(status_code=401, headers={"HX-Redirect": desk.url(path), **PRIVATE_HEADERS})
+    return desk.go(path, done=words, next="" if words else wanted)
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:
@@ -82,6 +96,13 @@ async def _not_allowed(request: Request, error: Exception) -> Response:
 
 async def _not_our_form(request: Request, error: Exception) -> Response:
     return _desk_problem(request, 403, "Nothing was done", str(error))
+
+
+async def _too_often(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooOften)  # noqa: S101
+    answer = _desk_problem(request, 429, "Too many tries", str(error))
+    answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 async def _no_such_thing(request: Request, error: Exception) -> Response:

@@ -21,6 +21,7 @@ STATIC_TYPES = {
     "icon.svg": "image/svg+xml",
     "theme.js": SCRIPT,
     "desk.js": SCRIPT,
+    "passkeys.js": SCRIPT,
     "htmx.js": SCRIPT,
     "sse.js": SCRIPT,
     "chart.js": SCRIPT,

@@ -11,18 +11,30 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from mailer.accounts.rights import Actor, Right
+from mailer.accounts.factor import has_factor
+from mailer.accounts.operators import get_operator
+from mailer.accounts.rights import ROLES, Actor, Right
 from mailer.accounts.secrets import is_form_key
-from mailer.accounts.sessions import find_session, session_now
+from mailer.accounts.sessions import SignedIn, find_session, session_now
 from mailer.errors import MailerError
+from mailer.models import Role
 from mailer.web.cookie import COOKIE, FORM_KEY
 from mailer.web.deps import READ, Parts, PartsDep
 
 
 class NotSignedIn(MailerError):
     """Sign in first."""
+
+
+class OwesFactor(MailerError):
+    """Give your second factor first."""
+
+
+class LacksFactor(MailerError):
+    """Your role needs a second factor here; set one up, then go on."""
 
 
 class NotOurForm(MailerError):
@@ -37,6 +49,9 @@ class Entry:
     half: bool = False
     """Whether who still owes the second factor gets in too."""
 
+    own: bool = False
+    """Whether who first has to set up a second factor gets in too."""
+
     async def __call__(self, request: Request, parts: PartsDep) -> Actor:
         secret = request.cookies.get(COOKIE, "")
         if request.method not in READ:
@@ -50,9 +65,23 @@ class Entry:
     def _find(self, parts: Parts, secret: str) -> Actor:
         with parts.session() as session:
             found = find_session(session, secret, session_now(session)) if secret else None
-        if found is None or (found.needs_factor and not self.half):
+            lacks = found is not None and not (self.half or self.own) and _lacks(session, parts, found)
+        if found is None:
             raise NotSignedIn
+        if found.needs_factor and not self.half:
+            raise OwesFactor
+        if lacks:
+            raise LacksFactor
         return found.actor
+
+
+def _lacks(session: Session, parts: Parts, found: SignedIn) -> bool:
+    """Whether they have to set up a second factor first. A provider sees to it for who comes from there."""
+    least = parts.settings.second_factor
+    if least == "optional" or found.way != "password":
+        return False
+    is_asked = ROLES.index(found.actor.role) >= ROLES.index(Role(least))
+    return is_asked and not has_factor(session, get_operator(session, found.actor.operator_id or 0))
 
 
 async def _check_form(request: Request, parts: Parts, secret: str) -> None:
@@ -88,6 +117,9 @@ def check_origin(request: Request, base_url: str) -> None:
 
 Anybody = Annotated[Actor, Depends(Entry(None))]
 """Whoever is signed in, for what is their own."""
+
+Own = Annotated[Actor, Depends(Entry(None, own=True))]
+"""Whoever is signed in, also before the second factor that their role needs: the page that sets it up."""
 
 Half = Annotated[Actor, Depends(Entry(None, half=True))]
 """Who gave the password and still owes the second factor: the pages that ask for it, and nothing else."""

@@ -236,13 +236,13 @@ def gets_week(session: Session, reader: Reader, key: str, *, week: int, now: dat
 
 
 @contextmanager
-def running_app(settings: Settings) -> Iterator[str]:
-    """The web application on a port of its own; its address."""
+def running_app(settings: Settings, port: int = 0) -> Iterator[str]:
+    """The web application on this port, or else on one of its own; its address."""
     config = uvicorn.Config(create_app(settings), log_level="error", access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     # With its protocol named, or asyncio does not switch off Nagle's delay of 40 ms for its connections.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -81,4 +81,4 @@ def through_the_form(page: Page, role: Role) -> None:
     page.goto("/desk/sign-in")
     page.get_by_label("Address").fill(STAFF[role][0])
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()

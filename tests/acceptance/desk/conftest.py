@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from mailer.db import Sessions
 from mailer.embedded.redis import EmbeddedRedis
+from mailer.queue import Broker
 from mailer.settings import Settings
 from tests.support.browser import WIDE, chromium
 from tests.support.reader_pages import SECRET, running_app
@@ -24,6 +25,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def settings(database_url: str, redis: EmbeddedRedis) -> Settings:
+    # It counts who tries to sign in, and other tests' people have the same addresses.
+    Broker(redis.broker_url).empty()
     return Settings(database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,))
 
 

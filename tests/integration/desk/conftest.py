@@ -9,6 +9,7 @@ import pytest
 from mailer.db import Sessions
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.models import Role
+from mailer.queue import Broker
 from mailer.settings import Settings
 from tests.support.reader_pages import SECRET, running_app
 from tests.support.staff import Person, hire, signs_in
@@ -16,6 +17,8 @@ from tests.support.staff import Person, hire, signs_in
 
 @pytest.fixture
 def settings(database_url: str, redis: EmbeddedRedis) -> Settings:
+    # It counts who tries to sign in, and other tests' people have the same addresses.
+    Broker(redis.broker_url).empty()
     return Settings(database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,))
 
 
