@@ -86,7 +86,7 @@ def first_mail(session: Session, operator: Operator, slug: str = "") -> FirstMai
     senders = [one for one in list_senders(session) if slug in ("", one.slug)]
     if not senders:
         raise NotFound("There is no sender yet; add one first.")
-    transport = _way_of(session, senders[0])
+    transport = way_of(session, senders[0])
     text = FIRST_TEXT.format(
         name=operator.name or operator.email,
         sender=senders[0].name,
@@ -103,7 +103,8 @@ def first_mail(session: Session, operator: Operator, slug: str = "") -> FirstMai
     return FirstMail(email, transport.id, transport.slug, transport.slug == DEFAULT)
 
 
-def _way_of(session: Session, sender: Sender) -> Transport:
+def way_of(session: Session, sender: Sender) -> Transport:
+    """By which transport one mail of this sender goes: the first of its own, or the default."""
     ways = transports_of(session, sender)
     if ways:
         return ways[0][0]

@@ -8,11 +8,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from mailer.logs import set_up_logs
 from mailer.settings import Settings, load_settings
 from mailer.web import files, health
-from mailer.web.account import factor, first_run, passkeys, recovery, sign_in, you
+from mailer.web.account import factor, first_run, join, passkeys, recovery, sign_in, tokens, you
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.operator import actions, senders, transports
-from mailer.web.owner import webhooks
+from mailer.web.owner import people, webhooks
 from mailer.web.subscriber import check_in, confirm, link, mail, manage, pace, progress, unsubscribe
 
 MAX_BODY_BYTES = 64 * 1024
@@ -40,9 +40,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = make_parts(settings)
     for pages in (health, files, confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
         app.include_router(pages.router)
-    for own_pages in (sign_in, factor, passkeys, recovery, you, first_run):
+    for own_pages in (sign_in, factor, passkeys, recovery, join, you, tokens, first_run):
         app.include_router(own_pages.router)
-    for desk_pages in (actions, senders, transports, webhooks):
+    for desk_pages in (actions, senders, transports, people, webhooks):
         app.include_router(desk_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)

@@ -43,6 +43,10 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("First mail", "/desk/first-mail", Right.RUN),
         Entry("Webhooks", "/desk/webhooks", Right.MANAGE),
     ),
+    "Administer": (
+        Entry("People", "/desk/people", Right.MANAGE),
+        Entry("API tokens", "/desk/tokens", None),
+    ),
 }
 """What the menu shows, in groups; who has not the right does not see the line."""
 

@@ -1,0 +1,1 @@
+"""Pages for owners: people, and who may do what."""
