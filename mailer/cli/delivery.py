@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,12 +10,12 @@ import typer
 
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import connect
-from mailer.cli.importing import STARTS_A_FORMULA
 from mailer.cli.show import as_json, as_table, count, printable, say
 from mailer.db import business_now
 from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Chosen, Filter, Verb, act, choose
 from mailer.errors import Refused
 from mailer.models import DeliveryState
+from mailer.reports.csv_file import csv_lines
 from mailer.reports.ledger import action_log, ledger_rows
 from mailer.reports.statement import Statement, campaign_statement, course_statement
 from mailer.schedule.campaigns import get_campaign
@@ -297,13 +296,8 @@ def statement_values(result: Statement) -> dict[str, object]:
 
 def print_csv(result: Statement) -> None:
     """The statement's lines as CSV; a cell that a spreadsheet would run is shown with a ' before it."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["state", "reason", "mails"])
-    for line in result.lines:
-        reason = printable(line.reason)
-        writer.writerow(
-            [line.state, f"'{reason}" if reason.startswith(STARTS_A_FORMULA) else reason, line.mails]
-        )
+    lines = [(line.state, printable(line.reason), line.mails) for line in result.lines]
+    sys.stdout.write(csv_lines([("state", "reason", "mails"), *lines]))
 
 
 def print_statement(result: Statement, *, is_under_way: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +14,9 @@ from mailer.audience.importing import ImportReport, Progress
 from mailer.audience.staging import NotTaken
 from mailer.cli.show import console, count, say
 from mailer.errors import Refused
+from mailer.reports.csv_file import csv_lines
 
 SHOWN_ROWS = 20
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 STOPPED = (
     "Stopped; what is done stays done. Run the same command again to go on, or with --restart to begin anew."
 )
@@ -83,9 +82,8 @@ class NotTakenFile:
         try:
             try:
                 with target.open("w", newline="", encoding="utf-8-sig") as file:
-                    writer = csv.writer(file)
-                    writer.writerow(["line", "email", "reason"])
-                    writer.writerows([row.line, _inert(row.value), _inert(row.reason)] for row in rows)
+                    file.write(csv_lines([("line", "email", "reason")]))
+                    file.writelines(csv_lines([(row.line, row.value, row.reason)]) for row in rows)
                 if is_plain:
                     target.replace(self._path)
             finally:
@@ -96,11 +94,6 @@ class NotTakenFile:
                 f"Everybody is added, but {self._path} cannot be written ({error.strerror}); "
                 "run the same command again with another name."
             ) from None
-
-
-def _inert(cell: str) -> str:
-    """A cell that a spreadsheet shows and does not run (OWASP: CSV injection)."""
-    return f"'{cell}" if cell.startswith(STARTS_A_FORMULA) else cell
 
 
 def as_values(report: ImportReport) -> dict[str, Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
+from mailer.clock import instant_of
 from mailer.models import Action
 
 PAGE = 50
@@ -25,20 +28,39 @@ class ActionsPage:
 @needs(Right.SEE)
 def list_actions(
     session: Session,
-    _: Actor,
+    actor: Actor,
     *,
     who: str = "",
     what: str = "",
+    day: date | None = None,
     before: int | None = None,
     most: int = PAGE,
 ) -> ActionsPage:
-    """What `who` did (all of it when empty), of the acts that begin with `what`."""
+    """What `who` did (all of it when empty), of the acts that begin with `what`.
+
+    `day` is a calendar day on the clock of who looks.
+    """
     asked = select(Action).order_by(Action.id.desc()).limit(most + 1)
     if who:
         asked = asked.where(Action.who == who)
     if what:
         asked = asked.where(Action.what.startswith(what, autoescape=True))
+    if day is not None:
+        begins, ends = _span(day, actor.zone)
+        asked = asked.where(Action.at >= begins, Action.at < ends)
     if before is not None:
         asked = asked.where(Action.id < before)
     found = session.scalars(asked).all()
     return ActionsPage(found[:most], found[most - 1].id if len(found) > most else None)
+
+
+@needs(Right.EXPORT)
+def note_export(session: Session, actor: Actor, *, who: str, what: str, day: date | None) -> None:
+    """Note that a part of the record is taken out; raises NotAllowed for who may not."""
+    shown = day.isoformat() if day else None
+    record(session, actor, "audit export", person=who or None, act=what or None, day=shown)
+
+
+def _span(day: date, zone: str) -> tuple[datetime, datetime]:
+    """When the day begins and when the next one does; 23 and 25 hours long ones are days, too."""
+    return instant_of(day, time(0), zone), instant_of(day + timedelta(days=1), time(0), zone)

@@ -7,7 +7,6 @@ to be read again (the seed of one-time codes) sealed.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -63,8 +62,6 @@ class OperatorSession(Base):
     ended_at: Mapped[datetime | None]
     browser: Mapped[str] = mapped_column(server_default="")
     way: Mapped[str] = mapped_column(server_default="password")
-    # What a passkey's or a provider's answer must repeat.
-    challenge: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
 class Passkey(Base):

@@ -54,6 +54,11 @@ class Action(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     rows: Mapped[int] = mapped_column(server_default="0")
 
+    __table_args__ = (
+        Index("ix_actions_who", "who", "id"),
+        Index("ix_actions_what", "what", "id", postgresql_ops={"what": "text_pattern_ops"}),
+    )
+
 
 class Hold(Base):
     """Sending stopped, with its reason; it holds until `released_at` is set.

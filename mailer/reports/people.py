@@ -25,7 +25,8 @@ class Colleague:
 def list_colleagues(session: Session) -> Sequence[Colleague]:
     """Everybody with a login, those who may most first."""
     last = select(OperatorSession.operator_id, func.max(OperatorSession.seen_at))
-    seen = {who: when for who, when in session.execute(last.group_by(OperatorSession.operator_id))}
+    rows = session.execute(last.group_by(OperatorSession.operator_id))
+    seen: dict[int, datetime] = {who: when for who, when in rows}  # noqa: C416
     with_key = set(session.scalars(select(Passkey.operator_id).distinct()))
     return [
         Colleague(one, one.totp_since is not None or one.id in with_key, seen.get(one.id))

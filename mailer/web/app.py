@@ -11,7 +11,7 @@ from mailer.web import files, health
 from mailer.web.account import factor, first_run, join, passkeys, recovery, sign_in, tokens, you
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
-from mailer.web.operator import actions, senders, transports
+from mailer.web.operator import audit, senders, transports
 from mailer.web.owner import people, webhooks
 from mailer.web.subscriber import check_in, confirm, link, mail, manage, pace, progress, unsubscribe
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(pages.router)
     for own_pages in (sign_in, factor, passkeys, recovery, join, you, tokens, first_run):
         app.include_router(own_pages.router)
-    for desk_pages in (actions, senders, transports, people, webhooks):
+    for desk_pages in (audit, senders, transports, people, webhooks):
         app.include_router(desk_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)

@@ -36,7 +36,7 @@ class Entry:
 
 
 MENU: Mapping[str, tuple[Entry, ...]] = {
-    "Watch": (Entry("Actions", "/desk/actions"),),
+    "Watch": (Entry("Audit log", "/desk/audit"),),
     "Set up": (
         Entry("Senders", "/desk/senders"),
         Entry("Transports", "/desk/transports"),

@@ -15,7 +15,7 @@ from mailer.web.signed_in import Half, check_origin
 
 router = APIRouter()
 
-FIRST_PAGE = "/desk/actions"
+FIRST_PAGE = "/desk/audit"
 
 
 @router.api_route("/desk", methods=READ)

@@ -12,15 +12,15 @@ pytestmark = needs_browser
 
 
 def test_opal_signs_in_sees_what_was_done_and_signs_out(page: Page) -> None:
-    page.goto("/desk/actions")
+    page.goto("/desk/audit")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     is_well_made(page, "sign-in")
     through_the_form(page, Role.OPERATOR)
-    expect(page.get_by_role("heading", name="Actions")).to_be_visible()
-    is_well_made(page, "actions")
+    expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
+    is_well_made(page, "audit")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.goto("/desk/actions")
+    page.goto("/desk/audit")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 

@@ -136,7 +136,7 @@ def test_who_has_given_only_the_password_sees_only_the_second_step(
 ) -> None:
     totp, _ = turns_on_codes(marc)
     half = gives_password()
-    for path in ("/desk", "/desk/you", "/desk/actions"):
+    for path in ("/desk", "/desk/you", "/desk/audit"):
         assert "Your second factor" in half.get(path).text, path
     assert half.post("/desk/you/codes/off", current=PASSWORD).url.path == "/desk/sign-in/factor"
     assert "does not fit" in half.post("/desk/sign-in/factor", code="12").text
@@ -253,14 +253,14 @@ def test_an_owner_who_needs_a_second_factor_can_do_nothing_before(
     hire(sessions)
     with running_app(settings.replace(second_factor="owner")) as address:
         owen, opal = signs_in(address, Role.OWNER), signs_in(address, Role.OPERATOR)
-        assert "Actions" in opal.get("/desk/actions").text
-        for path in ("/desk/actions", "/desk/first-mail"):
+        assert "Audit log" in opal.get("/desk/audit").text
+        for path in ("/desk/audit", "/desk/first-mail"):
             answer = owen.get(path)
             assert answer.url.path == "/desk/you"
             assert "Your role needs a second factor" in answer.text
         assert owen.post("/desk/first-mail").url.path == "/desk/you"
         turns_on_codes(owen)
-        assert owen.get("/desk/actions").url.path == "/desk/actions"
+        assert owen.get("/desk/audit").url.path == "/desk/audit"
 
 
 def test_passkeys_say_what_they_need_where_they_cannot_be(marc: Person) -> None:
