@@ -71,21 +71,26 @@ class Fetcher:
         """The same where many are asked at a time; without content only the answer's head is read."""
         return await self._within(url, self._follow(url, headers or {}, with_content, time.monotonic()))
 
-    async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
-        """Send `content`; redirects are not followed and nothing of the answer but its head is read.
+    async def post(
+        self, url: str, content: bytes, headers: Mapping[str, str], *, with_content: bool = False
+    ) -> Fetched:
+        """Send `content`; redirects are not followed, and without content only the answer's head is read.
 
         Raises CannotFetch.
         """
-        return await self._within(url, self._post(url, content, headers))
+        return await self._within(url, self._post(url, content, headers, with_content))
 
-    async def _post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
+    async def _post(
+        self, url: str, content: bytes, headers: Mapping[str, str], with_content: bool
+    ) -> Fetched:
         began = time.monotonic()
-        own = {"user-agent": self.user_agent, "connection": "close"}
+        own = {"user-agent": self.user_agent, "accept-encoding": "gzip", "connection": "close"}
         async with (
             self._client() as client,
             client.stream("POST", web_address(url), content=content, headers={**headers, **own}) as answer,
         ):
-            return Fetched(url, answer.status_code, answer.headers, b"", time.monotonic() - began)
+            told = await self._content(answer) if with_content else b""
+            return Fetched(url, answer.status_code, answer.headers, told, time.monotonic() - began)
 
     async def _within(self, url: str, asked: Coroutine[Any, Any, Fetched]) -> Fetched:
         """The answer, in time."""

@@ -38,6 +38,9 @@ def _comma_separated(value: object) -> object:
     return _parts(value) if isinstance(value, str) else value
 
 
+_ROLES = ("reader", "marketer", "operator", "owner")
+
+
 def default_data_dir() -> Path:
     """Where data lives when nothing is said.
 
@@ -146,6 +149,12 @@ class Settings(BaseModel):
     suppression_days: Annotated[SuppressionDays, BeforeValidator(SuppressionDays.read)] = SuppressionDays()
     lifted_by: Annotated[LiftedBy, BeforeValidator(LiftedBy.read)] = LiftedBy()
     fetch_allow: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = Field(default=None, repr=False)
+    oidc_name: str = "single sign-on"
+    oidc_scopes: str = "openid email profile"
+    oidc_roles: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     second_factor: Literal["optional", "owner", "operator", "marketer", "reader"] = "optional"
     log_format: Literal["text", "json"] = "text"
 
@@ -183,6 +192,25 @@ class Settings(BaseModel):
         if parts.query or parts.fragment:
             raise ValueError("it must end with the host or a path, without ? and #")
         return value.rstrip("/")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_issuer(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://none")
+        is_here = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if not parts.hostname or not (parts.scheme == "https" or is_here):
+            raise ValueError("it must begin with https://, as the provider itself writes it")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _is_claims_to_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            claim, slash, rest = part.partition("/")
+            wanted, equals, role = rest.rpartition("=")
+            if not (claim and slash and wanted and equals) or role not in _ROLES:
+                raise ValueError(f"{part!r} must be claim/value=role, with a role of {', '.join(_ROLES)}")
+        return value
 
     @field_validator("instance_token")
     @classmethod
@@ -223,8 +251,8 @@ class Settings(BaseModel):
     def as_environment(self) -> dict[str, str]:
         """The same settings as STEADYPOST_* variables, for a child process."""
         values = self.model_dump(exclude_none=True)
-        values["secret_key"] = ",".join(self.secret_key)
-        values["fetch_allow"] = ",".join(self.fetch_allow)
+        for name in ("secret_key", "fetch_allow", "oidc_roles"):
+            values[name] = ",".join(getattr(self, name))
         values["data_dir"] = self.data_dir.absolute()
         for name in type(self).model_fields:
             if isinstance(choices := getattr(self, name), Choices):

@@ -8,7 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from mailer.logs import set_up_logs
 from mailer.settings import Settings, load_settings
 from mailer.web import files, health
-from mailer.web.account import factor, first_run, join, passkeys, recovery, sign_in, tokens, you
+from mailer.web.account import factor, first_run, join, passkeys, provider, recovery, sign_in, tokens, you
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.operator import audit, senders, transports
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = make_parts(settings)
     for pages in (health, files, confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
         app.include_router(pages.router)
-    for own_pages in (sign_in, factor, passkeys, recovery, join, you, tokens, first_run):
+    for own_pages in (sign_in, provider, factor, passkeys, recovery, join, you, tokens, first_run):
         app.include_router(own_pages.router)
     for desk_pages in (audit, senders, transports, people, webhooks):
         app.include_router(desk_pages.router)

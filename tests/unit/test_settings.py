@@ -113,3 +113,24 @@ def test_an_instance_token_that_could_be_guessed_is_refused_and_not_repeated() -
     with pytest.raises(BadSetting, match="at least 16 characters") as refused:
         load_settings({"STEADYPOST_INSTANCE_TOKEN": "short-one"})
     assert "short-one" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OIDC_ISSUER", "http://sso.example.org"),
+        ("OIDC_ISSUER", "sso.example.org"),
+        ("OIDC_ROLES", "groups/editors=emperor"),
+        ("OIDC_ROLES", "editors=marketer"),
+        ("SECOND_FACTOR", "emperor"),
+    ],
+)
+def test_how_people_sign_in_is_checked_at_the_start(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"STEADYPOST_{name}"):
+        load_settings({f"STEADYPOST_{name}": value})
+
+
+def test_what_a_provider_says_of_people_survives_the_way_to_a_child_process() -> None:
+    settings = load_settings({"STEADYPOST_OIDC_ROLES": "groups//admins=owner, groups/editors=marketer"})
+    assert settings.oidc_roles == ("groups//admins=owner", "groups/editors=marketer")
+    assert load_settings(settings.as_environment()).oidc_roles == settings.oidc_roles

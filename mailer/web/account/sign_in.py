@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from mailer.accounts.oidc import provider_of
 from mailer.accounts.passkeys import site_of
 from mailer.accounts.sessions import end_sessions, session_now
 from mailer.accounts.sign_in import Begun, Refusal, sign_in
@@ -86,6 +87,7 @@ def form(
         next=wanted,
         error=error,
         has_passkeys=site_of(parts.base_url) is not None,
+        provider=parts.settings.oidc_name if provider_of(parts.settings) else "",
     )
 
 

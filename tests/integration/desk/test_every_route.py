@@ -24,6 +24,8 @@ OPEN = {
     "GET /desk/sign-in",
     "POST /desk/sign-in",
     "POST /desk/sign-in/passkey",
+    "GET /desk/sign-in/provider",
+    "GET /desk/sign-in/provider/back",
     "POST /desk/sign-in/passkey/question",
     "GET /desk/join/{secret}",
     "POST /desk/join/{secret}",
