@@ -6,17 +6,21 @@ import sys
 from typing import Annotated
 
 import typer
+from sqlalchemy.orm import Session
 
-from mailer.accounts.operators import add_operator, is_set_up, list_operators
+from mailer.accounts.invitations import invite_back
+from mailer.accounts.operators import add_operator, find_operator, is_set_up
+from mailer.accounts.people import change_role, restore, suspend, take_factor_away
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import session_now
 from mailer.cli.asking import operator
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, say
 from mailer.cli.stack import running_web_url
-from mailer.errors import Refused
+from mailer.errors import NotFound, Refused
 from mailer.links import Signer
 from mailer.models import Role
+from mailer.reports.people import list_colleagues
 
 NOBODY = "Nobody has a login yet: steadypost user add ADDRESS --role owner"
 
@@ -29,18 +33,18 @@ def list_(as_json_: Annotated[bool, typer.Option("--json", help="Print JSON for 
     with connect() as connected, connected.session() as session:
         people = [
             {
-                "email": one.email,
-                "name": one.name,
-                "role": one.role,
-                "second_factor": one.totp_since is not None,
-                "disabled": one.disabled_at is not None,
+                "email": one.operator.email,
+                "name": one.operator.name,
+                "role": one.operator.role,
+                "second_factor": one.has_factor,
+                "disabled": one.operator.disabled_at is not None,
             }
-            for one in list_operators(session)
+            for one in list_colleagues(session)
         ]
     if as_json_:
         as_json(people)
         return
-    rows = [[str(one["email"]), str(one["role"]), "disabled" if one["disabled"] else ""] for one in people]
+    rows = [[str(one["email"]), str(one["role"]), "suspended" if one["disabled"] else ""] for one in people]
     as_table(["address", "role", ""], rows, NOBODY)
 
 
@@ -60,6 +64,58 @@ def add(
         actor = at_the_machine(operator())
         added = add_operator(session, actor, email, role, session_now(session), name=name, password=password)
         say(f"{added.email} can sign in as {added.role}.")
+
+
+@app.command("role")
+def role(
+    email: Annotated[str, typer.Argument(help="Their address.")],
+    role: Annotated[Role, typer.Argument(help="What they may do from now on.")],
+) -> None:
+    """Give somebody another role; the last owner stays one."""
+    with connect() as connected, connected.session() as session:
+        changed = change_role(session, at_the_machine(operator()), _id_of(session, email), role)
+        say(f"{changed.email} is {changed.role} from now on.")
+
+
+@app.command("suspend")
+def suspend_(email: Annotated[str, typer.Argument(help="Their address.")]) -> None:
+    """Sign somebody out everywhere, and let neither them nor their tokens in."""
+    with connect() as connected, connected.session() as session:
+        actor, now = at_the_machine(operator()), session_now(session)
+        say(f"{suspend(session, actor, _id_of(session, email), now).email} cannot sign in any more.")
+
+
+@app.command("restore")
+def restore_(email: Annotated[str, typer.Argument(help="Their address.")]) -> None:
+    """Let somebody in again, in the role they had."""
+    with connect() as connected, connected.session() as session:
+        back = restore(session, at_the_machine(operator()), _id_of(session, email))
+        say(f"{back.email} can sign in again, as {back.role}.")
+
+
+@app.command("link")
+def link(email: Annotated[str, typer.Argument(help="Their address.")]) -> None:
+    """Print a link by which somebody with a login chooses a new password; it works once, for a week."""
+    with connect() as connected, connected.session() as session:
+        actor, now = at_the_machine(operator()), session_now(session)
+        made = invite_back(session, actor, _id_of(session, email), now)
+        base_url = running_web_url(connected.settings)
+    say(f"{base_url}/desk/join/{made.secret}")
+
+
+@app.command("factor-off")
+def factor_off(email: Annotated[str, typer.Argument(help="Their address.")]) -> None:
+    """Forget the second factor of somebody who lost it; their password alone lets them in."""
+    with connect() as connected, connected.session() as session:
+        them = take_factor_away(session, at_the_machine(operator()), _id_of(session, email))
+        say(f"{them.email} signs in with the password alone.")
+
+
+def _id_of(session: Session, email: str) -> int:
+    found = find_operator(session, email)
+    if found is None:
+        raise NotFound(f"Nobody here has the login {email}; `steadypost user list` shows all.")
+    return found.id
 
 
 @app.command("setup")

@@ -40,6 +40,12 @@ class _Pages(BaseHTTPRequestHandler):
         else:
             self._answer(404)
 
+    def do_POST(self) -> None:
+        if self.path == "/moved":
+            self._answer(307, headers={"Location": "/form"})
+        else:
+            self._answer(200, self.rfile.read(int(self.headers["Content-Length"])))
+
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -141,3 +147,13 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_connected_to(
     fetched = Fetcher(user_agent="Steadypost/1").fetch(f"http://moving.invalid:{port}/seen")
     assert fetched.content.startswith(f"moving.invalid:{port} ".encode())
     assert asked == ["moving.invalid"]
+
+
+def test_a_form_is_posted_and_goes_to_nobody_else(port: int) -> None:
+    here = Fetcher(HERE)
+    answer = here.fetch(f"http://127.0.0.1:{port}/form", form={"code": "a b", "secret": "&"})
+    assert answer.content == b"code=a+b&secret=%26"
+    with pytest.raises(CannotFetch, match="answers a form with a redirect"):
+        here.fetch(f"http://127.0.0.1:{port}/moved", form={"secret": "&"})
+    with pytest.raises(Forbidden):
+        Fetcher().fetch(f"http://127.0.0.1:{port}/form", form={"secret": "&"})
