@@ -33,6 +33,7 @@ def steadypost(database_url: str, tmp_path: Path) -> Run:
                 "STEADYPOST_DATABASE_URL": database_url,
                 "STEADYPOST_DATA_DIR": str(tmp_path),
                 "STEADYPOST_BASE_URL": "https://mail.example",
+                "STEADYPOST_SECRET_KEY": "a-secret-for-commands-long-enough-to-be-one",
             },
             capture_output=True,
             text=True,
