@@ -251,9 +251,7 @@ def _json(
     return told
 
 
-def _asked(
-    fetcher: Fetcher, url: str, headers: dict[str, str], form: Mapping[str, str] | None
-) -> bytes:
+def _asked(fetcher: Fetcher, url: str, headers: dict[str, str], form: Mapping[str, str] | None) -> bytes:
     if form is None:
         return fetcher.fetch(url, headers).content
     headers["content-type"] = "application/x-www-form-urlencoded"

@@ -37,7 +37,7 @@ def test_a_relay_is_tried_and_added_and_its_password_shows_nowhere(
     server.users["me"] = "sesame-seed"
     page = add(opal, server.url.replace("//", "//me:sesame-seed@"))
     assert "Added relay2: it lets us in." in page
-    assert "sesame-seed" not in page + opal.get("/desk/transports").text + opal.get("/desk/actions").text
+    assert "sesame-seed" not in page + opal.get("/desk/transports").text + opal.get("/desk/audit").text
     with session_scope(sessions) as session:
         assert get_transport(session, "relay2").sealed_url
     assert server.mails == []
