@@ -25,7 +25,7 @@ from mailer.accounts.operators import add_operator
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import begin_session, session_now
 from mailer.db import session_scope
-from mailer.models import Campaign, Delivery, MailingList, Role, Segment, Sender, Subscriber
+from mailer.models import Campaign, Delivery, MailingList, Operator, Role, Segment, Sender, Subscriber
 from mailer.outbox import first_id, period_of
 from mailer.settings import Settings
 from mailer.web.app import create_app
@@ -157,9 +157,11 @@ def _filled(session: Session, path: str) -> str | None:
         "/desk/lists/{slug}": select(MailingList.slug),
         "/desk/campaigns/{slug}": select(Campaign.slug),
         "/desk/segments/{slug}": select(Segment.slug),
+        "/desk/people/{operator_id}": select(Operator.id),
     }
     if "{" not in path:
-        return None if path.endswith(("/stream", "/sign-in", "/setup")) else path
+        is_no_page = path.endswith(("/stream", ".csv", "/setup")) or path.startswith("/desk/sign-in")
+        return None if is_no_page else path
     for beginning, asked in known.items():
         if path == beginning:
             value = session.execute(asked.limit(1)).scalar()

@@ -17,7 +17,9 @@ from mailer.web.deps import Parts
 def proven(parts: Parts, actor: Actor, fields: Mapping[str, str]) -> Iterator[Session]:
     """A session for such an act, once the field `current` held the password; raises Refused or TooOften."""
     parts.throttle.take(Try.PASSWORD, actor.who)
+    # In a transaction of its own: none is open while Redis is told of the success.
     with parts.session() as session:
         prove(session, actor, fields.get("current", ""))
-        parts.throttle.forget(Try.PASSWORD, actor.who)
+    parts.throttle.forget(Try.PASSWORD, actor.who)
+    with parts.session() as session:
         yield session
