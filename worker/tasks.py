@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer import tally
+from mailer.accounts.sessions import drop_old_sessions, session_now
 from mailer.db import DatabaseDown, business_now, session_scope
 from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
@@ -73,13 +74,14 @@ def deliver_batch(batch_id: int) -> dict[str, int]:
 
 @app.task(name=TaskName.KEEP_HOUSE)
 def keep_house() -> dict[str, int]:
-    """Make next month's tables, and drop those of months that are old."""
+    """Make next month's tables, and drop what is old."""
     with session_scope(parts().sessions) as session:
         now = business_now(session)
         made = partitions.make_ahead(session, now)
         # Not by a clock that may be wrong, nor in a state that somebody has to look at first.
         dropped = partitions.drop_old(session, now, parts().keep_months) if _may_send(session) else []
         drop_old(session)
+        drop_old_sessions(session, session_now(session))
     return {"made": len(made), "dropped": len(dropped)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from mailer.accounts.rights import Actor
@@ -16,6 +16,9 @@ IDLE = timedelta(days=7)
 OLDEST = timedelta(days=30)
 FACTOR_WITHIN = timedelta(minutes=10)
 """How long the second factor may take after the password."""
+
+KEPT = timedelta(days=365)
+"""Sessions that ended are kept for so long: they say when somebody was here last."""
 
 NOTED = timedelta(minutes=1)
 """`seen_at` is written this often at most: a page costs a write no more than once a minute."""
@@ -97,6 +100,12 @@ def end_sessions(
         ending = ending.where(OperatorSession.id != but)
     ended = session.scalars(ending.values(ended_at=now).returning(OperatorSession.id)).all()
     return len(ended)
+
+
+def drop_old_sessions(session: Session, now: datetime) -> int:
+    """Forget those that nobody used for a year; how many."""
+    old = delete(OperatorSession).where(OperatorSession.seen_at < now - KEPT)
+    return len(session.scalars(old.returning(OperatorSession.id)).all())
 
 
 def actor_of(operator: Operator, session_id: int | None = None) -> Actor:
