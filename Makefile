@@ -40,7 +40,7 @@ assets: $(VENV)/.assets ## bring what the web pages need (stylesheet, htmx, char
 
 setup: $(VENV)/.dev $(VENV)/.assets ## make .venv with everything for use, tests and checks
 
-demo: $(VENV)/.runtime $(VENV)/.assets ## live through the sample course's 30 days in about a minute and a half
+demo: $(VENV)/.runtime $(VENV)/.assets ## live through the sample courses, 30 days and three weeks more, in about a minute and a half
 	@exec $(BIN)/steadypost demo
 
 up: $(VENV)/.runtime $(VENV)/.assets ## run Steadypost for real use, with its own PostgreSQL and Redis

@@ -24,6 +24,7 @@ from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.in_words import shown_hours, shown_whom
 from mailer.launch.mailing import of_folder
 from mailer.launch.publish import Past, Plan, plan_publication, publish
+from mailer.launch.references import in_order
 from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.launch.undo import undo_publication
 from mailer.links import Signer
@@ -86,7 +87,7 @@ def plan(folder: Path, as_json_: AsJson = False) -> None:
 
 @app.command("publish")
 def publish_(
-    folder: Path,
+    folders: Annotated[list[Path], typer.Argument(help="One course folder, or several.")],
     past: Annotated[
         Past,
         typer.Option(
@@ -95,17 +96,32 @@ def publish_(
     ] = Past.SKIP,
     yes: Yes = False,
 ) -> None:
-    """Publish a course folder: compile every mail, and put it in place. Asks about warnings."""
+    """Publish course folders: compile every mail, and put it in place. Asks about warnings.
+
+    Of several all are published or none, a course that follows another before that one.
+    """
     with console.status("Compiling…"):
-        compiled = _checked(folder)
+        courses = _in_order([_checked(folder) for folder in folders])
     with connect() as connected:
-        ask_about(connected, of_folder(compiled), f"Publish {compiled.source.slug}", yes=yes)
+        for compiled in courses:
+            ask_about(connected, of_folder(compiled), f"Publish {compiled.source.slug}", yes=yes)
         with connected.session() as session:
-            planned = publish(session, compiled, business_now(session), past=past)
-    _print_plan(planned)
-    if planned.changes:
-        say(f"Published {planned.slug} as version {planned.version}.")
-        say(f"Next: `steadypost course enroll {planned.slug} --email …`, once somebody is on its list.")
+            now = business_now(session)
+            plans = [publish(session, compiled, now, past=past) for compiled in courses]
+    for planned in plans:
+        _print_plan(planned)
+        if planned.changes:
+            say(f"Published {planned.slug} as version {planned.version}.")
+    if plans[-1].changes:
+        slug = plans[-1].slug
+        say(f"Next: `steadypost course enroll {slug} --email …`, once somebody is on its list.")
+
+
+def _in_order(courses: list[CompiledCourse]) -> list[CompiledCourse]:
+    by_slug = {compiled.source.slug: compiled for compiled in courses}
+    if len(by_slug) < len(courses):
+        raise Refused("Two of these folders have the same slug; name each course once.")
+    return [by_slug[source.slug] for source in in_order([one.source for one in courses])]
 
 
 @app.command("undo")

@@ -31,24 +31,24 @@ from mailer.launch.publish import publish
 from mailer.models import Course, DeliveryState, Role
 from mailer.queue import Broker
 from mailer.reports.flow import people_by_state
-from mailer.reports.statement import course_statement
+from mailer.reports.statement import courses_statement
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
 from mailer.schedule.signup import sign_up
 from mailer.settings import PROJECT, Settings, load_settings
 
-SAMPLE = PROJECT / "templates" / "courses" / "neck-and-shoulder"
-SLUG = "neck-and-shoulder"
+SAMPLES = PROJECT / "templates" / "courses"
+SLUG, FOLLOWING = "neck-and-shoulder", "keeping-it-up"
 OWNER = "owner@demo.example"
-BEGAN_AGO = timedelta(days=42)
-"""The demo's month has just ended when it is watched, so that its mails bear believable dates."""
+BEGAN_AGO = timedelta(days=64)
+"""The demo's weeks have just ended when it is watched, so that its mails bear believable dates."""
 
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End when the course has ended.")] = False,
-    seconds: Annotated[float, typer.Option(min=0, help="About how long the month takes.")] = 90.0,
+    seconds: Annotated[float, typer.Option(min=0, help="About how long it all takes.")] = 90.0,
 ) -> None:
-    """Live through the sample course's 30 days with a small audience in several time zones."""
+    """Live through the sample course's 30 days, and what follows it, with readers in several time zones."""
     asked = load_settings()
     # Its own data folder and its own servers: the demo never touches what is in use.
     settings = Settings(data_dir=asked.data_dir / "demo")
@@ -83,21 +83,23 @@ class _Demo:
 
     def play(self, stopping: threading.Event) -> bool:
         """Set the scene, live through it, and print the statement; whether it balances."""
-        course = self._set_scene()
+        course, following = self._set_scene()
+        days = course.days + following.days
         say(f"{count(len(CAST), 'reader')} signed up for “{course.title}” ({count(course.days, 'day')}).")
+        say(f"Whoever finishes it goes on with “{following.title}” ({count(following.days, 'day')}).")
         say(f"Mailbox: {self._stack.mailbox_url}   Desk: {self._stack.settings.base_url}/desk")
         say(f"Sign in at the desk as {OWNER} with the password {self._open_desk()}")
         began = time.monotonic()
-        with Screen(course.days, self._stack.mailbox_url, self._broker.depths) as screen:
+        with Screen(days, self._stack.mailbox_url, self._broker.depths) as screen:
             driver = Driver(
                 self._sessions,
                 self._broker,
                 self._store,
                 self._start,
-                on_moment=lambda: self._show(screen, driver, course),
+                on_moment=lambda: self._show(screen, driver, course, following),
                 on_wish=lambda reader, wish: screen.note(driver.at, reader, wish),
             )
-            length = timedelta(days=course.days + 11)  # one reader pauses for a week, another has one twice
+            length = timedelta(days=days + 11)  # one reader pauses for a week, another has one twice
 
             def pause(_from: datetime, to: datetime) -> None:
                 share = (to - self._start) / length
@@ -107,7 +109,7 @@ class _Demo:
         if stopping.is_set():
             say("Stopped before the end.")
             return False
-        return self._print_statement(course, driver.at)
+        return self._print_statement((course, following), driver.at)
 
     def _open_desk(self) -> str:
         """Give the demo's owner a login; returns the password, another one each time."""
@@ -117,17 +119,21 @@ class _Demo:
             add_operator(session, me, OWNER, Role.OWNER, session_now(session), name="Demo", password=password)
         return password
 
-    def _set_scene(self) -> Course:
-        compiled, problems = check_course(SAMPLE)
-        if compiled is None:
-            raise RuntimeError(f"the sample course is broken: {problems}")
+    def _set_scene(self) -> tuple[Course, Course]:
         with session_scope(self._sessions, self._broker.wake) as session:
             step_clock(session, self._start)
-            publish(session, compiled, self._start)
-            course = get_course(session, SLUG)
+            # What follows has to be there first.
+            following, course = (self._publish(session, slug) for slug in (FOLLOWING, SLUG))
             for reader in CAST:
                 self._sign_up(session, course, reader.email, reader.name, reader.language, reader.zone)
-        return course
+        return course, following
+
+    def _publish(self, session: Session, slug: str) -> Course:
+        compiled, problems = check_course(SAMPLES / slug)
+        if compiled is None:
+            raise RuntimeError(f"the sample course is broken: {problems}")
+        publish(session, compiled, self._start)
+        return get_course(session, slug)
 
     def _sign_up(
         self, session: Session, course: Course, email: str, name: str, language: str, zone: str
@@ -137,9 +143,11 @@ class _Demo:
         sign_up(session, person, get_list(session, SLUG), evidence, self._start)
         enroll(session, course, get_subscriber(session, email), self._start)
 
-    def _show(self, screen: Screen, driver: Driver, course: Course) -> None:
+    def _show(self, screen: Screen, driver: Driver, course: Course, following: Course) -> None:
         with session_scope(self._sessions) as session:
             states = people_by_state(session, course.id)
+            for email, state in people_by_state(session, following.id).items():
+                states[email] = f"{state} in “{following.title}”"
         screen.update(driver.start, driver.at, driver.next_at, self._arrived(), states)
 
     def _arrived(self) -> list[StoredMail]:
@@ -149,10 +157,10 @@ class _Demo:
         self._shown = mails[-1].number if mails else self._shown
         return mails
 
-    def _print_statement(self, course: Course, at: datetime) -> bool:
+    def _print_statement(self, courses: tuple[Course, ...], at: datetime) -> bool:
         """The ledger's statement, held against what really lies in the mailbox."""
         with session_scope(self._sessions) as session:
-            statement = course_statement(session, course, at)
+            statement = courses_statement(session, courses, at)
         ids = [mail.message_id for mail in self._store.messages()]
         accepted = statement.states[DeliveryState.ACCEPTED]
         say("")

@@ -63,6 +63,4 @@ def _introduce(stack: Stack, asked: Settings) -> None:
         say(f"  {Signer(stack.settings.secret_key).setup_url(stack.settings.base_url)}")
     else:
         say(f"Sign in at {stack.settings.base_url}/desk")
-    say(
-        f"In another terminal: {sys.argv[0]} course publish {PROJECT / 'templates/courses/neck-and-shoulder'}"
-    )
+    say(f"In another terminal: {sys.argv[0]} course publish {PROJECT / 'templates/courses'}/*")

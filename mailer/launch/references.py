@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,6 +13,21 @@ from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem
 from mailer.content.course_rules import line_of, rules_of
 from mailer.errors import Refused
 from mailer.models import Course
+
+
+def in_order(sources: Sequence[CourseSource]) -> list[CourseSource]:
+    """The courses in the order in which they can be published: each behind those that follow it.
+
+    Courses that follow each other in a circle stay in the order given, and are refused when published.
+    """
+    rest, ordered = list(sources), list[CourseSource]()
+    while rest:
+        waiting = {source.slug for source in rest}
+        free = (one for one in rest if not waiting & {course for course, _ in one.flow.then} - {one.slug})
+        following = next(free, rest[0])
+        rest.remove(following)
+        ordered.append(following)
+    return ordered
 
 
 def refuse_broken_references(session: Session, source: CourseSource) -> None:
@@ -38,10 +54,18 @@ def _of_follow_ups(session: Session, source: CourseSource) -> Iterator[Problem]:
         line = line_of(source.lines, "then", number, "course")
         if course not in follows:
             what = f"There is no published course {course!r} that could follow."
-            yield Problem(COURSE_FILE, line, what, "Publish it first, or mend its name.")
+            yield Problem(COURSE_FILE, line, what, _how_to_publish(source.folder, course))
         elif way := _way_back(follows, course, source.slug):
             what = f"The courses follow each other in a circle: {' → '.join((source.slug, *way))}."
             yield Problem(COURSE_FILE, line, what, "Take this follow-up out, or one of the others.")
+
+
+def _how_to_publish(folder: Path, course: str) -> str:
+    """What to do about a course that has to be there first; its folder often stands beside."""
+    beside = folder.parent / course
+    if not (beside / COURSE_FILE).is_file():
+        return "Publish it first, or mend its name."
+    return f"Publish both: `steadypost course publish {folder} {beside}`."
 
 
 def _published(session: Session) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from mailer import tally
@@ -80,6 +80,18 @@ def course_statement(session: Session, course: Course, now: datetime, step: str 
     With `step` (a key, or confirm or welcome) that of this mail alone; raises NotFound when there is none.
     """
     chosen = [of_course(course)] if step is None else [of_course(course), of_step(session, step, course)]
+    # What has no step is not worked out from the steps, and is not sent twice for one.
+    missing = sum(1 for _, key in find_missing(session, course, now) if step in (None, key))
+    return _statement(session, chosen, missing)
+
+
+def courses_statement(session: Session, courses: Sequence[Course], now: datetime) -> Statement:
+    """One statement of several courses at `now`; the confirmations of a list that they share count once."""
+    missing = sum(1 for course in courses for _ in find_missing(session, course, now))
+    return _statement(session, [or_(*(of_course(course) for course in courses))], missing)
+
+
+def _statement(session: Session, chosen: Sequence[ColumnElement[bool]], missing: int) -> Statement:
     rows = session.execute(
         select(Delivery.state, Delivery.reason, func.count())
         .where(*chosen)
@@ -91,8 +103,6 @@ def course_statement(session: Session, course: Course, now: datetime, step: str 
     for line in lines:
         states[line.state] += line.mails
     reasons = {f"{line.state}: {line.reason}": line.mails for line in lines if line.reason}
-    # What has no step is not worked out from the steps, and is not sent twice for one.
-    missing = sum(1 for _, key in find_missing(session, course, now) if step in (None, key))
     return Statement(states, reasons, missing, _duplicates(session, chosen), lines)
 
 

@@ -1,4 +1,4 @@
-"""The demo as a newcomer runs it: a month in every reader's own hour, balanced, and nothing left behind."""
+"""The demo as a newcomer runs it: a course and its follow-up, balanced, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import socket
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date, datetime
 from email.message import EmailMessage
 from itertools import pairwise
 from pathlib import Path
@@ -20,11 +21,22 @@ from mailer.embedded.mailbox.store import MailStore
 from tests.support.servers import short_folder
 from tests.support.stack import run, running
 
-STEPS = 22
+STEPS, LETTERS_AFTER = 22, 3
+FOLLOW_UP = "Keeping it up"
 
 
 def does(reader: Reader, wish: Wish) -> bool:
     return any(wish == wanted for _, wanted in reader.wishes)
+
+
+def letters(mails: list[EmailMessage]) -> list[EmailMessage]:
+    """Of a reader's mails those of the two courses, without the confirmation and the two welcomes."""
+    return [mail for mail in mails[2:] if FOLLOW_UP not in mail["Subject"]]
+
+
+def day_of(mail: EmailMessage) -> date:
+    moment: datetime = mail["Date"].datetime
+    return moment.date()
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +75,23 @@ def test_every_active_reader_gets_confirmation_welcome_and_all_steps(
 ) -> None:
     for reader in CAST:
         if reader.confirms_after is not None and not does(reader, Wish.LEAVE):
-            # Who was not ready for week 2 had week 1 once more.
-            assert len(inboxes[reader.email]) == 2 + STEPS + does(reader, Wish.NOT_YET), reader.name
+            # Who was not ready for week 2 had week 1 once more. The follow-up has a welcome of its own.
+            course = 2 + STEPS + does(reader, Wish.NOT_YET)
+            assert len(inboxes[reader.email]) == course + 1 + LETTERS_AFTER, reader.name
+
+
+def test_whoever_finishes_goes_on_with_the_follow_up_a_letter_a_week(
+    inboxes: dict[str, list[EmailMessage]],
+) -> None:
+    for reader in CAST:
+        if reader.confirms_after is None or does(reader, Wish.LEAVE):
+            assert not any(FOLLOW_UP in mail["Subject"] for mail in inboxes[reader.email])
+            continue
+        last, *after = letters(inboxes[reader.email])[-1 - LETTERS_AFTER :]
+        (welcome,) = [mail for mail in inboxes[reader.email] if FOLLOW_UP in mail["Subject"]]
+        # The course is finished as its last letter is planned; that day is the follow-up's day 0.
+        assert day_of(welcome) == day_of(last)
+        assert [(day_of(mail) - day_of(last)).days for mail in after] == [7, 14, 21]
 
 
 def test_nobody_gets_a_mail_twice(inboxes: dict[str, list[EmailMessage]]) -> None:
@@ -85,7 +112,7 @@ def test_gitas_week_comes_once_more_gently_and_the_rest_a_week_later(
     ]
     assert first["Subject"] == again["Subject"] != following["Subject"]
     # Week 2 belongs on day 9, a week after week 1: instead of it comes week 1, and it a week later.
-    days = [mail["Date"].datetime.date() for mail in (first, again, following)]
+    days = [day_of(mail) for mail in (first, again, following)]
     assert [(later - days[0]).days for later in days] == [0, 7, 14]
 
 
@@ -93,14 +120,14 @@ def test_danas_pause_puts_the_rest_of_her_course_off_by_a_week(
     inboxes: dict[str, list[EmailMessage]],
 ) -> None:
     (dana,) = [reader for reader in CAST if does(reader, Wish.PAUSE)]
-    days = [mail["Date"].datetime.date() for mail in inboxes[dana.email][2:]]
+    days = [day_of(mail) for mail in letters(inboxes[dana.email])[:STEPS]]
     assert max((later - earlier).days for earlier, later in pairwise(days)) >= 7
     assert (days[-1] - days[0]).days >= 29 + 7
 
 
 def test_emi_gets_the_next_lesson_as_soon_as_she_asks(inboxes: dict[str, list[EmailMessage]]) -> None:
     (emi,) = [reader for reader in CAST if does(reader, Wish.NEXT)]
-    days = [mail["Date"].datetime.date() for mail in inboxes[emi.email][2:]]
+    days = [day_of(mail) for mail in letters(inboxes[emi.email])]
     # Her third lesson and the one she asked for.
     assert days[3] == days[2]
 
@@ -109,7 +136,7 @@ def test_every_lesson_comes_at_eight_in_the_readers_own_zone_on_a_day_of_its_own
     inboxes: dict[str, list[EmailMessage]],
 ) -> None:
     for reader in CAST:
-        lessons = [mail["Date"].datetime for mail in inboxes[reader.email][2:]]
+        lessons = [mail["Date"].datetime for mail in letters(inboxes[reader.email])]
         asked = does(reader, Wish.NEXT)
         assert {moment.strftime("%H:%M") for moment in lessons} <= {"08:00"}, reader.name
         assert len({moment.date() for moment in lessons}) == len(lessons) - asked

@@ -15,6 +15,7 @@ from mailer.models import Attempt, Course, Delivery
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
 from mailer.schedule.plan import plan_due
+from mailer.settings import PROJECT
 from tests.conftest import NOW
 from tests.integration.cli_course.conftest import SECRET, Steadypost
 from tests.support.cast import ADA, BEN, join, publish_folder, step_file, write_course
@@ -109,6 +110,35 @@ def test_check_names_every_problem_at_once_and_refuses_in_one_sentence(
     ]
     found = json.loads(steadypost("course", "check", folder, "--json").out)
     assert [f"{problem['path']}:{problem['line']}" for problem in found] == places
+
+
+def test_the_sample_course_is_published_with_the_one_that_follows_it_whichever_is_named_first(
+    steadypost: Steadypost, database_url: str
+) -> None:
+    courses = PROJECT / "templates" / "courses"
+    course, follow_up = courses / "neck-and-shoulder", courses / "keeping-it-up"
+    alone = steadypost("course", "publish", course, database_url=database_url)
+    assert alone.code == 1
+    assert f"Publish both: `steadypost course publish {course} {follow_up}`." in alone.err
+    assert json.loads(steadypost("course", "list", "--json", database_url=database_url).out) == []
+
+    both = steadypost("course", "publish", course, follow_up, database_url=database_url)
+    assert both.code == 0, both.err
+    said = [line for line in both.out.splitlines() if line.startswith("Published")]
+    assert said == [
+        "Published keeping-it-up as version 1.",
+        "Published neck-and-shoulder as version 1.",
+    ]
+
+
+def test_of_several_folders_all_are_published_or_none(
+    steadypost: Steadypost, database_url: str, folder: Path, tmp_path: Path
+) -> None:
+    again = steadypost("course", "publish", folder, folder, database_url=database_url)
+    assert again.sentence == "Two of these folders have the same slug; name each course once."
+    broken = write_course(tmp_path / "broken", BROKEN)
+    assert steadypost("course", "publish", folder, broken, database_url=database_url).code == 1
+    assert json.loads(steadypost("course", "list", "--json", database_url=database_url).out) == []
 
 
 def test_a_broken_folder_is_not_published(

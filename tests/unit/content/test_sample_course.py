@@ -1,4 +1,4 @@
-"""The sample course says what its guide says, in its own words, gently, and in good order."""
+"""The sample course and its follow-up say what their guide says, in their own words and in good order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from mailer.content.course_folder import CourseSource, OptIn, StepKind, StepSource, read_course
 
 ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "templates" / "courses" / "neck-and-shoulder"
+COURSES = ROOT / "templates" / "courses"
+FOLDER, FOLLOW_UP = COURSES / "neck-and-shoulder", COURSES / "keeping-it-up"
 GUIDE = ROOT.parent / "shared" / "guide" / "neck-and-shoulder-pain.txt"
 
 SHARED_PHRASE = 8
@@ -126,12 +127,14 @@ NOT_IN_A_HEALTH_MAIL = re.compile(
 )
 
 
-every_step = pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.md")))
+every_step = pytest.mark.parametrize(
+    "path", sorted(COURSES.glob("*/*.md")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 
 
 @cache
-def course() -> CourseSource:
-    source, problems = read_course(FOLDER)
+def course(folder: Path = FOLDER) -> CourseSource:
+    source, problems = read_course(folder)
     assert source is not None
     assert [str(problem) for problem in problems] == []
     return source
@@ -163,8 +166,8 @@ def words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", re.sub(r"['’]", "", plain.lower()))
 
 
-def step_of(name: str) -> StepSource:
-    return next(step for step in course().steps if step.path.stem == name)
+def step_of(path: Path) -> StepSource:
+    return next(step for step in course(path.parent).steps if step.path.name == path.name)
 
 
 def test_the_course_folder_reads_without_a_single_problem() -> None:
@@ -226,6 +229,21 @@ def test_signing_up_says_what_comes_how_often_and_that_it_is_about_health() -> N
         assert part in course().consent
 
 
+def test_signing_up_says_that_a_follow_up_follows_for_the_same_list() -> None:
+    follow_up = course(FOLLOW_UP)
+    assert course().flow.then == ((follow_up.slug, ""),)
+    assert follow_up.title in course().consent
+    assert (follow_up.list_slug, follow_up.list_title, follow_up.opt_in) == (
+        *(course().list_slug, course().list_title, course().opt_in),
+    )
+
+
+def test_the_follow_up_is_one_letter_a_week_for_three_weeks() -> None:
+    assert [(step.day, step.kind) for step in course(FOLLOW_UP).steps] == [
+        *((7, StepKind.LESSON), (14, StepKind.LESSON), (21, StepKind.LESSON)),
+    ]
+
+
 def test_the_disclaimer_sends_people_to_a_professional_and_stands_in_no_body() -> None:
     disclaimer = course().disclaimer
     assert "healthcare provider" in disclaimer
@@ -234,21 +252,21 @@ def test_the_disclaimer_sends_people_to_a_professional_and_stands_in_no_body() -
 
 
 @every_step
-def test_every_mail_has_one_title_and_greets_first(name: str) -> None:
-    lines = [line for line in step_of(name).body.splitlines() if line]
+def test_every_mail_has_one_title_and_greets_first(path: Path) -> None:
+    lines = [line for line in step_of(path).body.splitlines() if line]
     assert lines[0].startswith("# ")
     assert lines[1] == "{{ greeting }}"
     assert [line for line in lines if re.match(r"#+ ", line)] == [lines[0]]
 
 
 @every_step
-def test_every_mail_can_be_read_in_two_minutes(name: str) -> None:
-    assert 150 <= len(words(step_of(name).body)) <= 300
+def test_every_mail_can_be_read_in_two_minutes(path: Path) -> None:
+    assert 150 <= len(words(step_of(path).body)) <= 300
 
 
 @every_step
-def test_every_subject_fits_a_phone_and_its_preheader_adds_to_it(name: str) -> None:
-    step = step_of(name)
+def test_every_subject_fits_a_phone_and_its_preheader_adds_to_it(path: Path) -> None:
+    step = step_of(path)
     assert 10 <= len(step.subject) < 60
     assert 40 <= len(step.preheader) <= 100
     assert not set(words(step.subject)) >= set(words(step.preheader))
@@ -256,8 +274,8 @@ def test_every_subject_fits_a_phone_and_its_preheader_adds_to_it(name: str) -> N
 
 
 @every_step
-def test_no_mail_promises_doses_or_shouts(name: str) -> None:
-    step = step_of(name)
+def test_no_mail_promises_doses_or_shouts(path: Path) -> None:
+    step = step_of(path)
     text = f"{step.subject}\n{step.preheader}\n{step.body}"
     assert NOT_IN_A_HEALTH_MAIL.findall(text) == []
     assert "!" not in step.body
@@ -265,9 +283,9 @@ def test_no_mail_promises_doses_or_shouts(name: str) -> None:
 
 
 def test_every_lesson_ends_with_something_to_do_and_what_comes_next_time() -> None:
-    for step in lessons():
+    for step in (*lessons(), *course(FOLLOW_UP).steps):
         assert 10 <= len(words(block(step, "action"))) <= 60, step.key
-        if step.key != "closing":
+        if step.key != "passing-it-on":
             assert 3 <= len(words(block(step, "next"))) <= 25, step.key
 
 
@@ -298,11 +316,11 @@ def test_the_four_questions_are_asked_and_answered() -> None:
 
 
 def test_no_two_mails_share_a_subject_an_opening_an_action_or_a_checklist_point() -> None:
-    steps = course().steps
+    steps = (*course().steps, *course(FOLLOW_UP).steps)
     openings = [" ".join(words(step.body.split("{{ greeting }}")[1])[:3]) for step in steps]
     points = [point for step in weeks() for point in block(step, "checklist").splitlines()]
     subjects = [step.subject for step in steps]
-    actions = [block(step, "action") for step in lessons()]
+    actions = [block(step, "action") for step in (*lessons(), *course(FOLLOW_UP).steps)]
     for texts in (openings, points, subjects, actions):
         assert len(set(texts)) == len(texts)
 
@@ -316,7 +334,7 @@ def test_the_medicines_lesson_changes_nothing_without_a_doctor_or_pharmacist() -
 def test_no_phrase_of_the_guide_is_repeated_word_for_word() -> None:
     if not GUIDE.is_file():
         pytest.skip("the guide that the course was written from is not beside this checkout")
-    ours = {path.name: f" {' '.join(words(path.read_text('utf-8')))} " for path in FOLDER.glob("*.*")}
+    ours = {path.name: f" {' '.join(words(path.read_text('utf-8')))} " for path in COURSES.glob("*/*.*")}
     taken = [
         (name, phrase)
         for line in GUIDE.read_text("utf-8").splitlines()
