@@ -29,7 +29,10 @@ class Verdict(StrEnum):
 
 
 class PaceChange(Base):
-    """A change of somebody's pace: what was asked, and their enrollment's columns before and after it."""
+    """A change of somebody's pace: what was asked, and their enrollment's columns before and after it.
+
+    Undoing one that began a round notes in `after` under "undone" which round goes on, and behind which day.
+    """
 
     __tablename__ = "pace_changes"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, ScalarSelect, and_, cast, func, or_, select
@@ -22,10 +23,10 @@ from mailer.models import (
     Step,
     Subscriber,
 )
-from mailer.schedule.cap import read_cap
+from mailer.schedule.cap import Limited, looking_back, read_cap
 from mailer.schedule.courses import load_plan
 from mailer.schedule.pace_case import What
-from mailer.schedule.place import date_of
+from mailer.schedule.place import Place, StepPlan, date_of
 from mailer.schedule.plan import CHOSEN, OPEN, place_of
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -36,11 +37,13 @@ def find_missing(session: Session, course: Course, now: datetime) -> Iterator[tu
 
     This is worked out from the steps, the enrollments and the versions of the course, not from what
     the tick did. A step that was put where it is when somebody was past that day is not missed. Variants and
-    gentler versions are nobody's by right, and who got a variant does not miss the step it stands for.
+    gentler versions are nobody's by right, and who got a variant does not miss the step it stands for. Where
+    a cap left no room on a lesson's day, it is not missed before the day that had some.
     """
     placed_at = _placed_at(session, course)
-    plan, is_capped = load_plan(session, course.id), read_cap(session) is not None
+    plan = load_plan(session, course.id)
     steps = {step.key: step for step in plan.steps}
+    waited_for: list[_Waited] = []
     for row in session.execute(_without_row(course, now)):
         placed = placed_at[row.key]
         if row.day <= row.last_day:
@@ -50,15 +53,42 @@ def find_missing(session: Session, course: Course, now: datetime) -> Iterator[tu
         elif row.last_state in OPEN:
             is_missed = False  # it waits for the mail before it, which is counted as open
         else:
+            is_missed = False
             place = place_of(row, course.zone)
             own = date_of(place, place.anchor, row.day, plan.steps)
             # An anchor ahead is an appointment, and what is before it is caught up until then.
             on = row.anchor_date if row.last_day < row.day < row.anchor_day else own
-            window = place.window_of(steps[row.key], max(on, local_date(placed, place.zone)))
-            # Where a cap moves lessons, the day that it found is that of the next look.
-            is_missed = window.opens_at <= now and not (is_capped and row.next_due_at > now)
+            day = max(on, local_date(placed, place.zone))
+            if place.window_of(steps[row.key], day).opens_at <= now:
+                waited_for.append(_Waited(row.id, row.subscriber_id, place, steps[row.key], day))
         if is_missed:
             yield row.id, row.key
+    yield from _without_excuse(session, waited_for, now)
+
+
+@dataclass(frozen=True)
+class _Waited:
+    """A step whose own day has come, and that its reader has not had."""
+
+    enrollment_id: int
+    subscriber_id: int
+    place: Place
+    step: StepPlan
+    day: date
+
+
+def _without_excuse(session: Session, waited: Sequence[_Waited], now: datetime) -> Iterator[tuple[int, str]]:
+    """Those of them for which the cap, if there is one, left room by `now`."""
+    cap = read_cap(session)
+    lived: Mapping[int, Limited] = {}
+    if cap is not None and waited:
+        lived = looking_back(session, cap, [one.subscriber_id for one in waited], now)
+    for one in waited:
+        limited = lived.get(one.subscriber_id) or (Limited(cap) if cap else None)
+        if limited is None or (
+            limited.turn_of(one.place, one.step, one.day, one.enrollment_id).opens_at <= now
+        ):
+            yield one.enrollment_id, one.step.key
 
 
 def _without_row(course: Course, now: datetime) -> Any:
@@ -85,8 +115,9 @@ def _without_row(course: Course, now: datetime) -> Any:
     )
     return (
         select(
-            *(Enrollment.id, Enrollment.state, Enrollment.anchor_date, Enrollment.anchor_day),
-            *(Enrollment.last_day, Enrollment.ended_at, Enrollment.next_due_at, Subscriber.zone, *CHOSEN),
+            *(Enrollment.id, Enrollment.subscriber_id, Enrollment.state),
+            *(Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day, Enrollment.ended_at),
+            *(Subscriber.zone, *CHOSEN),
             *(Step.key, Step.day, last.state.label("last_state")),
             last.settled_at.label("last_settled_at"),
             func.coalesce(before_it_at, Enrollment.created_at).label("before_it_at"),
@@ -99,7 +130,7 @@ def _without_row(course: Course, now: datetime) -> Any:
             and_(
                 Delivery.enrollment_id == Enrollment.id,
                 Delivery.step_id.in_(_mails_of_its_day()),
-                or_(_is_this_round(Delivery), _went_back()),
+                or_(_is_this_round(Delivery), _is_still_had()),
             ),
         )
         .where(
@@ -131,24 +162,40 @@ def _mails_of_its_day() -> ScalarSelect[int]:
     )
 
 
-def _went_back() -> ColumnElement[bool]:
-    """Whether the reader had the last week once more: what is before it was had in an earlier round."""
-    return (
-        select(PaceChange.id)
+def _is_still_had() -> ColumnElement[bool]:
+    """Whether a mail of an earlier round still counts: none of the rounds since began before its step.
+
+    A round that a reader began by going back, or by undoing that, began behind a day that is written down;
+    every other one begins at the first step.
+    """
+    began = func.coalesce(PaceChange.after["undone"], PaceChange.after)
+    in_round, behind = cast(began["round"], Integer), cast(began["last_day"], Integer)
+    before = cast(PaceChange.before["round"], Integer)
+    harmless = (
+        select(func.coalesce(func.sum(in_round - before), 0))
         .where(
             PaceChange.enrollment_id == Enrollment.id,
-            PaceChange.what == What.REPEAT,
-            PaceChange.undone_at.is_(None),
-            Step.day <= Enrollment.last_day,
+            or_(
+                and_(PaceChange.what == What.REPEAT, PaceChange.undone_at.is_(None)),
+                PaceChange.after.has_key("undone"),
+            ),
+            before >= _round_of(Delivery),
+            in_round <= Enrollment.round,
+            behind >= Step.day,
         )
-        .correlate(Enrollment, Step)
-        .exists()
+        .correlate(Enrollment, Step, Delivery)
+        .scalar_subquery()
     )
+    return harmless == Enrollment.round - _round_of(Delivery)
 
 
 def _is_this_round(delivery: type[Delivery]) -> ColumnElement[bool]:
     """Whether a delivery belongs to the round its enrollment is in: the dedup key's last word."""
-    return cast(func.split_part(delivery.dedup_key, ":", 5), Integer) == Enrollment.round
+    return _round_of(delivery) == Enrollment.round
+
+
+def _round_of(delivery: type[Delivery]) -> ColumnElement[int]:
+    return cast(func.split_part(delivery.dedup_key, ":", 5), Integer)
 
 
 def _placed_at(session: Session, course: Course) -> dict[str, datetime]:

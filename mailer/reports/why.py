@@ -39,6 +39,7 @@ from mailer.models import (
     SubscriptionState,
 )
 from mailer.reports.phase_words import story_of, variant_words
+from mailer.reports.moved import lessons_moved
 from mailer.schedule.campaigns import find_campaign
 from mailer.schedule.local_time import LocalTime
 from mailer.schedule.pace_words import sentence
@@ -100,6 +101,9 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
         yield from _not_reached(session, who, mail)
     local = _local_times(session, [delivery for delivery, _ in chosen.values()])
     phased = _phased(session, [delivery for delivery, _ in chosen.values()])
+    for moved in lessons_moved(session, who, [(delivery, name) for delivery, name in rows]):
+        if mail in (None, moved.step):
+            yield Decision(moved.own_at, moved.step, str(moved))
     for delivery, name in chosen.values():
         hour = local.get(delivery.campaign_id or 0)
         by_clock = f" ({hour.words_for(who.zone)})" if hour else ""

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from mailer.clock import local_date, zone
 from mailer.db import as_array
 from mailer.models import FrequencyCap, Losing
-from mailer.schedule.place import Place
-from mailer.schedule.timing import leaves_at, quiet_ends
+from mailer.schedule.place import Place, StepPlan
+from mailer.schedule.timing import Window, leaves_at, quiet_ends
 
 WEEK = timedelta(days=7)
 FOR_ROOM = "waits for room: "
@@ -54,6 +54,44 @@ class Full:
 
     until: datetime | None
     reason: str
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson that somebody had, or will have before long: `due_at` by its own date, and when it left."""
+
+    enrollment_id: int
+    due_at: datetime
+    left_at: datetime
+
+
+@dataclass(frozen=True)
+class Limited:
+    """What all the lessons of one person came to under a cap, for looking back."""
+
+    cap: Cap
+    lessons: tuple[Lesson, ...] = ()
+
+    def turn_of(self, place: Place, step: StepPlan, day: date, enrollment_id: int) -> Window:
+        """When `step`, which by its own date belongs on `day`, had or has its turn.
+
+        Each day is asked at its own hour, as the tick does: what was due later on that day did not stand in
+        the way.
+        """
+        place = replace(place, quiet=self.cap.quiet)
+        window = place.window_of(step, day)
+        while self.is_full(place.zone, window.day, window.opens_at, enrollment_id):
+            window = place.window_of(step, window.day + timedelta(days=1))
+        return window
+
+    def is_full(self, zone_name: str, day: date, moment: datetime, enrollment_id: int) -> bool:
+        """Whether the lessons of this person's other courses left no room on `day`, asked at `moment`."""
+        others = [
+            local_date(one.left_at, zone_name)
+            for one in self.lessons
+            if one.enrollment_id != enrollment_id and one.due_at <= moment
+        ]
+        return _is_full(self.cap, others, day)
 
 
 def read_cap(session: Session) -> Cap | None:
@@ -135,6 +173,12 @@ _LESSONS = text("""
     WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
       AND (state IN ('planned', 'sending') OR (state = 'accepted' AND settled_at > :since))
     """)
+_HISTORY = text("""
+    SELECT subscriber_id, enrollment_id, due_at, coalesce(settled_at, :now, next_attempt_at) AS at
+    FROM deliveries
+    WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
+      AND state IN ('planned', 'sending', 'held', 'accepted')
+    """)
 # Of two campaigns that are with workers at this moment the older row counts for the younger one.
 _MAILS = text("""
     SELECT d.id, m.at FROM unnest(CAST(:ids AS bigint[]), CAST(:people AS bigint[])) AS d (id, subscriber_id)
@@ -157,6 +201,17 @@ def lessons_of(session: Session, people: Sequence[int], now: datetime) -> Mappin
     for row in session.execute(_LESSONS, values):
         found.setdefault(row.subscriber_id, []).append(row.at)
     return found
+
+
+def looking_back(
+    session: Session, cap: Cap, people: Sequence[int], now: datetime | None = None
+) -> Mapping[int, Limited]:
+    """All lessons of these people, by subscriber. One that is open leaves `now`; None: at its next try."""
+    found: dict[int, list[Lesson]] = {}
+    for row in session.execute(_HISTORY, {"people": as_array(people), "now": now}):
+        lesson = Lesson(row.enrollment_id, row.due_at, row.at)
+        found.setdefault(row.subscriber_id, []).append(lesson)
+    return {person: Limited(cap, tuple(lessons)) for person, lessons in found.items()}
 
 
 def mails_before(

@@ -258,6 +258,12 @@ def undo(session: Session, change_id: int, asker: Asker, now: datetime) -> PaceC
     if change.what == What.ZONE:
         case.subscriber.zone = change.before["zone"]
     change.undone_at = now
+    if enrollment.round != change.before["round"]:
+        # Where the round begins: what is before that was had in an earlier one.
+        change.after = {
+            **change.after,
+            "undone": {"round": enrollment.round, "last_day": enrollment.last_day},
+        }
     case.look_again()
     _hold_back(case)
     if change.what == What.ZONE:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailer.audience.segments import remove_segment, save_segment
 from mailer.db import session_scope
 from mailer.errors import Refused
-from mailer.models import Course, Delivery, Losing
+from mailer.models import Course, Delivery, Enrollment, Losing, Step
+from mailer.reports.statement import courses_statement
 from mailer.reports.why import why
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.cap import Cap, set_cap
@@ -98,9 +99,7 @@ def second(spring: House, tmp_path: Path) -> Course:
 
 def test_lessons_of_two_courses_share_the_days(spring: House, second: Course) -> None:
     cap(spring, per_day=1)
-    spring.enroll(ADA)
-    with session_scope(spring.sessions) as session:
-        enroll(session, get_course(session, "more"), join(session, ADA, spring.at, list_="more"), spring.at)
+    in_both(spring)
     days: list[int] = []
     start = spring.at
     for hours in range(1, 9 * 24):
@@ -111,6 +110,75 @@ def test_lessons_of_two_courses_share_the_days(spring: House, second: Course) ->
     # Six lessons, two a day on days 1, 2 and 4 without the cap; with it each has a day of its own.
     assert len(days) == 6
     assert len(set(days)) == 6
+
+
+def in_both(house: House) -> None:
+    """Ada is in both courses: six lessons, two of them on each of days 1, 2 and 4."""
+    house.enroll(ADA)
+    with session_scope(house.sessions) as session:
+        enroll(session, get_course(session, "more"), join(session, ADA, house.at, list_="more"), house.at)
+
+
+def missing(house: House) -> int:
+    with session_scope(house.sessions) as session:
+        courses = [get_course(session, slug) for slug in ("calm", "more")]
+        return courses_statement(session, courses, house.at).missing
+
+
+def live_to(house: House, until: datetime) -> None:
+    while house.at < until:
+        house.go_to(house.at + timedelta(hours=1))
+        house.send()
+
+
+def moves_told(house: House, mail: str | None = None) -> list[tuple[str, str, str]]:
+    """What `why` says of Ada's lessons that the cap moved: own day, step, words."""
+    with session_scope(house.sessions) as session:
+        told = why(session, ADA, mail).decisions
+    return [(f"{one.at:%a %H}", one.mail, one.what) for one in told if one.what.startswith("moved")]
+
+
+def test_why_says_that_a_lesson_moves_because_of_the_cap_and_afterwards_that_it_did(
+    spring: House, second: Course
+) -> None:
+    cap(spring, per_day=1)
+    in_both(spring)
+    day1 = (spring.at + timedelta(days=1)).replace(hour=9, minute=0)
+    live_to(spring, day1)
+    # Both first lessons belonged on day 1 at eight; one of the two left, the other has day 2.
+    day2 = day1 + timedelta(days=1)
+    said = f"moved to {day2:%Y-%m-%d}, the first day with room: at most 1 a day"
+    assert moves_told(spring) == [(f"{day1:%a} 08", "hello", said)]
+    assert moves_told(spring, "rest") == []
+    live_to(spring, day1 + timedelta(days=8))
+    with session_scope(spring.sessions) as session:
+        lessons = select(Delivery.due_at, Step.key, Delivery.settled_at).join(
+            Step, Step.id == Delivery.step_id
+        )
+        left = {(f"{due:%a} {key}", f"{at:%Y-%m-%d}") for due, key, at in session.execute(lessons)}
+    # What was told of each is the day on which it left.
+    told = {(f"{own[:3]} {step}", words.split()[2].rstrip(",")) for own, step, words in moves_told(spring)}
+    assert told
+    assert told <= left
+
+
+def test_a_lesson_that_the_cap_moved_is_not_missing_and_one_that_was_forgotten_is(
+    spring: House, second: Course
+) -> None:
+    cap(spring, per_day=1)
+    in_both(spring)
+    day1 = (spring.at + timedelta(days=1)).replace(hour=9, minute=0)
+    live_to(spring, day1)
+    assert missing(spring) == 0
+    with session_scope(spring.sessions) as session:
+        # The tick is told to look a week too late, at everything.
+        session.execute(update(Enrollment).values(next_due_at=day1 + timedelta(days=7)))
+    spring.go_to(day1 + timedelta(hours=22))  # 07:00 on day 2: its turn has not come
+    assert missing(spring) == 0
+    # From eight on: the first lesson that was moved to day 2, and both courses' second ones, which belong
+    # there. None stands in another's way, since none has left.
+    spring.go_to(day1 + timedelta(hours=24))
+    assert missing(spring) == 3
 
 
 def test_a_segment_that_a_campaign_is_for_is_not_removed(spring: House) -> None:

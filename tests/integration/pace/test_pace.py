@@ -8,7 +8,7 @@ from threading import Thread
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from mailer.db import session_scope
 from mailer.feedback.record import leave
@@ -77,7 +77,7 @@ def test_resuming_early_takes_back_what_is_left_of_the_pause(desk: Desk, ada: in
     ask(desk, pace.resume, ada)
     desk.live_to(20)
     # Two of seven days were paused: rest 4 -> 6, walk 6 -> 8.
-    assert lived(desk) == ["hello 03 08:00", "rest 06 08:00", "walk 08 08:00"]
+    assert lived(desk) == ["hello 03 08:00", "rest 06 08:00", "walk 08 08:00", "end 11 08:00"]
 
 
 def test_pausing_again_changes_the_date(desk: Desk, ada: int) -> None:
@@ -85,7 +85,7 @@ def test_pausing_again_changes_the_date(desk: Desk, ada: int) -> None:
     ask(desk, pace.pause_until, ada, date(2026, 3, 10))
     ask(desk, pace.pause_until, ada, date(2026, 3, 5))
     desk.live_to(20)
-    assert lived(desk) == ["hello 03 08:00", "rest 06 08:00", "walk 08 08:00"]
+    assert lived(desk) == ["hello 03 08:00", "rest 06 08:00", "walk 08 08:00", "end 11 08:00"]
 
 
 def test_a_lesson_that_was_planned_before_the_pause_waits_for_its_end_and_comes_once(
@@ -227,7 +227,13 @@ def test_starting_over_passes_over_a_lesson_that_has_not_left(desk: Desk, ada: i
     plan_only(desk, desk.start.replace(day=4, hour=8))
     ask(desk, pace.start_over, ada)
     desk.live_to(20)
-    assert lived(desk) == ["hello 03 08:00", "hello 05 08:00", "rest 06 08:00", "walk 08 08:00"]
+    assert lived(desk) == [
+        "hello 03 08:00",
+        "hello 05 08:00",
+        "rest 06 08:00",
+        "walk 08 08:00",
+        "end 11 08:00",
+    ]
     assert ("rest", "skipped", "the reader went back to an earlier lesson") in rows_of(desk)
 
 
@@ -302,20 +308,65 @@ def test_only_the_newest_change_is_undone(desk: Desk, ada: int) -> None:
     assert (enrollment.gap, enrollment.send_time) == (None, None)
 
 
-def test_the_last_week_comes_again_tomorrow_and_all_that_follows_it(desk: Desk, ada: int) -> None:
+@pytest.fixture
+def with_a_week(desk: Desk) -> None:
+    """The course's second step is week 1 of a protocol."""
     week = step_file("rest", 2, kind="protocol").replace("day: 2", "day: 2\nweek: 1")
     write_course(
         desk.folder,
-        {"1.md": step_file("hello", 1), "2.md": week, "3.md": step_file("walk", 4)},
+        {
+            "1.md": step_file("hello", 1),
+            "2.md": week,
+            "3.md": step_file("walk", 4),
+            "4.md": step_file("end", 7),
+        },
     )
     desk.publish()
+
+
+@pytest.mark.usefixtures("with_a_week")
+def test_the_last_week_comes_again_tomorrow_and_all_that_follows_it(desk: Desk, ada: int) -> None:
     with pytest.raises(pace.NoWeekYet):
         ask(desk, pace.repeat_week, ada)
     desk.live_to(3)
     ask(desk, pace.repeat_week, ada)
     desk.live_to(20)
-    # Asked on the 5th.
-    assert lived(desk) == ["hello 03 08:00", "rest 04 08:00", "rest 06 08:00", "walk 08 08:00"]
+    # Asked on the 5th: rest on the 6th, then walk two days later and end three days after that.
+    assert lived(desk) == [
+        "hello 03 08:00",
+        "rest 04 08:00",
+        "rest 06 08:00",
+        "walk 08 08:00",
+        "end 11 08:00",
+    ]
+
+
+@pytest.mark.usefixtures("with_a_week")
+@pytest.mark.parametrize("key", ["rest", "walk"])
+def test_of_the_last_week_again_a_mail_that_was_never_planned_is_missing_though_it_came_before(
+    desk: Desk, ada: int, key: str
+) -> None:
+    desk.live_to(4)
+    ask(desk, pace.repeat_week, ada)
+    desk.live_to(20)
+    assert desk.statement().is_balanced
+    second_time = select(Delivery.id).join(Step, Step.id == Delivery.step_id).where(Step.key == key)
+    with session_scope(desk.sessions) as session:
+        second_time = second_time.order_by(Delivery.id.desc()).limit(1)
+        session.execute(delete(Delivery).where(Delivery.id == second_time.scalar_subquery()))
+    assert desk.statement().missing == 1
+
+
+@pytest.mark.usefixtures("with_a_week")
+def test_after_the_last_week_again_was_undone_nothing_is_missing(desk: Desk, ada: int) -> None:
+    desk.live_to(3)
+    change = ask(desk, pace.repeat_week, ada)
+    assert change is not None
+    ask(desk, pace.undo, change.id)
+    assert desk.statement().missing == 0
+    desk.live_to(20)
+    assert lived(desk) == ["hello 03 08:00", "rest 04 08:00", "walk 06 08:00", "end 09 08:00"]
+    assert desk.statement().is_balanced
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 2), date(2025, 1, 1), date(2028, 1, 1)])
