@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from mailer.content.trial import Trial
 from mailer.delivery.holds import forget_canary
 from mailer.delivery.states import ENDS
 from mailer.errors import Refused
-from mailer.launch.campaign_check import CompiledCampaign
+from mailer.launch.campaign_check import CompiledCampaign, aim_of
 from mailer.launch.campaign_variants import refuse_undecidable, trial_of
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.launch.surprises import Surprise, Surprising, surprises
@@ -108,15 +108,9 @@ def _of_file(campaign: Campaign) -> dict[str, Any]:
 def _aim(source: CampaignSource, campaign: Campaign) -> Aim:
     """Whom the file says it is for; a draft to send another again stays one when its text is changed."""
     was = Aim.of(campaign.aim or {})
-    return Aim(
-        segment=source.segment,
-        exclude_segment=source.exclude_segment,
-        exclude_lists=source.exclude_lists,
-        # Whoever got an earlier one that was sent again stays left out, whatever the file says.
-        not_if_sent=tuple(dict.fromkeys((*source.not_if_sent, *(was.not_if_sent if was.again_of else ())))),
-        again_of=was.again_of,
-        again_to=was.again_to,
-    )
+    # Whoever got an earlier one that was sent again stays left out, whatever the file says.
+    left_out = tuple(dict.fromkeys((*source.not_if_sent, *(was.not_if_sent if was.again_of else ()))))
+    return replace(aim_of(source), again_of=was.again_of, again_to=was.again_to, not_if_sent=left_out)
 
 
 def _list_ids(session: Session, source: CampaignSource) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.audience.aim import Aim
 from mailer.content.campaign_file import AIM, CampaignSource, read_campaign
 from mailer.content.compile import CompiledMessage
 from mailer.content.course_source import Problem
@@ -69,6 +70,11 @@ def check_campaign(
     if any(not problem.is_warning for problem in problems):
         return None, problems
     return CompiledCampaign(sources[0], tuple(messages), tuple(media.values()), variants), problems
+
+
+def aim_of(source: CampaignSource) -> Aim:
+    """Whom of its lists' people a file says it is for."""
+    return Aim(source.segment, source.exclude_segment, source.exclude_lists, source.not_if_sent)
 
 
 def _unknown(session: Session, source: CampaignSource) -> Iterator[Problem]:

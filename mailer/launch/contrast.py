@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
@@ -15,6 +15,12 @@ INK, SHEET = (0x22, 0x30, 0x2E), (255, 255, 255)
 """The colours of a mail's text and of the sheet under it, where nothing else is said."""
 LEAST, LEAST_LARGE, LARGE = 4.5, 3.0, 24.0
 """The ratio asked of text, of large text, and from how many pixels on it is large."""
+OWN_INK, OWN_SIZE = (0, 0, 0), 13.0
+"""What MJML gives text in a whole mail of the author's own."""
+OWN_COLOURS = {"mj-button": {"color": "#ffffff", "background-color": "#414141"}}
+NO_DEFAULTS: Mapping[str, Mapping[str, str]] = {}
+IS_DOCUMENT = re.compile(r"\s*<mjml\b")
+TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 BLOCKS = re.compile(r"^```mjml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NAMED = {"black": (0, 0, 0), "white": SHEET, "gray": (128, 128, 128), "silver": (192, 192, 192)}
 NAMED |= {"red": (255, 0, 0), "yellow": (255, 255, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
@@ -27,13 +33,28 @@ def ratio(one: Colour, other: Colour) -> float:
 
 
 def faint_texts(body: str) -> Iterator[tuple[int, float, float]]:
-    """(line of `body` from 0, ratio, least ratio) of each element whose text is too faint."""
+    """(line of `body` from 0, ratio, least ratio) of each element whose text is too faint.
+
+    In Markdown its blocks of MJML are looked at; a mail that is MJML is looked at whole.
+    """
+    if IS_DOCUMENT.match(body):
+        # What stands in our tags may be no XML.
+        root, _ = parse_fragment(_without_tags(body))
+        for element in root:
+            if isinstance(element.tag, str):
+                yield from _faint(element, 0, OWN_INK, SHEET, OWN_SIZE, OWN_COLOURS)
+        return
     for block in BLOCKS.finditer(body):
         first = body.count("\n", 0, block.start(1))
         root, _ = parse_fragment(block[1])
         for element in root:
             if isinstance(element.tag, str):
                 yield from _faint(element, first, INK, SHEET, 17.0)
+
+
+def _without_tags(body: str) -> str:
+    """The MJML with a letter for each value and nothing for each control tag, on the same lines."""
+    return TAGS.sub(lambda tag: ("x" if tag[0].startswith("{{") else "") + "\n" * tag[0].count("\n"), body)
 
 
 def parse_colour(text: str | None) -> Colour | None:
@@ -48,13 +69,19 @@ def parse_colour(text: str | None) -> Colour | None:
 
 
 def _faint(
-    element: etree._Element, first: int, ink: Colour, under: Colour, size: float
+    element: etree._Element,
+    first: int,
+    ink: Colour,
+    under: Colour,
+    size: float,
+    defaults: Mapping[str, Mapping[str, str]] = NO_DEFAULTS,
 ) -> Iterator[tuple[int, float, float]]:
-    styles = {name: str(value) for name, value in element.attrib.items()}
+    styles = {**defaults.get(str(element.tag), {}), **{n: str(value) for n, value in element.attrib.items()}}
     for part in styles.pop("style", "").split(";"):
         name, _, value = part.partition(":")
         styles[name.strip().lower()] = value
-    inside = (styles.get(name) for name in ("background", "background-color", "bgcolor"))
+    names = ("background", "inner-background-color", "background-color", "bgcolor")
+    inside = (styles.get(name) for name in names)
     around = styles.get("container-background-color")
     found = next(filter(None, map(parse_colour, [*inside, around])), None)
     under, ink = found or under, parse_colour(styles.get("color")) or ink
@@ -65,7 +92,7 @@ def _faint(
         yield first + (element.sourceline or 1) - 1, apart, least
     for child in element:
         if isinstance(child.tag, str):
-            yield from _faint(child, first, ink, under, size)
+            yield from _faint(child, first, ink, under, size, defaults)
 
 
 def _luminance(colour: Colour) -> float:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
+from mailer.audience.aim import Aim
 from mailer.content.compile import CompiledMessage
 from mailer.content.course_source import SenderSource
 from mailer.content.trial import Trial
 from mailer.delivery.claim import Claimed, SenderFacts, Setting
 from mailer.delivery.compose import Composer, CourseFacts
 from mailer.delivery.messages import Published, published
-from mailer.launch.campaign_check import CompiledCampaign
+from mailer.launch.ahead import Ahead, ahead
+from mailer.launch.campaign_check import CompiledCampaign, aim_of
 from mailer.launch.check import CompiledCourse
 from mailer.links import Signer
 from mailer.models import Course, DeliveryKind, Lane, MailingList, Sender, Step, StepKind
@@ -24,6 +27,8 @@ from mailer.render.personalize import Templates
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.courses import get_course
 
+EVERYBODY = Aim()
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 NUMBER = 0
 """The id, in a mailing that is only looked at, of its list, its sender and its course."""
 
@@ -33,7 +38,8 @@ class Draft:
     """One mail: `place` is its file, or its key once it is published.
 
     `body` is the author's text from line `first_line` on, empty when only the published mail is known.
-    `lesson`, `week` and `day` are where its reader stands in a course, with how many there are of each.
+    `lesson`, `week` and `day` are where its reader stands in a course, with how many there are of each;
+    `course` is its slug, and `ahead` what of it comes later.
     """
 
     place: str
@@ -44,6 +50,8 @@ class Draft:
     lesson: tuple[int, int] | None = None
     week: tuple[int, int] | None = None
     day: tuple[int, int] | None = None
+    course: str = ""
+    ahead: tuple[Ahead, ...] = ()
 
     def line_of(self, words: str) -> int:
         """The line that these words stand on; 0 when that is not known."""
@@ -53,13 +61,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class Mailing:
-    """Some mails to the active people of some lists."""
+    """Some mails to the active people of some lists, as far as `aim` is for them."""
 
     drafts: tuple[Draft, ...]
     list_slugs: tuple[str, ...]
     list_title: str
     sender: SenderFacts
     course: CourseFacts | None = None
+    aim: Aim = EVERYBODY
 
     def composer(self, signer: Signer, base_url: str) -> Composer:
         """What makes these mails: the delivery's own, without anything being published."""
@@ -114,6 +123,12 @@ def of_folder(compiled: CompiledCourse) -> Mailing:
     )
     weeks = max((step.week or 0 for step, _ in compiled.steps), default=0)
     lessons = sum(step.kind == StepKind.LESSON and step.is_plain for step, _ in compiled.steps)
+    known = [
+        ahead(step.day, step.key, step.path.stem, [step.subject, *TITLE.findall(step.body)])
+        for step, _ in compiled.steps
+        # A gentler version has no day of its own.
+        if not step.easier_than
+    ]
     drafts, lesson, week = [], 0, 0
     for step, message in compiled.steps:
         lesson += step.kind == StepKind.LESSON and step.is_plain
@@ -129,6 +144,8 @@ def of_folder(compiled: CompiledCourse) -> Mailing:
                 # A week without a mail of its own has no number to be held against.
                 (week, weeks) if step.week else None,
                 (step.day, source.days),
+                source.slug,
+                _later(known, step.day),
             )
         )
     return Mailing(tuple(drafts), (source.list_slug,), source.list_title, _sender_facts(source.sender), facts)
@@ -138,19 +155,21 @@ def of_course(session: Session, slug: str) -> Mailing:
     """A published course as it is; raises NotFound."""
     course: Course = get_course(session, slug)
     list_ = session.get_one(MailingList, course.list_id)
-    chosen = select(Step.key, Step.kind, Step.day, Step.message_id).where(
+    chosen = select(Step.key, Step.kind, Step.day, Step.message_id, Step.subject, Step.easier_than).where(
         Step.course_id == course.id, Step.retired_at.is_(None)
     )
     steps = session.execute(chosen.order_by(Step.day, Step.id)).all()
     messages = published(session, {step.message_id for step in steps})
     lessons, lesson = sum(step.kind == StepKind.LESSON for step in steps), 0
+    known = [ahead(step.day, step.key, titles=[step.subject]) for step in steps if not step.easier_than]
     drafts = []
     for step in steps:
         lesson += step.kind == StepKind.LESSON
         message = messages[step.message_id]
         at = (step.day, course.days)
         place = f"{slug}/{step.key}"
-        drafts.append(Draft(place, message.language, message.templates, lesson=(lesson, lessons), day=at))
+        draft = Draft(place, message.language, message.templates, lesson=(lesson, lessons), day=at)
+        drafts.append(replace(draft, course=slug, ahead=_later(known, step.day)))
     first_day = min((step.day for step in steps), default=1)
     facts = CourseFacts(course.title, course.subtitle, course.days, course.zone, len(steps), first_day)
     sender = _facts(session.get_one(Sender, course.sender_id))
@@ -182,7 +201,8 @@ def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
             )
             for one in variant.messages
         ]
-    return Mailing(tuple(drafts), tuple(one.slug for one in lists), first.title, sender)
+    slugs = tuple(one.slug for one in lists)
+    return Mailing(tuple(drafts), slugs, first.title, sender, aim=aim_of(source))
 
 
 def of_campaign(session: Session, slug: str) -> Mailing:
@@ -202,7 +222,11 @@ def of_campaign(session: Session, slug: str) -> Mailing:
     )
     sender = _facts(session.get_one(Sender, campaign.sender_id))
     slugs = tuple(lists[id_].slug for id_ in ids)
-    return Mailing(drafts, slugs, lists[ids[0]].title, sender)
+    return Mailing(drafts, slugs, lists[ids[0]].title, sender, aim=Aim.of(campaign.aim))
+
+
+def _later(known: Sequence[Ahead], day: int) -> tuple[Ahead, ...]:
+    return tuple(one for one in known if one.day > day)
 
 
 def _lists(session: Session, condition: Any) -> Sequence[MailingList]:

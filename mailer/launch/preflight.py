@@ -7,7 +7,7 @@ stops; a warning asks. Nothing is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from urllib.parse import urldefrag, urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.audience.aim import narrowing
 from mailer.content.course_source import Problem
 from mailer.delivery.compose import Composer
 from mailer.fetch import CannotFetch, Fetcher, Forbidden
@@ -63,7 +64,7 @@ def preflight(
 ) -> list[Problem]:
     """Everything that can be found without asking another machine."""
     composer = mailing.composer(signer, base_url)
-    people = [*AWKWARD, *audience(session, mailing.list_slugs)]
+    people = [*AWKWARD, *audience(session, mailing, now)]
     found: list[Problem] = []
     for number, draft in enumerate(mailing.drafts):
         found += findings_of_text(draft)
@@ -78,17 +79,22 @@ def preflight(
     return sorted_problems(found)
 
 
-def audience(session: Session, list_slugs: Sequence[str], sample: int = SAMPLE) -> list[Reader]:
-    """Active people of the lists: the first and the last of them, so that old and new fields are seen."""
+def audience(session: Session, mailing: Mailing, now: datetime, sample: int = SAMPLE) -> list[Reader]:
+    """Active people whom the mailing is for: the first and the last, so that old and new fields are seen.
+
+    Raises as `narrowing` does, when what the mailing is aimed by is not there.
+    """
     found: dict[int, Reader] = {}
-    list_ids = session.execute(select(MailingList.id).where(MailingList.slug.in_(list_slugs))).scalars().all()
+    is_chosen = narrowing(session, mailing.aim, now).chosen
+    lists = select(MailingList.id).where(MailingList.slug.in_(mailing.list_slugs))
+    list_ids = session.execute(lists).scalars().all()
     for order in (Subscription.subscriber_id.asc(), Subscription.subscriber_id.desc()):
         for list_id in list_ids:
             is_active = (Subscription.list_id == list_id, Subscription.state == SubscriptionState.ACTIVE)
             rows = session.execute(
                 select(Subscriber)
                 .join(Subscription, Subscription.subscriber_id == Subscriber.id)
-                .where(*is_active, Subscriber.email.is_not(None))
+                .where(*is_active, is_chosen, Subscriber.email.is_not(None))
                 .order_by(order)
                 .limit(sample)
             )

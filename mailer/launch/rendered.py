@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lxml import html as lxml_html
 
 from mailer.content.course_source import Problem
+from mailer.launch.ahead import leads_to, named_links
 from mailer.launch.contrast import faint_texts
 from mailer.launch.mailing import Draft
 from mailer.render.personalize import Rendered
@@ -54,18 +55,40 @@ def findings_of_text(draft: Draft) -> Iterator[Problem]:
         fix = "Take a darker colour for the text, or a lighter one below it."
         yield Problem(draft.place, draft.first_line + offset, what, fix, is_warning=True)
     yield from _references(draft)
+    yield from _links_ahead(draft)
+
+
+def _links_ahead(draft: Draft) -> Iterator[Problem]:
+    """Links to what of the same course comes only later, by their words or their address."""
+    for address, words in named_links(draft.templates.html):
+        step = leads_to(address, words, draft.course, draft.ahead)
+        later = [named[0] for named, at, _ in _named(draft, words) if at[0] < int(named[2]) <= at[1]]
+        if step is not None:
+            what = f"The link “{words}” leads to what comes only on day {step.day}."
+        elif later:
+            what = f"The link “{words}” leads to {later[0]}, which is still to come."
+        else:
+            continue
+        line = draft.line_of(address) or draft.line_of(words)
+        yield Problem(draft.place, line, what, "Link to what its readers have had.", is_warning=True)
+
+
+def _named(draft: Draft, text: str) -> Iterator[tuple[re.Match[str], tuple[int, int], str]]:
+    """Each lesson, week or day that is named by its number, with where the reader stands, and its kind."""
+    stands = {"lesson": draft.lesson, "week": draft.week, "day": draft.day}
+    for named in NAMED.finditer(text):
+        kind = KINDS.get(named[1].lower(), named[1].lower())
+        at = stands[kind]
+        if at is not None:
+            yield named, at, kind
 
 
 def _references(draft: Draft) -> Iterator[Problem]:
     """Words about a lesson, week or day that is still to come, as if it had been; or that is not there."""
-    stands = {"lesson": draft.lesson, "week": draft.week, "day": draft.day}
     text = draft.body or draft.templates.text
     for sentence in re.split(r"(?<=[.!?])\s+|\n\s*\n", text):
-        for named in NAMED.finditer(sentence):
-            kind = KINDS.get(named[1].lower(), named[1].lower())
-            at, number = stands[kind], int(named[2])
-            if at is None:
-                continue
+        for named, at, kind in _named(draft, sentence):
+            number = int(named[2])
             if number > at[1]:
                 what = f"“{named[0]}” is named, and the course has {at[1]}."
             elif number > at[0] and SAW.search(sentence[: named.start()]):

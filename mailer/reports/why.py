@@ -38,8 +38,8 @@ from mailer.models import (
     Subscription,
     SubscriptionState,
 )
-from mailer.reports.phase_words import story_of, variant_words
 from mailer.reports.moved import lessons_moved
+from mailer.reports.phase_words import story_of, variant_words
 from mailer.schedule.campaigns import find_campaign
 from mailer.schedule.local_time import LocalTime
 from mailer.schedule.pace_words import sentence

@@ -8,13 +8,17 @@ from pathlib import Path
 
 from sqlalchemy import update
 
+from mailer.audience.lists import add_list
+from mailer.audience.segments import save_segment
 from mailer.db import Sessions, session_scope
 from mailer.fetch import Fetcher
+from mailer.launch.campaign import put_draft
+from mailer.launch.campaign_check import check_campaign
 from mailer.launch.check import check_course
-from mailer.launch.mailing import Mailing, of_course, of_folder
-from mailer.launch.preflight import check_links, links_of, preflight
+from mailer.launch.mailing import Mailing, of_campaign, of_course, of_files, of_folder
+from mailer.launch.preflight import audience, check_links, links_of, preflight
 from mailer.links import Signer
-from mailer.models import Subscriber
+from mailer.models import OptIn, Subscriber
 from mailer.render.personalize import Templates
 from tests.support.campaigns import put_people
 from tests.support.cast import publish_folder, step_file, write_course
@@ -50,6 +54,31 @@ def test_a_course_is_looked_at_for_the_people_of_its_list(
         missing = _with_subject(mailing, "{{ fields.city }}")
         problems = preflight(session, missing, signer, BASE, now)
         assert any("cannot be made" in problem.what and not problem.is_warning for problem in problems)
+
+
+def test_a_campaign_is_looked_at_for_those_it_is_for(
+    sessions: Sessions, now: datetime, tmp_path: Path
+) -> None:
+    path = tmp_path / "spring.md"
+    path.write_text(
+        "---\nslug: spring\nsubject: Hello\nlists: calm\nsegment: keen\nexclude_lists: quiet\n---\n# Hello\n",
+        encoding="utf-8",
+    )
+    with session_scope(sessions) as session:
+        publish_folder(session, write_course(tmp_path / "calm"), now)
+        add_list(session, "quiet", "Quiet", OptIn.SINGLE)
+        put_people(session, [1, 2, 3], "calm", now)
+        put_people(session, [3], "quiet", now)
+        keen = Subscriber.email_key.in_(["reader2@reader.example", "reader3@reader.example"])
+        session.execute(update(Subscriber).where(keen).values(tags=["keen"]))
+        save_segment(session, "keen", 'tag "keen"', "", now)
+        compiled, problems = check_campaign(session, [path])
+        assert compiled is not None, problems
+        put_draft(session, compiled, now, who="ann")
+        # Reader 1 is not keen, and reader 3 is on the list that is left out.
+        for mailing in (of_files(session, compiled), of_campaign(session, "spring")):
+            people = audience(session, mailing, now)
+            assert [one.email for one in people] == ["reader2@reader.example"]
 
 
 def test_a_link_to_a_private_address_is_told_once_with_file_and_line(

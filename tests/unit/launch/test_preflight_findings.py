@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mailer.content.course_source import Problem
+from mailer.launch.ahead import ahead
 from mailer.launch.contrast import faint_texts, ratio
 from mailer.launch.mailing import Draft
 from mailer.launch.rendered import findings_of_mail, findings_of_text, read_page, subject_findings
@@ -73,6 +76,30 @@ def test_what_a_reader_cannot_know_yet(sentence: str, count: int) -> None:
     assert [problem.line for problem in found] == [10] * count  # the text begins on line 8
 
 
+@pytest.mark.parametrize(
+    ("link", "count"),
+    [
+        ('<a href="https://calm.example/my-course/zinc">zinc</a>', 1),  # the key of a lesson of day 9
+        ('<a href="https://calm.example/my-course/06-zinc.html">zinc</a>', 1),  # and its file
+        ('<a href="https://my-course.example/zinc">zinc</a>', 1),
+        ('<a href="{{ base_url }}/my-course#zinc">zinc</a>', 1),
+        ('<a href="https://encyclopedia.example/zinc">zinc</a>', 0),  # somebody else's page
+        ('<a href="https://calm.example/letters/how-to-rest">rest</a>', 1),  # no page is called so by chance
+        ('<a href="https://calm.example/p/7">What zinc <b>may</b> do</a>', 1),  # its title
+        ('<a href="https://calm.example/p/7">Read lesson 4</a>', 1),
+        ('<a href="https://calm.example/p/7">Read lesson 1</a>', 0),
+        ('<a href="https://calm.example/my-course/hello">hello</a>', 0),  # had on day 1
+    ],
+)
+def test_links_to_what_comes_later_in_the_course(link: str, count: int) -> None:
+    later = (
+        ahead(9, "zinc", "06-zinc", ["A mineral", "What zinc may do"]),
+        ahead(12, "how-to-rest", "07-how-to-rest"),
+    )
+    draft = replace(_draft(), templates=Templates("", link, ""), course="my-course", ahead=later)
+    assert len(list(findings_of_text(draft))) == count
+
+
 def test_contrast_is_that_of_wcag() -> None:
     assert ratio((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
     # #777777 on white is the well-known 4.48 that just fails.
@@ -84,3 +111,22 @@ def test_faint_colours_are_told_with_their_line() -> None:
     large = '<mj-text color="#777" font-size="24px">x</mj-text>'
     block = f"# A\n\n```mjml\n{faint}\n{large}\n```\n"
     assert [line for line, _, _ in faint_texts(block)] == [3]
+
+
+def test_a_whole_mail_in_mjml_is_looked_at_with_what_is_behind_each_part() -> None:
+    document = """\
+<mjml>
+  <mj-body background-color="#ffffff">
+    <mj-section background-color="#222222">
+      <mj-column>
+        <mj-text color="#eeeeee">{% if 1 < 2 %}Light on dark{% endif %}</mj-text>
+        <mj-text>{{ greeting }}</mj-text>
+        <mj-button href="https://a.example">Light on dark by itself</mj-button>
+        <mj-button href="https://a.example" background-color="#eeeeee">Light on light</mj-button>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>
+"""
+    # Lines from 0: black, as text is by itself, on #222222; and white, as a button's is, on #eeeeee.
+    assert [line for line, _, _ in faint_texts(document)] == [5, 7]
