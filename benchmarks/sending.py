@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from benchmarks.stage import House, Stage, processor_seconds, wait_for_port, workers
 from mailer.db import business_now, session_scope
 from mailer.embedded.counting import CountingServer
-from mailer.embedded.ports import free_port
+from mailer.embedded.ports import PortClaims
 from mailer.models import Delivery, DeliveryState, Instance
 from mailer.queue import CONTROL, Broker, TaskName
 from mailer.schedule.plan import plan_due
@@ -47,7 +47,8 @@ def sink() -> Iterator[tuple[str, int]]:
         with CountingServer() as server:
             yield "a sink of ours", int(server.url.rpartition(":")[2])
         return
-    port = free_port(2650)
+    ports = PortClaims()
+    port = ports.take(2650)
     account = ["-u", "nobody"] if os.geteuid() == 0 else []
     process = subprocess.Popen([program, *account, f"127.0.0.1:{port}", "1000"])
     try:
@@ -56,6 +57,7 @@ def sink() -> Iterator[tuple[str, int]]:
     finally:
         process.terminate()
         process.wait(timeout=10)
+        ports.release()
 
 
 def planned(house: House) -> float:

@@ -17,7 +17,7 @@ from mailer.delivery.holds import guarded
 from mailer.delivery.installation import Installation
 from mailer.delivery.transports.server import SmtpServer
 from mailer.embedded.addresses import forget_addresses, read_address, write_addresses
-from mailer.embedded.ports import LOOPBACK, free_port
+from mailer.embedded.ports import LOOPBACK, PortClaims
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.embedded.runtime import FolderLock, lock_data_dir
@@ -46,6 +46,7 @@ class Stack:
         self._postgres = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None
         self._redis = EmbeddedRedis(settings.data_dir) if settings.redis_url is None else None
         self._supervisor = Supervisor(settings.data_dir, on_event=self._hear)
+        self._ports = PortClaims()
         self._lock: FolderLock | None = None
         self._is_starting = True
         self.settings = settings
@@ -80,6 +81,7 @@ class Stack:
             self._redis.stop()
         if self._postgres is not None:
             self._postgres.stop()
+        self._ports.release()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -100,16 +102,14 @@ class Stack:
 
     def _start_parts(self) -> None:
         changes: dict[str, object] = {"secret_key": complete(self._asked).secret_key}
-        port = free_port(WEB_PORT)
-        mailbox_port = free_port(MAILBOX_PORT, except_for=[port])
-        smtp_port = free_port(SMTP_PORT, except_for=[port, mailbox_port])
+        port = self._ports.take(WEB_PORT)
         if self._postgres is not None:
             changes["database_url"] = self._database()
         if self._redis is not None:
             self._redis.start()
             changes["redis_url"] = self._redis.redis_url
         if self._asked.smtp_url is None:
-            changes["smtp_url"] = self._mailbox(smtp_port, mailbox_port)
+            changes["smtp_url"] = self._mailbox(self._ports.take(SMTP_PORT), self._ports.take(MAILBOX_PORT))
         self.local_url = f"http://{LOOPBACK}:{port}"
         if "base_url" not in self._asked.model_fields_set:
             changes["base_url"] = self.local_url

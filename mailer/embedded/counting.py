@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 
-from mailer.embedded.ports import LOOPBACK, free_port
+from mailer.embedded.ports import LOOPBACK, PortClaims
 
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 FIRST_PORT = 2600
@@ -25,7 +25,8 @@ class CountingServer:
     def __init__(self, delay: float = 0.0) -> None:
         self._delay = delay
         self.copies: Counter[str] = Counter()
-        port = free_port(FIRST_PORT)
+        self._ports = PortClaims()
+        port = self._ports.take(FIRST_PORT)
         self.url = f"smtp://{LOOPBACK}:{port}"
         self._controller = Controller(self, hostname=LOOPBACK, port=port)
 
@@ -45,3 +46,4 @@ class CountingServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._controller.stop()
+        self._ports.release()

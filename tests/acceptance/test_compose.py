@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from mailer.embedded.ports import free_port
+from mailer.embedded.ports import PortClaims
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.queue import Broker
 from tests.conftest import SECRET
@@ -103,9 +103,11 @@ def test_migrate_brings_the_database_up_to_date(environment: dict[str, str], tmp
 
 
 def test_web_answers(environment: dict[str, str], tmp_path: Path) -> None:
-    port = str(free_port(8125))
+    ports = PortClaims()
+    port = str(ports.take(8125))
     with started("web", environment, tmp_path / "log", **{"8025": port}):
         until(lambda: _health(port) == 200)
+    ports.release()
 
 
 def _health(port: str) -> int:

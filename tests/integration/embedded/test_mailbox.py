@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from mailer.embedded.mailbox.store import MailStore
-from mailer.embedded.ports import LOOPBACK, free_port
+from mailer.embedded.ports import LOOPBACK, PortClaims
 from mailer.embedded.process import wait_until
 from mailer.embedded.supervisor import Child, Supervisor
 from tests.support.servers import short_folder
@@ -71,8 +71,8 @@ class Mailbox:
 def mailbox() -> Iterator[Mailbox]:
 
     with short_folder() as folder:
-        smtp_port = free_port(21_000)
-        web_port = free_port(21_000, except_for=[smtp_port])
+        ports = PortClaims()
+        smtp_port, web_port = ports.take(21_000), ports.take(21_000)
         command = [sys.executable, "-m", "mailer.embedded.mailbox", "--dir", str(folder / "mails")]
         command += ["--smtp-port", str(smtp_port), "--web-port", str(web_port)]
         supervisor = Supervisor(folder)
@@ -81,6 +81,7 @@ def mailbox() -> Iterator[Mailbox]:
         assert wait_until(lambda: answers(url), 15), supervisor.log_of("mailbox").read_text()
         yield Mailbox(url, smtp_port, folder / "mails", supervisor.pid_of("mailbox"))
         supervisor.stop_all()
+        ports.release()
         assert supervisor.log_of("mailbox").read_text() == ""
 
 
@@ -245,7 +246,7 @@ def test_a_foreign_name_for_this_machine_is_refused(mailbox: Mailbox) -> None:
 def test_a_busy_port_is_refused_in_one_sentence(mailbox: Mailbox, data_dir: Path) -> None:
 
     command = [sys.executable, "-m", "mailer.embedded.mailbox", "--dir", str(data_dir)]
-    command += ["--smtp-port", str(mailbox.smtp_port), "--web-port", str(free_port(22_000))]
+    command += ["--smtp-port", str(mailbox.smtp_port), "--web-port", str(PortClaims().take(22_000))]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     assert answer.returncode == 1
     assert answer.stderr == (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.embedded.ports import LOOPBACK, free_port
+from mailer.embedded.ports import LOOPBACK, PortClaims
 from mailer.embedded.runtime import lock_data_dir, make_runtime_folder, remove_runtime_folder, runtime_path
 from mailer.errors import Refused
 
@@ -104,10 +104,17 @@ def test_a_busy_port_is_stepped_around() -> None:
         busy.bind((LOOPBACK, 0))
         busy.listen()
         port = busy.getsockname()[1]
-        assert free_port(port) > port
-    assert free_port(port) == port
+        assert PortClaims().take(port) > port
+    assert PortClaims().take(port) == port
 
 
-def test_a_port_that_was_promised_already_is_not_given_again() -> None:
-    first = free_port(20_000)
-    assert free_port(20_000, except_for=[first]) > first
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the names that hold a claim")
+def test_of_two_stacks_that_start_together_each_has_ports_of_its_own() -> None:
+    ours, theirs = PortClaims(), PortClaims()
+    web = ours.take(20_000)
+    mailbox = ours.take(20_000)
+    assert mailbox > web
+    assert theirs.take(web) not in (web, mailbox)
+    ours.release()
+    assert theirs.take(web) == web
+    theirs.release()
