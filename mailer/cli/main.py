@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -63,6 +64,9 @@ app.add_typer(doctor.app, name="doctor")
 
 def main() -> None:
     """Run the command; a refusal is one sentence on stderr and exit code 1."""
+    # What was imported stays. Else Python would look through all of it as the command ends, which takes a
+    # quarter of a second and so a fifth of most commands.
+    gc.freeze()
     try:
         app()
     except MailerError as error:

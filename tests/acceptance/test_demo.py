@@ -17,9 +17,11 @@ import psutil
 import pytest
 
 from mailer.cli.demo_cast import CAST, HALFWAY, Reader, Wish
+from mailer.cli.stack import MAILBOX_PORT
 from mailer.embedded.mailbox.store import MailStore
+from mailer.embedded.ports import LOOPBACK, PortClaims
 from tests.support.servers import short_folder
-from tests.support.stack import run, running
+from tests.support.stack import running, start
 
 STEPS, LETTERS_AFTER = 22, 3
 FOLLOW_UP = "Keeping it up"
@@ -48,7 +50,7 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def performance(data_dir: Path) -> str:
     """One whole performance; what it printed."""
-    done = run(data_dir, "demo", "--once", "--seconds", "0")
+    done = start(data_dir, "demo", "--once", "--seconds", "0")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -182,17 +184,18 @@ def test_a_second_run_steps_around_busy_ports_and_ctrl_c_leaves_nothing(
     performance: str, data_dir: Path
 ) -> None:
     with socket.socket() as busy:
+        # Another test's stack may be about to listen on 8026; then the next one is as good.
+        ports = PortClaims()
+        port = ports.take(MAILBOX_PORT)
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            busy.bind(("127.0.0.1", 8026))
-        except OSError:
-            pytest.skip("port 8026 is taken by somebody else, so that case is tried anyway")
+        busy.bind((LOOPBACK, port))
         busy.listen()
+        ports.release()
         with running(data_dir, "demo") as demo:
             printed = demo.wait_for("Mailbox: ")
             url = re.search(r"Mailbox: (\S+)", printed)
             assert url is not None
-            assert not url[1].endswith(":8026")
+            assert not url[1].endswith(f":{port}")
             demo.until(lambda: httpx.get(f"{url[1]}/api/messages").status_code == 200)
             family = demo.family()
             assert len(family) > 6

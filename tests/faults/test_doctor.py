@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from mailer.cli.faults import Score
-from tests.support.stack import run
+from tests.support.stack import start
 
 
 def test_workers_killed_at_random_lose_nothing_and_send_nothing_twice(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor", "faults", "--kills", "6", "--mails", "420")
+    done = start(tmp_path, "doctor", "faults", "--kills", "6", "--mails", "420")
     figures = dict(re.findall(r"^(\w+): (\d+)$", done.stdout, re.MULTILINE))
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(figures["kills"]) >= 6

@@ -16,9 +16,11 @@ import psutil
 
 from mailer.db import make_engine, make_sessions, session_scope, step_clock
 from mailer.embedded.postgres import EmbeddedPostgres
+from tests.support.commands import ROOT as ROOT
+from tests.support.commands import run_command
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from mailer.cli.main import main; main()"]
+PATIENCE_SECONDS = 240
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
@@ -36,13 +38,18 @@ def steadypost(data_dir: Path, *arguments: str, **more: str) -> str:
 
 def run(data_dir: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end, however it ends."""
+    return run_command(arguments, environment(data_dir, **more), timeout=PATIENCE_SECONDS)
+
+
+def start(data_dir: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end as a person does: by a start of its own."""
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=ROOT,
         env=environment(data_dir, **more),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.cast import write_course
+from tests.support.commands import run_command
 
-ROOT = Path(__file__).resolve().parents[3]
-MAIN = "from mailer.cli.main import main; main()"
 SECRET = "a-secret-for-commands-long-enough-to-be-one"
 
 
@@ -48,16 +45,7 @@ def steadypost(tmp_path: Path) -> Steadypost:
     """Runs `steadypost …`; settings are given by name."""
 
     def run(*words: str | Path, **settings: str) -> Said:
-        command = [sys.executable, "-c", MAIN, *map(str, words)]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment(tmp_path, **settings),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_command([*map(str, words)], environment(tmp_path, **settings), timeout=60)
         return Said(done.returncode, done.stdout, done.stderr)
 
     return run

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-from tests.integration.cli_course.conftest import ROOT
+from tests.support.commands import ROOT
 
 KEY = "a-step-with-a-key-that-is-longer-than-narrow-terminals-are-wide"
 SUBJECT = "What [bold] and :heart: mean, and a subject that takes up quite some room on a line"

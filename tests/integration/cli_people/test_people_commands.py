@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +31,7 @@ from tests.support.cast import (
     subscription_of,
     write_course,
 )
+from tests.support.commands import run_command
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -41,17 +41,15 @@ def steadypost(database_url: str, tmp_path: Path) -> Run:
     """Runs the command; it must end with the exit code `ends`, and a refusal is one sentence on stderr."""
 
     def run(*arguments: str | Path, ends: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-c", "from mailer.cli.main import main; main()", *map(str, arguments)],
-            env={
+        done = run_command(
+            [*map(str, arguments)],
+            {
                 "PATH": os.environ["PATH"],
                 "HOME": str(tmp_path),
                 "STEADYPOST_DATABASE_URL": database_url,
                 "STEADYPOST_SECRET_KEY": "a-secret-for-commands-long-enough-to-be-one",
                 "STEADYPOST_DATA_DIR": str(tmp_path / "data"),
             },
-            capture_output=True,
-            encoding="utf-8",
             timeout=60,
         )
         assert done.returncode == ends, done.stderr
