@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import psycopg
 
 from mailer.cli.connect import prepare_database
 from mailer.embedded.postgres import EmbeddedPostgres
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.embedded.runtime import short_folder as short_folder
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2 * 1024**3
+"""The log of the largest tests may take half a gigabyte, in each of several processes."""
+OURS = "steadypost-tests"
 
 
 class Databases:
@@ -47,13 +57,31 @@ class Databases:
 @contextmanager
 def databases() -> Iterator[Databases]:
     """A PostgreSQL server with the pattern database, stopped at the end."""
-    with short_folder() as folder:
+    with _fastest_folder() as folder:
         server = EmbeddedPostgres(folder)
         server.start()
         try:
             yield Databases(server)
         finally:
             server.stop()
+
+
+@contextmanager
+def _fastest_folder() -> Iterator[Path]:
+    """A folder in memory where there is room: a copy of the pattern then takes a tenth of the time."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+        with short_folder() as folder:
+            yield folder
+        return
+    for left in MEMORY.glob(f"{OURS}-*"):  # by runs that were killed
+        if not psutil.pid_exists(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{OURS}-{os.getpid()}-", dir=MEMORY))
+    folder.chmod(0o755)  # root's PostgreSQL runs as another user
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
