@@ -24,26 +24,26 @@ COSTLY = [
 
 @pytest.mark.parametrize("body", COSTLY)
 def test_what_would_take_hours_is_refused_at_once(write: Write, body: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     ((line, what),) = write(f"Text\n\n{body}").faults
     assert line == 9
     assert "cannot be worked out" in what
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("body", ["{{ " * 3000 + "}}", "{{ ' " * 1500 + "}} " * 1500, "{{ (}} " * 300])
 def test_braces_without_end_are_told_soon(write: Write, body: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert write(body).faults[0][0] == 7
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("body", COSTLY)
 def test_what_the_check_never_saw_is_stopped_when_a_mail_is_made(body: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(FilterArgumentError):
         author_environment(autoescape=True).from_string(body).render(sample_context())
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
