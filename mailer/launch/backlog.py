@@ -23,6 +23,7 @@ from mailer.models import (
     Message,
     Subscriber,
 )
+from mailer.outbox import PAUSED_BY_READER
 from mailer.schedule.catchup import STALE_AFTER, CatchUp, Policy, catch_up
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import StepPlan
@@ -113,9 +114,14 @@ def backlog(
 
 
 def is_waiting(lanes: Sequence[Lane], now: datetime) -> ColumnElement[bool]:
-    """Mails that were planned in these lanes and have not left, by the partial index of what is planned."""
+    """Mails that were planned in these lanes and have not left, by the partial index of what is planned.
+
+    One that waits because its reader paused the course is not late.
+    """
     in_lanes = or_(*(Delivery.lane == written_out(lane) for lane in lanes))
-    return and_(in_lanes, Delivery.state == written_out(DeliveryState.PLANNED), Delivery.due_at <= now)
+    is_planned = and_(Delivery.state == written_out(DeliveryState.PLANNED), Delivery.due_at <= now)
+    waits_for_reader = and_(Delivery.reason == PAUSED_BY_READER, Delivery.next_attempt_at > now)
+    return and_(in_lanes, is_planned, ~waits_for_reader)
 
 
 def is_a_readers_last() -> ColumnElement[bool]:

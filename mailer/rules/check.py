@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import count
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,25 +28,37 @@ from mailer.rules.model import (
     conditions,
 )
 
+MOST_SEGMENTS = 200
+"""Segments in one rule, those inside others counted each time: more is a mistake, and no query."""
 
-def expand(session: Session, rule: Rule, inside: tuple[str, ...] = ()) -> Rule:
-    """The rule with its segments' own rules in their place; raises BadRule for one that is not there, or
-    that is made of itself."""
+
+def expand(session: Session, rule: Rule) -> Rule:
+    """The rule with its segments' own rules in their place.
+
+    Raises BadRule for a segment that is not there or is made of itself, and for more than MOST_SEGMENTS.
+    """
+    return _expanded(session, rule, (), count())
+
+
+def _expanded(session: Session, rule: Rule, inside: tuple[str, ...], written: Iterator[int]) -> Rule:
     match rule:
         case InSegment(slug):
             if slug in inside:
                 circle = " in ".join(f'"{one}"' for one in (*inside, slug))
                 raise BadRule(f"The segments go round in a circle: {circle}; take one of them out.")
+            if next(written) >= MOST_SEGMENTS:
+                words = f'"{(*inside, slug)[0]}" comes to more than {MOST_SEGMENTS} segments in segments'
+                raise BadRule(f"{words}; write its rule out, or name fewer.")
             text = session.execute(select(Segment.rule).where(Segment.slug == slug)).scalar_one_or_none()
             if text is None:
                 raise BadRule(f'There is no segment "{slug}"; `steadypost segment list` shows them all.')
-            return expand(session, parse(text), (*inside, slug))
+            return _expanded(session, parse(text), (*inside, slug), written)
         case Not(part):
-            return Not(expand(session, part, inside))
+            return Not(_expanded(session, part, inside, written))
         case All(parts):
-            return All(tuple(expand(session, part, inside) for part in parts))
+            return All(tuple(_expanded(session, part, inside, written) for part in parts))
         case Some(parts):
-            return Some(tuple(expand(session, part, inside) for part in parts))
+            return Some(tuple(_expanded(session, part, inside, written) for part in parts))
     return rule
 
 

@@ -55,6 +55,16 @@ def test_segments_that_go_round_in_a_circle_are_refused(people: Session, now: da
         save_segment(people, "three", 'in segment "three"', "", now)
 
 
+def test_segments_in_segments_come_to_an_end(people: Session, now: datetime) -> None:
+    """Each names the one before twice, so the eighth would be that of 256 rules."""
+    save_segment(people, "s0", 'tag "vip"', "", now)
+    with pytest.raises(BadRule, match="more than 200 segments"):
+        for number in range(1, 9):
+            save_segment(
+                people, f"s{number}", f'in segment "s{number - 1}" or not in segment "s{number - 1}"', "", now
+            )
+
+
 def test_a_segment_that_another_is_made_of_is_not_removed(people: Session, now: datetime) -> None:
     save_segment(people, "one", 'tag "vip"', "", now)
     save_segment(people, "two", 'in segment "one"', "", now)

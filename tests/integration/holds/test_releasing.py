@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,11 +26,13 @@ from mailer.launch.release import (
     pass_over_mails,
     pass_over_readers,
 )
-from mailer.models import Action, Delivery, DeliveryKind, DeliveryState, Lane, Subscriber
+from mailer.models import Action, Delivery, DeliveryKind, DeliveryState, Enrollment, Lane, Subscriber
 from mailer.reports.statement import course_statement
 from mailer.reports.why import why
 from mailer.schedule.catchup import STALE_AFTER, Policy
 from mailer.schedule.courses import get_course
+from mailer.schedule.pace import pause_until
+from mailer.schedule.pace_case import Asker
 from tests.support.cast import ADA, BEN, publish_folder, step_file, write_course
 from tests.support.house import House
 from tests.support.place import Place
@@ -106,6 +108,24 @@ def arrivals(place: Place, email: str, zone: str) -> list[tuple[str, object]]:
             .order_by(Delivery.settled_at)
         ).all()
     return [(row.dedup_key.split(":")[2], local_date(row.settled_at, zone)) for row in rows]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_whoever_paused_before_the_outage_has_missed_nothing(place: Place, policy: Policy) -> None:
+    """Day 4's lesson is planned on Thursday at eight; Ada pauses before it leaves, until Sunday the 15th."""
+    place.live_to(place.house.at.replace(hour=10) + timedelta(days=2))
+    place.house.go_to(place.house.at.replace(hour=8) + timedelta(days=1))
+    place.house.plan()
+    with session_scope(place.house.sessions) as session:
+        of_ada = Enrollment.subscriber_id == Subscriber.id, Subscriber.email == ADA
+        enrollment = session.execute(select(Enrollment.id).where(*of_ada)).scalar_one()
+        pause_until(session, enrollment, date(2026, 3, 15), Asker("the pace page"), place.house.at)
+    place.silence(WEEK)
+    place.look()
+    release(place, policy)
+    place.live_to(place.house.at + timedelta(days=14))
+    names = [int(name.removeprefix("day-")) for name, _ in arrivals(place, ADA, "Europe/London")]
+    assert names == list(range(1, LESSONS + 1))
 
 
 @pytest.mark.parametrize("policy", POLICIES)
