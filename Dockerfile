@@ -19,6 +19,7 @@ COPY pyproject.toml README.md ./
 COPY mailer mailer
 COPY worker worker
 COPY templates templates
+COPY docs/operating.md docs/
 COPY --from=assets /assets/built mailer/web/assets/built
 RUN pip install --no-deps --no-build-isolation --editable . \
     && useradd --system --uid 10001 steadypost \
@@ -26,4 +27,4 @@ RUN pip install --no-deps --no-build-isolation --editable . \
 
 USER steadypost
 ENV STEADYPOST_DATA_DIR=/data
-CMD ["uvicorn", "--factory", "mailer.web.app:create_app", "--host", "0.0.0.0", "--port", "8025", "--no-access-log", "--no-server-header"]
+CMD ["uvicorn", "--factory", "mailer.web.app:create_app", "--host", "0.0.0.0", "--port", "8025", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]

@@ -36,6 +36,8 @@ class TaskName(StrEnum):
     PULL_TRIGGERS = "steadypost.pull_triggers"
     CALL_WEBHOOKS = "steadypost.call_webhooks"
     MAKE_SERIES = "steadypost.make_series"
+    WATCH = "steadypost.watch"
+    TELL_ALARMS = "steadypost.tell_alarms"
 
 
 HEARTBEAT_LIFE = 60.0
@@ -134,6 +136,11 @@ class Broker:
             return {name: int(self._redis.llen(name)) for name in QUEUES}
         except (redis.RedisError, OSError):
             return {}
+
+    def depths_or_none(self) -> dict[str, int | None]:
+        """The same with every queue named, and None when the broker is away."""
+        depths = self.depths()
+        return {name: depths.get(name) for name in QUEUES}
 
     def ping(self) -> bool:
         """Whether the broker answers."""

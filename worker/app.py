@@ -22,6 +22,7 @@ HEARTBEAT_SECONDS = 10.0
 TRIGGER_SECONDS = 30.0
 WEBHOOK_SECONDS = 5.0
 SERIES_SECONDS = 15.0
+WATCH_SECONDS = 15.0
 HOUSE_SECONDS = 3600.0
 
 
@@ -61,6 +62,16 @@ def make_app(settings: Settings) -> Celery:
                 "task": TaskName.MAKE_SERIES,
                 "schedule": SERIES_SECONDS,
                 "options": {"queue": ERRANDS, "expires": SERIES_SECONDS},
+            },
+            "watch": {
+                "task": TaskName.WATCH,
+                "schedule": WATCH_SECONDS,
+                "options": {"queue": CONTROL, "expires": WATCH_SECONDS},
+            },
+            "alarms": {
+                "task": TaskName.TELL_ALARMS,
+                "schedule": WATCH_SECONDS,
+                "options": {"queue": ERRANDS, "expires": WATCH_SECONDS},
             },
             "heartbeats": {
                 "task": TaskName.ASK_HEARTBEATS,

@@ -41,7 +41,8 @@ class Parts:
         self._pools = Pools(self.sessions, self.seal, str(settings.smtp_url))
         self._keyring = Keyring(self.seal)
         self._signer = Signer(settings.secret_key)
-        self._base_url = settings.base_url
+        self.base_url = settings.base_url
+        self.smtp_url = str(settings.smtp_url)
         self.policy = policy_of(settings)
         self.journal_dir = settings.data_dir / "journal"
         self.keep_months = settings.keep_months
@@ -54,7 +55,7 @@ class Parts:
         """What a batch needs to send; with the journal of this process, which only one that sends has."""
         journal = Journal(self.journal_dir)
         return Post(
-            *(self.sessions, self._pools, journal, self._signer, self._base_url),
+            *(self.sessions, self._pools, journal, self._signer, self.base_url),
             policy=self.policy,
             keyring=self._keyring,
             is_stopping=is_stopping,

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.accounts.sessions import drop_old_sessions, session_now
+from mailer.alarms.tell import tell_due
+from mailer.alarms.watch import watch
 from mailer.db import DatabaseDown, business_now, session_scope
 from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
@@ -111,6 +113,24 @@ def make_series() -> dict[str, int]:
     return {"made": sum(_alone(_make, one) for one in due)}
 
 
+@app.task(name=TaskName.WATCH)
+def watch_sending() -> dict[str, int]:
+    """Write how sending goes, and what is wrong with it; not from a copy, whose alarms are another one's."""
+    depths = parts().broker.depths_or_none()
+    with session_scope(parts().sessions) as session:
+        return {} if _is_copy(session) else {"open": watch(session, depths)}
+
+
+@app.task(name=TaskName.TELL_ALARMS)
+def tell_alarms() -> dict[str, int]:
+    """Tell whoever is to be told that something is wrong, or over."""
+    with session_scope(parts().sessions) as session:
+        if _is_copy(session):
+            return {}
+    here = parts()
+    return {"told": tell_due(here.sessions, here.seal, here.fetcher, here.smtp_url, here.base_url)}
+
+
 @app.task(name=TaskName.ASK_HEARTBEATS)
 def ask_heartbeats() -> dict[str, int]:
     """Send a heartbeat through every queue, with the moment on the database's clock."""
@@ -144,6 +164,10 @@ def _look() -> guard.Standing:
         standing = guard.look(session, here, parts().hold_after, business_now(session))
     here.note(standing.mark)
     return standing
+
+
+def _is_copy(session: Session) -> bool:
+    return guard.is_fenced(session, parts().installation, parts().hold_after)
 
 
 def _may_send(session: Session) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.orm import Session
 
 from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import Connected, connect
@@ -17,18 +16,8 @@ from mailer.db import business_now
 from mailer.delivery.holds import guarded
 from mailer.delivery.installation import Installation
 from mailer.launch.backlog import Backlog, backlog
-from mailer.launch.release import (
-    GROUP,
-    NOTHING_HELD,
-    Choice,
-    begin,
-    choose,
-    finish,
-    overdue_readers,
-    pass_over_mails,
-    pass_over_readers,
-    write_campaigns,
-)
+from mailer.launch.carry_out import carry_out
+from mailer.launch.release import NOTHING_HELD, Choice, choose
 from mailer.models import Hold, HoldCause, HoldScope, Lane
 from mailer.schedule.catchup import STALE_AFTER, Policy
 
@@ -103,36 +92,14 @@ def release(
 
 
 def _carry_out(connected: Connected, choice: Choice, now: datetime) -> int:
-    """The policy in bounded transactions, and the end of the holds in the last; how many were passed over."""
     settings = connected.settings
     here = Installation(settings.data_dir, settings.instance_token)
-    with connected.session() as session:
-        action_id = begin(session, choice, now, who=operator())
-    _until_none(connected, lambda session: write_campaigns(session, choice, now))
-    with connected.session() as session:
-        groups = overdue_readers(session, choice, now)
-    mails = 0
     with console.status("") as status:
-        for number, ids in enumerate(groups):
-            status.update(f"{number * GROUP:,} of {sum(map(len, groups)):,} readers…")
-            with connected.session() as session:
-                mails += pass_over_readers(session, choice, ids, now)
-    mails += _until_none(connected, lambda session: pass_over_mails(session, choice, now))
-    with connected.session() as session:
-        mark = finish(session, choice, here, now, action_id=action_id, mails=mails)
-    here.note(mark)
-    return mails
 
+        def show(done: int, total: int) -> None:
+            status.update(f"{done:,} of {total:,} readers…")
 
-def _until_none(connected: Connected, some: Callable[[Session], int]) -> int:
-    """Do `some` in transactions of their own until there are no more; how many there were."""
-    total = 0
-    more = 1
-    while more:
-        with connected.session() as session:
-            more = some(session)
-        total += more
-    return total
+        return carry_out(connected.session, choice, here, now, who=operator(), show=show)
 
 
 def _lanes(holds: Sequence[Hold]) -> tuple[Lane, ...]:

@@ -166,6 +166,8 @@ class Stack:
             "web": [
                 *("uvicorn", "--factory", "mailer.web.app:create_app", "--host", LOOPBACK),
                 *("--port", str(port), "--no-access-log", "--no-server-header", "--log-level", "warning"),
+                # Boards that are open somewhere would keep it from ever ending.
+                *("--timeout-graceful-shutdown", "5"),
             ],
         }
 

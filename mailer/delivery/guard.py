@@ -165,6 +165,12 @@ def may_send(session: Session, here: Installation, hold_after: timedelta) -> boo
     return trouble(_signs(_row(session), here, known), hold_after) is None
 
 
+def is_fenced(session: Session, here: Installation, hold_after: timedelta) -> bool:
+    """Whether this database may be a copy or an older state, so that another one speaks for it."""
+    found = trouble(_signs(_row(session), here, here.known()), hold_after)
+    return found is not None and found.cause == HoldCause.FENCE
+
+
 def leave_sign(session: Session) -> Mark | None:
     """Write that this database is alive, and move its fence on; None before it was adopted."""
     left = session.execute(

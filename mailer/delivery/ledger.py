@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from mailer.delivery.states import ENDS, NEXT
 from mailer.errors import NotFound, Refused
 from mailer.models import (
     Action,
+    Attempt,
     Campaign,
     CampaignState,
     Course,
@@ -36,6 +37,8 @@ from mailer.schedule.courses import get_course
 
 _S = DeliveryState
 
+MOST_REFUSED = 100_000
+
 WITHOUT_STEP = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME)
 
 
@@ -44,7 +47,8 @@ class Filter:
     """Which mails are meant: those for which all that is named holds.
 
     `step` is a step's key, or confirm or welcome; `reason` a part of the reason, in small or capital
-    letters. The confirmations of a course's list belong to the course.
+    letters, and `kind` what a server's answer was about (delivery/reasons.py). The confirmations of a
+    course's list belong to the course.
     """
 
     course: str | None = None
@@ -55,6 +59,8 @@ class Filter:
     email: str | None = None
     ids: tuple[int, ...] = ()
     campaign: str | None = None
+    lane: str | None = None
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         # As from a shell's variable that was not set: it would mean far more than was meant.
@@ -62,10 +68,16 @@ class Filter:
             raise Refused("A filter is empty; leave it out, or say what it looks for.")
         if self.campaign and (self.course or self.step):
             raise Refused("A campaign's mails belong to no course and no step; name the campaign alone.")
-        if not (self.course or self.campaign or self.email or self.ids):
+        if not (self.course or self.campaign or self.email or self.ids or self.lane or self.kind):
             raise Refused(
                 "Name at least a course, a campaign, an address or an id, so that not every mail is meant."
             )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all mails of a lane, course or campaign are meant, so that they have been counted."""
+        refined = self.step, self.domain, self.reason, self.email, self.ids, self.kind
+        return not any(refined) and bool(self.lane or self.course or self.campaign)
 
     def conditions(self, session: Session) -> list[ColumnElement[bool]]:
         """The filter for a query of deliveries; raises NotFound or BadAddress."""
@@ -85,6 +97,10 @@ class Filter:
             chosen.append(Delivery.subscriber_id.in_(_people_at(self.domain)))
         if self.ids:
             chosen.append(Delivery.id.in_(self.ids))
+        if self.lane:
+            chosen += [Delivery.lane == self.lane, Delivery.source.in_(_sources_in(session, self.lane))]
+        if self.kind:
+            chosen.append(Delivery.id.in_(_refused_for(self.kind)))
         return chosen
 
     @property
@@ -103,8 +119,21 @@ class Filter:
             "reason": self.reason,
             "address": short_hash(self.email) if self.email else None,
             "ids": list(self.ids),
+            "lane": self.lane,
+            "kind": self.kind,
         }
         return {name: value for name, value in named.items() if value}
+
+
+def _sources_in(session: Session, lane: str) -> list[str]:
+    """What has mails in a lane: the indexes of what is open or set aside begin with it."""
+    return sorted({place.source for place, _ in tally.counts(session) if place.lane == lane})
+
+
+def _refused_for(kind: str) -> Any:
+    """The mails that were refused for this lately, by the newest answers of the kind."""
+    newest = select(Attempt.delivery_id).where(Attempt.kind == kind).order_by(Attempt.at.desc())
+    return newest.limit(MOST_REFUSED)
 
 
 def of_course(course: Course) -> ColumnElement[bool]:
@@ -207,25 +236,63 @@ class Chosen:
         return {str(state): len(ids) for state, ids in self.ids.items()}
 
 
-def choose(session: Session, verb: Verb, filter_: Filter) -> Chosen:
-    """The rows that `verb` would change, changing nothing; raises Refused, NotFound or BadAddress.
-
-    What was offered and no worker has begun yet is planned again first, and counted as such. What waits for
-    its campaign's canary or test is released only by who it is for, or by why it is held.
-    """
+def count(session: Session, verb: Verb, filter_: Filter) -> dict[str, int]:
+    """How many rows `verb` would change, by state, for a page that only asks; raises as `choose` does."""
     states = verb.starts_from(filter_.states)
-    conditions = filter_.conditions(session)
-    take_back(session, conditions)
+    if filter_.is_whole and _S.PLANNED not in states and verb is not RELEASE:
+        return _counted_before(session, filter_, states)
+    rows = session.execute(
+        select(Delivery.state, func.count())
+        .where(*filter_.conditions(session), _is_meant(verb, filter_, states))
+        .group_by(Delivery.state)
+        .order_by(Delivery.state)
+    )
+    return {state: number for state, number in rows}  # noqa: C416  (a row is not a pair for mypy)
+
+
+def _counted_before(session: Session, filter_: Filter, states: Sequence[DeliveryState]) -> dict[str, int]:
+    """The same by the tallies, which know of all but what is on its way."""
+    sources = None
+    if filter_.course:
+        course = get_course(session, filter_.course)
+        sources = [f"course:{course.id}", f"list:{course.list_id}"]
+    elif filter_.campaign:
+        sources = [outbox.campaign_source(get_campaign(session, filter_.campaign).id)]
+    found: Counter[str] = Counter()
+    for (place, state), mails in tally.counts(session, sources).items():
+        if state in states and filter_.lane in (None, place.lane):
+            found[state] += mails
+    return dict(sorted((+found).items()))
+
+
+def _is_meant(verb: Verb, filter_: Filter, states: Sequence[DeliveryState]) -> ColumnElement[bool]:
+    """Which of the mails that the filter names the verb is for."""
     is_meant: ColumnElement[bool] = Delivery.state.in_(states)
     if verb is RELEASE and not filter_.is_of_persons:
         # Who releases what they held at one domain does not mean to send A to everybody else.
         is_meant = and_(is_meant, not_(Delivery.reason.startswith(outbox.FOR_PHASE)))
+    return is_meant
+
+
+def choose(session: Session, verb: Verb, filter_: Filter, *, with_others: bool = True) -> Chosen:
+    """The rows that `verb` would change, changing nothing; raises Refused, NotFound or BadAddress.
+
+    What was offered and no worker has begun yet is planned again first, and counted as such. What waits for
+    its campaign's canary or test is released only by who it is for, or by why it is held. Without the
+    others nothing is read of what was accepted.
+    """
+    states = verb.starts_from(filter_.states)
+    conditions = filter_.conditions(session)
+    take_back(session, conditions)
+    is_meant = _is_meant(verb, filter_, states)
     rows = session.execute(
         select(Delivery.state, func.array_agg(Delivery.id))
         .where(*conditions, is_meant)
         .group_by(Delivery.state)
     )
     ids = {_S(state): tuple(sorted(found)) for state, found in rows}
+    if not with_others:
+        return Chosen(verb, filter_, ids)
     others = session.execute(
         select(Delivery.state, func.count()).where(*conditions, not_(is_meant)).group_by(Delivery.state)
     )

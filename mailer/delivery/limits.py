@@ -169,6 +169,16 @@ def limits_of(session: Session, transport_id: int) -> list[Limit]:
     return [_limit(row) for row in rows]
 
 
+def all_limits(session: Session) -> list[Limit]:
+    """Every transport's limits, to show them."""
+    rows = session.execute(
+        select(*(getattr(SendLimit, name) for name in _COLUMNS)).order_by(
+            SendLimit.transport_id, SendLimit.domain_group, SendLimit.period, SendLimit.origin
+        )
+    )
+    return [_limit(row) for row in rows]
+
+
 def _limit(row: object) -> Limit:
     values = {name: getattr(row, name) for name in _COLUMNS}
     values["period"], values["origin"] = Period(values["period"]), LimitOrigin(values["origin"])

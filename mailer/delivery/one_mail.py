@@ -35,14 +35,18 @@ def send_at_once(
     return result.reply
 
 
-def plain_mail(*, from_: str, to: str, subject: str, text: str, from_name: str = "") -> Email:
-    """A mail of plain text to somebody who works here; it is nobody's delivery."""
+def plain_mail(*, from_: str, to: str, subject: str, text: str, from_name: str = "", key: str = "") -> Email:
+    """A mail of plain text to somebody who works here; it is nobody's delivery.
+
+    With a `key` it has the same Message-ID however often it is made.
+    """
     message = EmailMessage(policy=SMTP)
+    domain = from_.rpartition("@")[2]
     message["From"] = formataddr((from_name, from_)) if from_name else from_
     message["To"] = to
     message["Subject"] = subject
     message["Date"] = format_datetime(real_now())
-    message["Message-ID"] = make_msgid(domain=from_.rpartition("@")[2])
+    message["Message-ID"] = f"<{key}@{domain}>" if key else make_msgid(domain=domain)
     # Out-of-office answers to it would help nobody (RFC 3834 section 5).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)

@@ -17,6 +17,7 @@ from mailer.db import as_array
 from mailer.delivery.claim import lock_batch
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.policy import Policy
+from mailer.delivery.reasons import kind_of
 from mailer.delivery.states import ENDS
 from mailer.models import DeliveryState, Event, EventKind, SuppressionReason, WebhookKind
 from mailer.schedule import enroll
@@ -65,12 +66,12 @@ _EVIDENCE = text("""
     FROM was WHERE d.id = was.id RETURNING was.state
     """)
 _NOTE = text("""
-    INSERT INTO attempts (delivery_id, at, outcome, code, reply)
-    SELECT id, :now, outcome, code, reply
+    INSERT INTO attempts (delivery_id, at, outcome, code, reply, kind, transport_id)
+    SELECT id, :now, outcome, code, reply, kind, CAST(:transport_id AS bigint)
     FROM unnest(
         CAST(:ids AS bigint[]), CAST(:outcomes AS text[]),
-        CAST(:codes AS smallint[]), CAST(:replies AS text[])
-    ) AS a (id, outcome, code, reply)
+        CAST(:codes AS smallint[]), CAST(:replies AS text[]), CAST(:kinds AS text[])
+    ) AS a (id, outcome, code, reply, kind)
     """)
 _END = text("DELETE FROM batches WHERE id = :batch")
 
@@ -93,7 +94,7 @@ def record(
     many rows went into each state.
     """
     if not lock_batch(session, batch_id, token):
-        _keep_evidence(session, outcomes, now)
+        _keep_evidence(session, outcomes, now, transport_id)
         return None
     # In the order of their ids, so that two who write the same rows wait for each other, not in a ring.
     outcomes = sorted(outcomes, key=_id_of)
@@ -107,7 +108,7 @@ def record(
     forget_soft_bounces(session, [one.row.subscriber_id for one in accepted if one.row.id in ours])
     _count_soft_bounces(session, [one for one in mine if one.is_soft_bounce], now, policy)
     _keep_waiting(session, mine, now)
-    _note(session, [one for one in mine if one.was_tried], now)
+    _note(session, [one for one in mine if one.was_tried], now, transport_id)
     moved = [one for one in outcomes if one.row.id in ours]
     _count(session, moved, transport_id)
     if is_last:
@@ -162,7 +163,9 @@ def _write(session: Session, batch_id: int, outcomes: Sequence[Outcome], now: da
     return set(written.scalars().all())
 
 
-def _keep_evidence(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+def _keep_evidence(
+    session: Session, outcomes: Sequence[Outcome], now: datetime, transport_id: int | None
+) -> None:
     """What a server has taken counts as taken, whoever was to send it; a second copy is written down."""
     for outcome in outcomes:
         if outcome.state != DeliveryState.ACCEPTED or outcome.reply is None:
@@ -175,13 +178,13 @@ def _keep_evidence(session: Session, outcomes: Sequence[Outcome], now: datetime)
         }
         was = session.execute(_EVIDENCE, values).scalar_one_or_none()
         if was is None:
-            _note(session, [outcome], now)
+            _note(session, [outcome], now, transport_id)
         else:
             change = tally.Change(outcome.row.place, was, DeliveryState.ACCEPTED)
             tally.note(session, {change: 1})
 
 
-def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+def _note(session: Session, outcomes: Sequence[Outcome], now: datetime, transport_id: int | None) -> None:
     """An attempt for each: what the server answered, or what went wrong."""
     if outcomes:
         replies = [outcome.reply for outcome in outcomes]
@@ -192,6 +195,8 @@ def _note(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
                 "ids": as_array(outcome.row.id for outcome in outcomes),
                 "outcomes": as_array(outcome.state for outcome in outcomes),
                 "codes": as_array(reply.code if reply else None for reply in replies),
+                "kinds": as_array(kind_of(outcome) for outcome in outcomes),
+                "transport_id": transport_id,
                 "replies": as_array(
                     reply.text if reply else outcome.reason
                     for outcome, reply in zip(outcomes, replies, strict=True)

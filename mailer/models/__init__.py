@@ -51,10 +51,14 @@ from mailer.models.sending import (
     Tally,
 )
 from mailer.models.series import Outcome, Series, SeriesItem, SeriesOccurrence, SeriesState
+from mailer.models.watching import Alarm, AlarmChannel, AlarmNote, ChannelKind, LaneSample, NoteKind, Span
 from mailer.models.webhooks import CallState, Webhook, WebhookCall, WebhookKind
 
 __all__ = [
     "Action",
+    "Alarm",
+    "AlarmChannel",
+    "AlarmNote",
     "Answer",
     "ApiToken",
     "Attempt",
@@ -65,6 +69,7 @@ __all__ = [
     "Campaign",
     "CampaignPhase",
     "CampaignState",
+    "ChannelKind",
     "CheckIn",
     "Click",
     "Consent",
@@ -91,12 +96,14 @@ __all__ = [
     "Instance",
     "Invitation",
     "Lane",
+    "LaneSample",
     "LimitOrigin",
     "Losing",
     "MailingList",
     "Media",
     "Message",
     "Move",
+    "NoteKind",
     "Operator",
     "OperatorSession",
     "OptIn",
@@ -116,6 +123,7 @@ __all__ = [
     "SeriesState",
     "SigningKey",
     "SoftBounce",
+    "Span",
     "Step",
     "StepKind",
     "Subscriber",

@@ -154,7 +154,10 @@ class Suppression(Base):
     at: Mapped[datetime]
     until: Mapped[datetime | None]
 
-    __table_args__ = (one_of("reason", SuppressionReason),)
+    __table_args__ = (
+        Index("ix_suppressions_complaints", "at", postgresql_where=text("reason = 'complaint'")),
+        one_of("reason", SuppressionReason),
+    )
 
 
 class Segment(Base):

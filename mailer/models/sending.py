@@ -265,7 +265,8 @@ class Tally(Base):
 class Attempt(Base):
     """One conversation about one delivery that did not end with its first acceptance, and the answer.
 
-    The one that did is in the delivery's own row. Partitioned as deliveries are, and dropped with them.
+    The one that did is in the delivery's own row. `kind` is the reason in one word (delivery/reasons.py),
+    empty for what is older than that. Partitioned as deliveries are, and dropped with them.
     """
 
     __tablename__ = "attempts"
@@ -276,8 +277,15 @@ class Attempt(Base):
     outcome: Mapped[str]
     code: Mapped[int | None] = mapped_column(SmallInteger)
     reply: Mapped[str] = mapped_column(server_default="")
+    kind: Mapped[str] = mapped_column(server_default="")
+    transport_id: Mapped[int | None]
 
-    __table_args__ = ({"postgresql_partition_by": "RANGE (delivery_id)"},)
+    __table_args__ = (
+        # For what went wrong lately, counted by reason, however many mails there are.
+        Index("ix_attempts_kind_at", "kind", "at"),
+        Index("ix_attempts_transport_id_at", "transport_id", "at"),
+        {"postgresql_partition_by": "RANGE (delivery_id)"},
+    )
 
 
 class Event(Base):

@@ -46,6 +46,11 @@ COLUMNS = tuple(each.name for each in fields(LedgerRow) if each.name != "reply")
 def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow]:
     """The mails that the filter names, oldest first, `limit` at most; raises NotFound or BadAddress."""
     chosen = select(Delivery.id).where(*filter_.conditions(session)).order_by(Delivery.id).limit(limit)
+    return rows_of(session, chosen.scalar_subquery())
+
+
+def rows_of(session: Session, ids: Any) -> list[LedgerRow]:
+    """The mails of these ids (values, or a query of them), oldest first."""
     rows = session.execute(
         select(
             *(Delivery.id, Subscriber.email, Course.slug.label("course")),
@@ -57,7 +62,7 @@ def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow
         .outerjoin(Course, Course.id == Delivery.course_id)
         .outerjoin(Step, Step.id == Delivery.step_id)
         .outerjoin(Campaign, Campaign.id == Delivery.campaign_id)
-        .where(Delivery.id.in_(chosen.scalar_subquery()))
+        .where(Delivery.id.in_(ids))
         .order_by(Delivery.id)
     ).all()
     return [

@@ -33,6 +33,10 @@ def opens_metrics(signer: Signer, token: str) -> bool:
         return False
 
 
+def _is_stopped(status: QueueStatus, lane: str) -> bool:
+    return any(hold.name in ("everything", f"lane {lane}") for hold in status.holds)
+
+
 def as_prometheus(status: QueueStatus) -> bytes:
     """The figures; a figure that is not known (no rate, no broker, no heartbeat) is left out."""
     registry = CollectorRegistry()
@@ -42,12 +46,14 @@ def as_prometheus(status: QueueStatus) -> bytes:
 
     counts = {name: gauge(f"deliveries_{name}", meaning, "lane") for name, meaning in LANE_GAUGES.items()}
     oldest = gauge("oldest_due_seconds", "Age of the due mail that is first in line.", "lane")
+    late = gauge("late_seconds", "The same of what nobody has paused: no course, campaign or sender.", "lane")
     rate = gauge("accepted_per_second", "Mails accepted per second over the last minute.", "lane")
     drain = gauge("drain_seconds", "When all that is due will have left at this rate.", "lane")
     for lane in status.lanes:
         for name, each in counts.items():
             each.labels(lane.lane).set(getattr(lane, name))
         oldest.labels(lane.lane).set(lane.oldest or 0)
+        late.labels(lane.lane).set(0 if _is_stopped(status, lane.lane) else lane.late or 0)
         rate.labels(lane.lane).set(lane.per_second or 0)
         if lane.drain_seconds is not None:
             drain.labels(lane.lane).set(lane.drain_seconds)
@@ -67,6 +73,13 @@ def as_prometheus(status: QueueStatus) -> bytes:
     holds = gauge("holds", "Holds in force.", "scope")
     for scope in sorted({hold.scope for hold in status.holds}):
         holds.labels(scope).set(sum(hold.scope == scope for hold in status.holds))
+    by_itself = gauge("holds_by_itself", "Those that nobody asked for: after an outage or a restore.")
+    by_itself.set(sum(not hold.by_person for hold in status.holds))
+    works = gauge(
+        "transport_up", "Whether mail goes by the transport: 0 when it is paused or out.", "transport"
+    )
+    for slug in status.all_transports:
+        works.labels(slug).set(int(all(one.slug != slug for one in status.transports)))
     limits = gauge(
         "send_limit", "Mails allowed in a period.", "transport", "domain_group", "period", "origin"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.db import as_array
-from mailer.delivery.holds import list_holds
+from mailer.delivery.holds import in_force, list_holds
+from mailer.delivery.sources import read_sources
 from mailer.models import (
     BreakerState,
     DeliveryState,
@@ -32,6 +33,9 @@ SILENT = timedelta(seconds=90)
 STUCK = timedelta(minutes=5)
 """A due mail leaves within seconds; after this, and nothing sent meanwhile, somebody should look."""
 
+LOOK_AT = 100_000
+"""Deferred rows that are counted one by one; more than this are shown as this many."""
+
 SHOWN = timedelta(hours=1)
 """A worker that was heard of before that is gone, and not shown."""
 
@@ -40,6 +44,7 @@ SHOWN = timedelta(hours=1)
 class LaneStatus:
     """One lane. Ages and times are in seconds; `oldest` is of the mail that is first in line.
 
+    `late` is the same of what nobody has stopped: courses, campaigns and senders on hold are left out.
     `waiting` are due and not on their way; `on_their_way` are offered to a worker or with one; `deferred`
     are planned for a later moment. `per_second` is of the last minute, None when nothing was accepted in it.
     """
@@ -53,6 +58,7 @@ class LaneStatus:
     held: int
     quarantined: int
     lapsed: int
+    late: float | None = None
 
     @property
     def sent_last_minute(self) -> int:
@@ -87,6 +93,11 @@ class HoldStatus:
     target: str
     reason: str
     since: datetime
+
+    @property
+    def by_person(self) -> bool:
+        """Whether somebody paused it, and it did not stop by itself."""
+        return self.cause == HoldCause.PERSON
 
     @property
     def name(self) -> str:
@@ -137,6 +148,7 @@ class QueueStatus:
     holds: Sequence[HoldStatus]
     transports: Sequence[TransportStatus] = ()
     allowed: Sequence[AllowedStatus] = ()
+    all_transports: Sequence[str] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -214,12 +226,15 @@ def age_words(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} days"
 
 
-def queue_status(session: Session, now: datetime, depths: Mapping[str, int | None]) -> QueueStatus:
+def queue_status(
+    session: Session, now: datetime, depths: Mapping[str, int | None], *, look_at: int = LOOK_AT
+) -> QueueStatus:
     """The queues at `now` (business time). `depths` names every queue, with None when the broker is away.
 
-    Reads tallies and the few batches; of the deliveries only the first in line of each source.
+    Reads tallies and the few batches; of the deliveries only the first in line of each source, and `look_at`
+    deferred ones of each.
     """
-    lanes = _lanes(session, now)
+    lanes = _lanes(session, now, look_at)
     beats = _heartbeats(session)
     last: dict[str, float] = {}
     for beat in beats:
@@ -233,7 +248,8 @@ def queue_status(session: Session, now: datetime, depths: Mapping[str, int | Non
         HoldStatus(hold.cause, hold.scope, hold.target, hold.reason, hold.since)
         for hold in list_holds(session)
     ]
-    return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session), _allowed(session))
+    slugs = session.scalars(select(Transport.slug).order_by(Transport.slug)).all()
+    return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session), _allowed(session), slugs)
 
 
 def _transports(session: Session) -> list[TransportStatus]:
@@ -261,13 +277,10 @@ def _allowed(session: Session) -> list[AllowedStatus]:
     return [AllowedStatus(*row) for row in rows]
 
 
-LOOK_AT = 100_000
-"""Deferred rows that are counted one by one; more than this are shown as this many."""
-
 # A range of ix_deliveries_open for each source; the words stand in the statement itself, where the planner
 # can see that they are those of the partial index.
 FIRST = """
-    SELECT min(first) AS first, sum(later)::bigint AS later
+    SELECT s.source, first, later
     FROM unnest(CAST(:sources AS text[])) AS s (source)
     CROSS JOIN LATERAL (
         SELECT min(next_attempt_at) AS first FROM deliveries AS d
@@ -296,13 +309,33 @@ _RATES = text("""
     """)
 
 
-def _lanes(session: Session, now: datetime) -> list[LaneStatus]:
+def _lanes(session: Session, now: datetime, look_at: int) -> list[LaneStatus]:
     open_, aside = _counted(session)
     batches = {row.lane: row for row in session.execute(_BATCHES)}
     rates = {row.lane: row.accepted / 60 for row in session.execute(_RATES)}
+    stopped = _stopped(session, {source for sources in open_.values() for source in sources})
     return [
-        _lane(session, lane, now, open_[lane], aside, batches.get(lane), rates.get(lane)) for lane in Lane
+        _lane(
+            session,
+            lane,
+            now,
+            look_at,
+            open_[lane],
+            stopped,
+            aside,
+            batches.get(lane),
+            rates.get(lane),
+        )
+        for lane in Lane
     ]
+
+
+def _stopped(session: Session, names: Set[str]) -> frozenset[str]:
+    """Those of the sources whose course, campaign or sender is on hold."""
+    holds = in_force(session)
+    if not (holds.course_ids or holds.campaign_ids or holds.sender_ids):
+        return frozenset()
+    return frozenset(one.name for one in read_sources(session, sorted(names)) if holds.stops_source(one))
 
 
 def _counted(session: Session) -> tuple[dict[str, dict[str, int]], Counter[tuple[str, str]]]:
@@ -322,27 +355,36 @@ def _lane(
     session: Session,
     lane: Lane,
     now: datetime,
+    look_at: int,
     open_: Mapping[str, int],
+    stopped: frozenset[str],
     aside: Mapping[tuple[str, str], int],
     batches: Any,
     per_second: float | None,
 ) -> LaneStatus:
-    values = {"sources": as_array(open_), "now": now, "look_at": LOOK_AT}
-    row = session.execute(text(FIRST.format(lane=lane)), values).one()
+    values = {"sources": as_array(open_), "now": now, "look_at": look_at}
+    rows = session.execute(text(FIRST.format(lane=lane)), values).all()
+    first = {row.source: row.first for row in rows if row.first is not None}
     under_way = batches.mails if batches else 0
-    later = row.later or 0
+    later = sum(row.later for row in rows)
     return LaneStatus(
         lane=lane,
         # A batch may still name mails that have ended already.
         waiting=max(0, sum(open_.values()) - under_way - later),
-        oldest=None if row.first is None else (now - row.first).total_seconds(),
+        oldest=_age(first.values(), now),
         on_their_way=under_way,
         deferred=later,
         per_second=per_second,
         held=aside.get((lane, DeliveryState.HELD), 0),
         quarantined=aside.get((lane, DeliveryState.QUARANTINED), 0),
         lapsed=batches.lapsed if batches else 0,
+        late=_age((moment for source, moment in first.items() if source not in stopped), now),
     )
+
+
+def _age(moments: Iterable[datetime], now: datetime) -> float | None:
+    oldest = min(moments, default=None)
+    return None if oldest is None else (now - oldest).total_seconds()
 
 
 def _heartbeats(session: Session) -> Sequence[Row[Any]]:

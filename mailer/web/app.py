@@ -11,9 +11,10 @@ from mailer.web import files, health
 from mailer.web.account import factor, first_run, join, passkeys, provider, recovery, sign_in, tokens, you
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
-from mailer.web.operator import audit, senders, transports
+from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
 from mailer.web.subscriber import check_in, confirm, link, mail, manage, pace, progress, unsubscribe
+from mailer.web.watchman import watching
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
+        lifespan=watching,
         max_body_size=MAX_BODY_BYTES,
         # Spans and request logs carry addresses, and an address here is somebody's key.
         telemetry={
@@ -42,6 +44,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(pages.router)
     for own_pages in (sign_in, provider, factor, passkeys, recovery, join, you, tokens, first_run):
         app.include_router(own_pages.router)
+    for watch_pages in (board, history, guide, deliveries, holds, alarms):
+        app.include_router(watch_pages.router)
     for desk_pages in (audit, senders, transports, people, webhooks):
         app.include_router(desk_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)

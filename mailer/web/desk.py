@@ -36,11 +36,20 @@ class Entry:
 
 
 MENU: Mapping[str, tuple[Entry, ...]] = {
-    "Watch": (Entry("Audit log", "/desk/audit"),),
+    "Watch": (
+        Entry("Board", "/desk/board"),
+        Entry("Deliveries", "/desk/deliveries"),
+        Entry("Reasons", "/desk/reasons"),
+        Entry("History", "/desk/history"),
+        Entry("Holds", "/desk/holds"),
+        Entry("Audit log", "/desk/audit"),
+        Entry("What to do", "/desk/operating"),
+    ),
     "Set up": (
         Entry("Senders", "/desk/senders"),
         Entry("Transports", "/desk/transports"),
         Entry("First mail", "/desk/first-mail", Right.RUN),
+        Entry("Alarms", "/desk/alarms"),
         Entry("Webhooks", "/desk/webhooks", Right.MANAGE),
     ),
     "Administer": (
@@ -68,17 +77,14 @@ class Desk:
         **values: Any,
     ) -> HTMLResponse:
         """The page made from a template of `desk/`; `actor` sees their own entries, zone and theme."""
-        environment = _environment()
-        body = environment.get_template(f"desk/{template}").render(
-            actor=actor,
+        body = self.part(
+            template,
+            actor,
             form_key=key_of_forms(request),
             here=request.url.path.removeprefix(self.root),
             menu=_menu_of(actor),
             notice=_told(request),
-            url=self.url,
             asset_url=self._asset_url,
-            time=lambda moment, form="%d %b %Y, %H:%M": shown_time(moment, actor, form),
-            zone_name=actor.zone if actor else "UTC",
             **values,
         )
         own = {**PRIVATE_HEADERS, "Content-Security-Policy": DESK_POLICY, "Content-Language": "en"}
@@ -88,6 +94,21 @@ class Desk:
         if DONE in request.cookies:
             answer.delete_cookie(DONE, path=self.root or "/")
         return answer
+
+    def part(self, template: str, actor: Actor | None, **values: Any) -> str:
+        """A template of `desk/` by itself, such as a part of a page that changes while it is looked at."""
+        made: str = (
+            _environment()
+            .get_template(f"desk/{template}")
+            .render(
+                actor=actor,
+                url=self.url,
+                time=lambda moment, form="%d %b %Y, %H:%M": shown_time(moment, actor, form),
+                zone_name=actor.zone if actor else "UTC",
+                **values,
+            )
+        )
+        return made
 
     def url(self, path: str, **query: object) -> str:
         """The address of a page of the desk, with those of `query` that are not None or empty."""
@@ -143,7 +164,16 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
     environment.filters["plural"] = plural
     environment.filters["ago"] = ago
+    environment.filters["rate"] = rate
+    environment.filters["trip"] = lambda seconds: f"{1000 * seconds:.0f} ms" if seconds < 1 else ago(seconds)
     return environment
+
+
+def rate(per_second: float | None) -> str:
+    """Mails a second as they are compared at a glance: "0", "0.02", "1.5", "1,250"."""
+    if not per_second:
+        return "0"
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
 
 
 def plural(count: int, one: str, more: str = "") -> str:

@@ -56,13 +56,14 @@ class Entry:
         secret = request.cookies.get(COOKIE, "")
         if request.method not in READ:
             await _check_form(request, parts, secret)
-        actor = await run_in_threadpool(self._find, parts, secret)
+        actor = await run_in_threadpool(self.find, parts, secret)
         request.state.actor = actor
         if self.right is not None:
             actor.require(self.right)
         return actor
 
-    def _find(self, parts: Parts, secret: str) -> Actor:
+    def find(self, parts: Parts, secret: str) -> Actor:
+        """Who has this secret; raises NotSignedIn."""
         with parts.session() as session:
             found = find_session(session, secret, session_now(session)) if secret else None
             lacks = found is not None and not (self.half or self.own) and _lacks(session, parts, found)
@@ -131,3 +132,8 @@ Audience = Annotated[Actor, Depends(Entry(Right.AUDIENCE))]
 Export = Annotated[Actor, Depends(Entry(Right.EXPORT))]
 Run = Annotated[Actor, Depends(Entry(Right.RUN))]
 Manage = Annotated[Actor, Depends(Entry(Right.MANAGE))]
+
+
+def still_signed_in(request: Request, parts: Parts) -> None:
+    """For what goes on for minutes: raises NotSignedIn or NotAllowed once its session has ended."""
+    Entry(Right.SEE).find(parts, request.cookies.get(COOKIE, "")).require(Right.SEE)

@@ -30,7 +30,7 @@ def add_webhook(
     secret = new_secret()
     webhook = Webhook(
         name=_name(name),
-        url=_url(url),
+        url=listening_address(url),
         kinds=_kinds(kinds),
         sealed_secret=seal.close(secret),
         created_at=now,
@@ -42,7 +42,7 @@ def add_webhook(
 
 def change_webhook(session: Session, webhook: Webhook, name: str, url: str, kinds: Collection[str]) -> None:
     """Another name, address or choice; what waits goes to the new address."""
-    webhook.name, webhook.url, webhook.kinds = _name(name), _url(url), _kinds(kinds)
+    webhook.name, webhook.url, webhook.kinds = _name(name), listening_address(url), _kinds(kinds)
     session.flush()
 
 
@@ -110,7 +110,8 @@ def _name(name: str) -> str:
     return words
 
 
-def _url(url: str) -> str:
+def listening_address(url: str) -> str:
+    """The address as it is kept; raises Refused, or CannotFetch when it is none of the web."""
     target = web_address(url.strip())
     if target.scheme == "http" and not _is_near(target.host):
         raise Refused("Write https://: what a webhook is told is about people, and passes many hands.")

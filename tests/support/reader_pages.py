@@ -238,7 +238,9 @@ def gets_week(session: Session, reader: Reader, key: str, *, week: int, now: dat
 @contextmanager
 def running_app(settings: Settings, port: int = 0) -> Iterator[str]:
     """The web application on this port, or else on one of its own; its address."""
-    config = uvicorn.Config(create_app(settings), log_level="error", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        create_app(settings), log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     # With its protocol named, or asyncio does not switch off Nagle's delay of 40 ms for its connections.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -16,7 +16,7 @@ from mailer.web.signed_in import Half, check_origin
 
 router = APIRouter()
 
-FIRST_PAGE = "/desk/audit"
+FIRST_PAGE = "/desk/board"
 
 
 @router.api_route("/desk", methods=READ)

@@ -20,6 +20,7 @@
   });
 
   // A table with data-chart="line" or "bar" is drawn above itself: first column the labels, each other a line.
+  const charts = [];
   function draw(table) {
     if (!window.Chart || table.dataset.drawn) return;
     table.dataset.drawn = "yes";
@@ -37,8 +38,8 @@
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", (table.caption ? table.caption.textContent.trim() : "Chart") + ", the table below has its figures");
     box.append(canvas);
-    (table.closest("details, .table-responsive") || table).before(box);
-    new Chart(canvas, {
+    (table.closest("details") || table.closest(".table-responsive") || table).before(box);
+    charts.push([table, box, new Chart(canvas, {
       type: table.dataset.chart,
       data: {
         labels: rows.map((row) => row.cells[0].textContent.trim()),
@@ -64,8 +65,17 @@
         },
         plugins: { legend: { display: heads.length > 1, labels: { color: ink, boxWidth: 24, boxHeight: 2 } } },
       },
-    });
+    })]);
   }
+  // Their colours are those of the theme in which they were drawn.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    for (const [table, box, chart] of charts.splice(0)) {
+      chart.destroy();
+      box.remove();
+      delete table.dataset.drawn;
+      draw(table);
+    }
+  });
   function drawAll() {
     for (const table of document.querySelectorAll("table[data-chart]")) draw(table);
   }

@@ -75,7 +75,7 @@ def test_every_mail_is_counted_in_one_place(session: Session, house: House) -> N
     change(session, slice(9, 10), state="accepted")
     # Waiting: the first in line and the one after it. On their way: two offered, two with workers.
     assert course_lane(session, house) == LaneStatus(
-        *("course", 2, 300.0, 4, 1), per_second=1 / 60, held=1, quarantined=1, lapsed=1
+        *("course", 2, 300.0, 4, 1), per_second=1 / 60, held=1, quarantined=1, lapsed=1, late=300.0
     )
 
 

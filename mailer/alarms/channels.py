@@ -1,0 +1,90 @@
+"""Who is told: mail addresses, and programs that listen at an address of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mailer.audience.addresses import normalise
+from mailer.errors import NotFound, Refused
+from mailer.models import Alarm, AlarmChannel, AlarmNote, ChannelKind, NoteKind
+from mailer.sealing import Seal
+from mailer.webhooks.endpoints import listening_address
+from mailer.webhooks.signature import new_secret
+
+MOST = 20
+"""Channels; more is a mistake, and each is told of everything."""
+
+
+def add_channel(session: Session, seal: Seal, kind: str, address: str, who: str) -> tuple[AlarmChannel, str]:
+    """A new one, and the secret that signs its calls (empty for mail), shown once.
+
+    Raises Refused, BadAddress or CannotFetch (no address of the web).
+    """
+    if kind not in list(ChannelKind):
+        raise Refused(f"Alarms are told by {' or '.join(ChannelKind)}.")
+    if len(list_channels(session)) >= MOST:
+        raise Refused(f"{MOST} are told already; remove one first.")
+    secret = ""
+    if kind == ChannelKind.MAIL:
+        shown, _ = normalise(address)
+        kept = {"to": shown}
+    else:
+        url, secret = listening_address(address), new_secret()
+        # What follows the host is often a key by itself.
+        shown = f"{urlsplit(url).scheme}://{urlsplit(url).netloc.rpartition('@')[2]}/…"
+        kept = {"url": url, "secret": secret}
+    channel = AlarmChannel(
+        kind=kind,
+        sealed=seal.close(json.dumps(kept)),
+        shown=shown,
+        created_at=_clock(session),
+        created_by=who,
+    )
+    session.add(channel)
+    session.flush()
+    return channel, secret
+
+
+def get_channel(session: Session, channel_id: int) -> AlarmChannel:
+    """The one of this id; raises NotFound."""
+    channel = session.get(AlarmChannel, channel_id)
+    if channel is None:
+        raise NotFound("Nobody is told by that; look at the list.")
+    return channel
+
+
+def list_channels(session: Session) -> Sequence[AlarmChannel]:
+    """All of them, oldest first."""
+    return session.scalars(select(AlarmChannel).order_by(AlarmChannel.id)).all()
+
+
+def last_notes(session: Session) -> dict[int, AlarmNote]:
+    """What each channel was told last, or is to be told."""
+    newest = select(func.max(AlarmNote.id)).group_by(AlarmNote.channel_id)
+    return {
+        note.channel_id: note for note in session.scalars(select(AlarmNote).where(AlarmNote.id.in_(newest)))
+    }
+
+
+def try_channel(session: Session, channel: AlarmChannel) -> None:
+    """Have it told that this is a test."""
+    clock = _clock(session)
+    session.add(AlarmNote(channel_id=channel.id, what=NoteKind.TEST, made_at=clock, next_try_at=clock))
+    session.flush()
+
+
+def list_alarms(session: Session, most: int = 50) -> Sequence[Alarm]:
+    """The alarms that were told, newest first; those that are open are among them."""
+    told = select(Alarm).where(Alarm.opened_at.is_not(None))
+    return session.scalars(told.order_by(Alarm.opened_at.desc(), Alarm.id.desc()).limit(most)).all()
+
+
+def _clock(session: Session) -> datetime:
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now

@@ -1,0 +1,103 @@
+"""Mails one by one, and what may be done to many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.db import business_now
+from mailer.delivery import ledger
+from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Filter, Verb
+from mailer.errors import Refused
+from mailer.models import DeliveryState
+from mailer.reports.deliveries import (
+    DeliveriesPage,
+    DeliveryView,
+    Look,
+    campaign_slugs,
+    course_slugs,
+    deliveries_page,
+    delivery_view,
+)
+
+VERBS: Mapping[str, Verb] = {
+    "retry": RETRY,
+    "hold": HOLD,
+    "release": RELEASE,
+    "cancel": CANCEL,
+    "settle-accepted": SETTLE[DeliveryState.ACCEPTED],
+    "settle-cancelled": SETTLE[DeliveryState.CANCELLED],
+}
+
+
+class MovedOn(Refused):
+    """There are more of them than somebody has seen and confirmed; `what` says how many."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What an act would come to: how many mails, by the state they are in."""
+
+    counts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@needs(Right.SEE)
+def list_deliveries(session: Session, _: Actor, look: Look, at: str = "") -> DeliveriesPage:
+    """Those that fit, a page at a time."""
+    return deliveries_page(session, look, at)
+
+
+@needs(Right.SEE)
+def show_delivery(session: Session, _: Actor, delivery_id: int) -> DeliveryView:
+    """One of them, with its attempts and its why; raises NotFound."""
+    return delivery_view(session, delivery_id)
+
+
+@needs(Right.RUN)
+def weigh(session: Session, _: Actor, verb: str, filter_: Filter) -> Weighed:
+    """What an act would come to, changing nothing; raises Refused or NotFound."""
+    return Weighed(ledger.count(session, _verb_of(verb), filter_))
+
+
+@needs(Right.RUN)
+def act(session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, because: str = "") -> int:
+    """Do it to no more than the `seen` mails that the page showed; how many were changed.
+
+    Raises MovedOn, Refused or NotFound.
+
+    The ledger leaves one Action.
+    """
+    chosen = ledger.choose(session, _verb_of(verb), filter_, with_others=False)
+    if chosen.total > seen:
+        raise MovedOn(
+            f"There are {chosen.total:,} by now, more than the {seen:,} that you saw. Confirm it again."
+        )
+    return ledger.act(session, chosen, business_now(session), who=actor.who, because=because)
+
+
+def _verb_of(word: str) -> Verb:
+    """The verb of a form's word; raises Refused."""
+    if word not in VERBS:
+        raise Refused(f"{word!r} is nothing that can be done to mails; {', '.join(VERBS)} is.")
+    return VERBS[word]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What pages offer to choose from."""
+
+    courses: Sequence[str]
+    campaigns: Sequence[str]
+
+
+@needs(Right.SEE)
+def choices(session: Session, _: Actor) -> Choices:
+    """The published courses, and the newest campaigns."""
+    return Choices(course_slugs(session), campaign_slugs(session))

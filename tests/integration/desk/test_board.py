@@ -1,0 +1,105 @@
+"""The board as people get it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from sqlalchemy import select, text
+
+from mailer.db import Sessions, session_scope
+from mailer.delivery.holds import pause
+from mailer.models import BreakerState, Heartbeat, HoldScope, Transport
+from mailer.queue import QUEUES
+from mailer.reports.board import board
+from mailer.reports.findings import FindingKind
+from mailer.web.operator.board import SECTIONS
+from tests.support.staff import Person
+
+
+def workers_beat(sessions: Sessions) -> None:
+    """A worker was heard of in every queue just now."""
+    with session_scope(sessions) as session:
+        now = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        for queue in QUEUES:
+            session.merge(Heartbeat(queue=queue, worker=f"{queue}@reading-room", sent_at=now, seen_at=now))
+
+
+def test_it_is_the_first_page_and_says_in_one_sentence_that_all_is_well(
+    sessions: Sessions, rea: Person
+) -> None:
+    workers_beat(sessions)
+    page = rea.get("/desk")
+    assert page.url.path == "/desk/board"
+    assert "Mail flows; nothing is late." in page.text
+
+
+def test_a_transport_that_is_out_is_said_with_what_to_do(sessions: Sessions, rea: Person) -> None:
+    workers_beat(sessions)
+    with session_scope(sessions) as session:
+        session.execute(
+            text("INSERT INTO senders (slug, name, email, postal_address) VALUES ('r', 'R', 'r@r.test', '')")
+        )
+        default = session.scalars(select(Transport)).one()
+        default.state, default.reason = BreakerState.OPEN, "login: 535 5.7.8 wrong password"
+        default.since = datetime.now(UTC)
+    page = rea.get("/desk/board").text
+    assert "Transport default is out: login: 535 5.7.8 wrong password." in page.replace(
+        "transport", "Transport"
+    )
+    assert "/desk/operating#transport-out" in page
+
+
+def test_a_queue_without_a_worker_is_said(rea: Person) -> None:
+    assert "no worker takes from the queue control: none was ever heard." in rea.get("/desk/board").text
+
+
+def test_the_board_counts_no_mail_one_by_one(sessions: Sessions) -> None:
+    """With ten million mails it must cost what it costs with none: no statement reads all of deliveries."""
+    with session_scope(sessions) as session:
+        found = board(session, datetime.now(UTC), dict.fromkeys(QUEUES, 0))
+    assert found.status.is_empty
+
+
+def pause_campaigns(sessions: Sessions) -> None:
+    with session_scope(sessions) as session:
+        pause(session, HoldScope.LANE, "campaign", datetime.now(UTC), who="opal@example.org")
+
+
+def test_the_board_tells_what_changed_and_only_that(desk: str, sessions: Sessions, rea: Person) -> None:
+    workers_beat(sessions)
+    with rea.client.stream("GET", "/desk/board/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        told: list[str] = []
+        for line in stream.iter_lines():
+            if line.startswith("event: "):
+                told.append(line.removeprefix("event: "))
+                if len(told) == len(SECTIONS):
+                    # All parts were told once; from here on only what changes is.
+                    pause_campaigns(sessions)
+            if "paused: lane campaign" in line:
+                break
+    assert told[: len(SECTIONS)] == list(SECTIONS)
+    assert told[len(SECTIONS)] == "headline"
+
+
+def test_every_alarm_leads_to_a_section_that_there_is(rea: Person) -> None:
+    page = rea.get("/desk/operating").text
+    for kind in FindingKind:
+        assert f'id="{kind}"' in page
+
+
+def test_who_is_told_of_alarms_is_added_and_removed_by_an_operator(opal: Person, rea: Person) -> None:
+    opal.get("/desk/alarms")
+    wrong = opal.post("/desk/alarms", kind="webhook", address="http://example.org/")
+    assert wrong.status_code == 422
+    added = opal.post("/desk/alarms", kind="webhook", address="https://hooks.example.org/secret-part")
+    assert "whsec_" in added.text
+    shown = rea.get("/desk/alarms").text
+    assert "https://hooks.example.org/…" in shown
+    assert "secret-part" not in shown
+    assert "whsec_" not in shown
+    number = re.search(r"/desk/alarms/(\d+)/remove", opal.get("/desk/alarms").text)
+    assert number is not None
+    assert "Tell https://hooks.example.org/… nothing" in opal.get(f"/desk/alarms/{number[1]}/remove").text
+    assert "is told of no alarms any more" in opal.post(f"/desk/alarms/{number[1]}/remove").text

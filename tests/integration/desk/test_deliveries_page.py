@@ -1,0 +1,155 @@
+"""Mails looked for, looked at, and acted on many at a time."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select, update
+
+from mailer import tally
+from mailer.db import session_scope
+from mailer.models import Action, Delivery, Subscriber
+from mailer.reports.deliveries import Look, deliveries_page
+from tests.support.cast import ADA, BEN, CLEO
+from tests.support.house import House
+from tests.support.scripted_smtp import ScriptedSmtp
+from tests.support.staff import Person
+
+FRANK = "frank@elsewhere.example"
+
+
+def put(house: House, email: str, state: str, reason: str = "") -> int:
+    """This person's mail is in this state; its id."""
+    with session_scope(house.sessions) as session:
+        person = select(Subscriber.id).where(Subscriber.email_key == email).scalar_subquery()
+        values = {"state": state, "reason": reason, "settled_at": house.at}
+        done = session.execute(
+            update(Delivery).where(Delivery.subscriber_id == person).values(values).returning(Delivery.id)
+        )
+        number = done.scalars().one()
+        tally.mend(session)
+        return number
+
+
+@pytest.fixture
+def four(house: House) -> dict[str, int]:
+    """A welcome each: Ada's and Frank's failed, Ben's is in quarantine, Cleo's is planned."""
+    for email in (ADA, BEN, CLEO, FRANK):
+        house.enroll(email)
+    house.plan()
+    return {
+        ADA: put(house, ADA, "failed", "refused: 554"),
+        BEN: put(house, BEN, "quarantined", "it cannot be made: no first name"),
+        CLEO: put(house, CLEO, "planned"),
+        FRANK: put(house, FRANK, "failed", "given up"),
+    }
+
+
+def states(house: House, four: dict[str, int]) -> dict[str, str]:
+    with session_scope(house.sessions) as session:
+        rows = session.execute(select(Delivery.id, Delivery.state))
+        found = dict(rows.all())
+    return {email: found[number] for email, number in four.items()}
+
+
+def test_mails_are_found_by_state_course_domain_and_words(four: dict[str, int], rea: Person) -> None:
+    failed = rea.get("/desk/deliveries", state="failed").text
+    assert ADA in failed
+    assert FRANK in failed
+    assert BEN not in failed
+    at = rea.get("/desk/deliveries", state="failed", domain="elsewhere.example").text
+    assert FRANK in at
+    assert ADA not in at
+    words = rea.get("/desk/deliveries", state="failed", reason="GIVEN", course="calm").text
+    assert FRANK in words
+    assert ADA not in words
+    assert CLEO in rea.get("/desk/deliveries", state="planned", course="calm").text
+    assert "No mail fits" in rea.get("/desk/deliveries", state="bounced").text
+    everything = rea.get("/desk/deliveries").text
+    assert all(email in everything for email in four)
+
+
+def test_a_state_that_there_is_not_is_said(four: dict[str, int], rea: Person) -> None:
+    assert "is none of planned" in rea.get("/desk/deliveries", state="lost").text
+    assert "begin again" in rea.get("/desk/deliveries", at="a~b").text
+
+
+@pytest.mark.parametrize("state", ["", "planned", "failed"])
+def test_pages_follow_each_other_without_a_gap_or_a_repeat(house: House, state: str) -> None:
+    for number in range(7):
+        house.enroll(f"reader{number}@example.org")
+    house.plan()
+    if state == "failed":
+        for number in range(7):
+            put(house, f"reader{number}@example.org", "failed")
+    seen: list[int] = []
+    at = ""
+    with session_scope(house.sessions) as session:
+        # Three at a time of seven: three pages.
+        for _ in range(3):
+            page = deliveries_page(session, Look(state=state), at, most=3)
+            seen += [row.id for row in page.rows]
+            at = page.next
+    assert at == ""
+    assert len(seen) == len(set(seen)) == 7
+
+
+def test_an_act_says_what_and_how_many_and_then_does_it(
+    house: House, four: dict[str, int], opal: Person
+) -> None:
+    asked = opal.get("/desk/deliveries/act", verb="retry", state="failed", course="calm")
+    assert "Try again: 2 mails?" in asked.text
+    assert states(house, four)[ADA] == "failed"
+    done = opal.post("/desk/deliveries/act", verb="retry", state="failed", course="calm", seen="2")
+    assert "2 mails tried again; now planned." in done.text
+    assert states(house, four) == {ADA: "planned", BEN: "quarantined", CLEO: "planned", FRANK: "planned"}
+    with session_scope(house.sessions) as session:
+        action = session.scalars(select(Action).where(Action.what == "delivery retry")).one()
+        assert (action.who, action.rows) == ("opal@example.org", 2)
+
+
+def test_more_than_somebody_saw_are_not_touched(house: House, four: dict[str, int], opal: Person) -> None:
+    opal.get("/desk/deliveries/act", verb="cancel", state="failed", lane="course")
+    asked = opal.get("/desk/deliveries/act", verb="retry", state="failed", course="calm")
+    answer = opal.post("/desk/deliveries/act", verb="retry", state="failed", course="calm", seen="1")
+    assert answer.status_code == 409
+    assert "There are 2 by now, more than the 1 that you saw." in answer.text
+    assert asked.status_code == 200
+    assert states(house, four)[ADA] == "failed"
+
+
+def test_an_act_on_every_mail_there_is_is_refused(four: dict[str, int], opal: Person) -> None:
+    answer = opal.get("/desk/deliveries/act", verb="hold", state="planned")
+    assert "so that not every mail is meant" in answer.text
+
+
+def test_a_hold_is_undone_by_releasing(house: House, four: dict[str, int], opal: Person) -> None:
+    opal.get("/desk/deliveries/act", verb="hold", state="planned", course="calm")
+    done = opal.post(
+        "/desk/deliveries/act", verb="hold", state="planned", course="calm", seen="1", because="wait"
+    )
+    assert "1 mail held; now held. Release undoes it." in done.text
+    assert "verb=release" in done.text
+    opal.post("/desk/deliveries/act", verb="release", state="held", course="calm", seen="1")
+    assert states(house, four)[CLEO] == "planned"
+
+
+def test_one_mail_shows_its_attempts_and_its_why(house: House, server: ScriptedSmtp, rea: Person) -> None:
+    house.enroll(ADA)
+    server.replies["RCPT"] = ["451 4.7.1 Greylisting in action, please try again later"]
+    house.send()
+    with session_scope(house.sessions) as session:
+        number = session.scalars(select(Delivery.id)).one()
+    page = rea.get(f"/desk/deliveries/{number}").text
+    assert "451 4.7.1 Greylisting in action" in page
+    assert "Greylisted: they want it once more, later" in page
+    assert re.search(r"was due", page)
+    by_kind = rea.get("/desk/deliveries", kind="greylisted").text
+    assert ADA in by_kind
+
+
+def test_a_mail_that_there_is_not_is_said(rea: Person) -> None:
+    answer = rea.get("/desk/deliveries/999")
+    assert answer.status_code == 404
+    assert "There is no such mail" in answer.text
