@@ -176,7 +176,7 @@ def skip(session: Session, ids: Sequence[int], reason: str, now: datetime) -> in
 
 HOLD_BACK = text("""
     UPDATE deliveries SET next_attempt_at = greatest(next_attempt_at, :until), reason = :reason
-    WHERE id = :id AND state = 'planned' AND kind IN ('step', 'repeat')
+    WHERE id = :id AND state = 'planned' AND kind IN ('welcome', 'step', 'repeat')
     """)
 LET_GO = text("""
     UPDATE deliveries SET next_attempt_at = :now, reason = ''
@@ -186,7 +186,7 @@ LET_GO = text("""
 
 
 def hold_back(session: Session, delivery_id: int, until: datetime, now: datetime) -> None:
-    """Have a lesson that is planned wait for its reader, who has paused until then, or let it go on.
+    """Have a planned mail of a course wait for its reader, who has paused until then, or let it go on.
 
     One that a worker has by now is held back as it is claimed, unless it is on its way already.
     """

@@ -22,7 +22,7 @@ from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
 from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
 from mailer.schedule.cap import mails_before, read_cap, room_for
-from mailer.schedule.timing import Timing, own_hours, read_timing, window_on
+from mailer.schedule.timing import ANY_DAY, Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
 
 PAUSED = "paused"
@@ -31,6 +31,9 @@ PAUSED = "paused"
 ITS_HOUR = "waits for its hour"
 
 LESSONS = (DeliveryKind.STEP, DeliveryKind.REPEAT)
+
+MORNING = time(8)
+"""When a welcome leaves that a pause held back, for a reader who chose no hour: not at midnight."""
 
 LEASE = timedelta(minutes=15)
 """How long a worker may keep a batch; measured by the database's clock, renewed with each group of results.
@@ -336,10 +339,15 @@ def _facts(row: Claimed, known: Known, setting: Setting, source: Source, now: da
 
 
 def _wait(row: Claimed, known: Known, setting: Setting, now: datetime) -> tuple[datetime, str] | None:
-    """Until when a lesson has to wait, and for what; None when it may leave now."""
-    if row.kind not in LESSONS or row.step_id is None or row.course_id is None:
+    """Until when a mail of a course has to wait, and for what; None when it may leave now."""
+    if row.course_id is None:
         return None
     zone = row.zone or setting.course_zones[row.course_id]
+    if row.kind == DeliveryKind.WELCOME and known.paused_until is not None:
+        goes_on_at = window_on(known.paused_until, known.send_time or MORNING, ANY_DAY, zone).opens_at
+        return (goes_on_at, outbox.PAUSED_BY_READER) if now < goes_on_at else None
+    if row.kind not in LESSONS or row.step_id is None:
+        return None
     send_time, timing = own_hours(*setting.hours[row.step_id], known.send_time, known.weekdays)
     # Planned before its reader paused: it comes when they want to go on, and what follows comes after it.
     if known.paused_until is not None and known.paused_until > local_date(now, zone):

@@ -147,10 +147,22 @@ def may_be_stale(lanes: Sequence[Lane]) -> ColumnElement[bool]:
     return or_(Delivery.kind == DeliveryKind.STEP, Delivery.lane == Lane.CAMPAIGN)
 
 
+def is_stale(lanes: Sequence[Lane], stale_after: timedelta, now: datetime) -> ColumnElement[bool]:
+    """Mails that a policy may pass over and that are too late, not counting the time of a reader's pause."""
+    # A day begins twelve hours after it does in UTC at the latest, and has the reader's hour within a day.
+    went_on_by = (now - stale_after - timedelta(hours=36)).date()
+    has_paused = (
+        select(Enrollment.id)
+        .where(Enrollment.id == Delivery.enrollment_id, Enrollment.paused_until > went_on_by)
+        .exists()
+    )
+    return and_(may_be_stale(lanes), Delivery.due_at < now - stale_after, ~has_paused)
+
+
 def reader_backlog(
     row: Any, plan: CoursePlan, now: datetime, policy: Policy, stale_after: timedelta
 ) -> CatchUp:
-    """What a policy does about the reader of a row with the columns of `select_places`, and `last_kind`.
+    """What a policy does about the reader of a row of `select_places` with `last_kind` and `paused_until`.
 
     A reader whose last mail is with a worker or set aside has nothing overdue but that.
     """
@@ -158,7 +170,15 @@ def reader_backlog(
     waiting = waiting_step(row, plan)
     if row.last_state in OPEN and row.last_state != DeliveryState.PLANNED:
         return CatchUp((), (), place.anchor)
-    return catch_up(place, plan.steps, now, policy, stale_after=stale_after, waiting=waiting)
+    return catch_up(
+        place,
+        plan.steps,
+        now,
+        policy,
+        stale_after=stale_after,
+        waiting=waiting,
+        paused_until=row.paused_until,
+    )
 
 
 def waiting_step(row: Any, plan: CoursePlan) -> StepPlan | None:
@@ -200,6 +220,7 @@ def _groups(session: Session, now: datetime) -> Iterator[Any]:
 PLACES: tuple[Any, ...] = (
     *(Enrollment.course_id, Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day),
     *CHOSEN,
+    Enrollment.paused_until,
     *(Subscriber.zone, Delivery.state.label("last_state"), Delivery.kind.label("last_kind")),
     func.date_bin(text("interval '15 minutes'"), Delivery.settled_at, text("timestamptz 'epoch'")).label(
         "last_settled_at"
@@ -233,7 +254,6 @@ def _add_other_mails(
     found: dict[tuple[str, str], Overdue],
 ) -> None:
     """Mails that wait and that no reader's place hangs on: welcomes, last lessons, and campaigns."""
-    is_stale = and_(may_be_stale(lanes), Delivery.due_at < now - stale_after)
     is_counted = (
         select(Enrollment.id)
         .where(Enrollment.id == Delivery.enrollment_id, IS_ACTIVE, Enrollment.next_due_at <= now)
@@ -246,7 +266,7 @@ def _add_other_mails(
             name.label("name"),
             func.count().label("mails"),
             func.count(Delivery.subscriber_id.distinct()).filter(~is_counted).label("people"),
-            func.count().filter(is_stale).label("stale"),
+            func.count().filter(is_stale(lanes, stale_after, now)).label("stale"),
             func.min(Delivery.due_at).label("oldest"),
         )
         .join(Message, Message.id == Delivery.message_id)

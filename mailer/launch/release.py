@@ -30,8 +30,8 @@ from mailer.delivery.installation import Installation, Mark
 from mailer.errors import Refused
 from mailer.launch.backlog import (
     is_a_readers_last,
+    is_stale,
     is_waiting,
-    may_be_stale,
     reader_backlog,
     waiting_step,
 )
@@ -128,7 +128,7 @@ def pass_over_readers(session: Session, choice: Choice, ids: Sequence[int], now:
     """
     rows = session.execute(
         select_places()
-        .add_columns(Delivery.kind.label("last_kind"), Enrollment.next_due_at)
+        .add_columns(Delivery.kind.label("last_kind"), Enrollment.next_due_at, Enrollment.paused_until)
         .where(Enrollment.id.in_(ids), IS_ACTIVE)
         .order_by(Enrollment.id)
         .with_for_update(of=Enrollment, key_share=True)
@@ -161,8 +161,7 @@ def pass_over_mails(session: Session, choice: Choice, now: datetime) -> int:
         select(Delivery.id)
         .where(
             is_waiting(choice.lanes, now),
-            may_be_stale(choice.lanes),
-            Delivery.due_at < now - choice.stale_after,
+            is_stale(choice.lanes, choice.stale_after, now),
             ~is_a_readers_last(),
         )
         .order_by(Delivery.id)

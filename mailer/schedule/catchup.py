@@ -15,20 +15,21 @@ The course's own dates are those by which the lessons would have come without th
   `stale_after` at most; when nothing is left, the next lesson comes at its own date.
 
 None of them ever sends two mails of a course to one reader on one day, or changes the order. What is
-passed over is recorded as skipped, with the reason; see `launch/release.py`.
+passed over is recorded as skipped, with the reason; see `launch/release.py`. While a reader pauses nothing
+of theirs is late, and what waited for them meanwhile is so from the pause's end on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 
 from mailer.clock import local_date
-from mailer.schedule.place import Place, StepPlan, date_of, moment_of, shifted
-from mailer.schedule.timing import Anchor
+from mailer.schedule.place import Place, StepPlan, date_of, shifted
+from mailer.schedule.timing import Anchor, Window
 
 
 class Policy(StrEnum):
@@ -63,26 +64,28 @@ def catch_up(
     *,
     stale_after: timedelta = STALE_AFTER,
     waiting: StepPlan | None = None,
+    paused_until: date | None = None,
 ) -> CatchUp:
     """What `policy` does about this reader's overdue lessons at `now` (aware UTC).
 
     `waiting` is the step of `place.last_day` when its mail was planned and has not left; it belongs to
-    the backlog too.
+    the backlog too. `paused_until` is the day on which the reader went on, or will.
     """
     # One for each day: which of a day's steps somebody gets is another question.
     steps = [step for step in steps if not step.instead_of]
     anchor = shifted(place, steps)
     to_come = [step for step in steps if step.day > place.last_day]
     line = [waiting, *to_come] if waiting else to_come
-    overdue = tuple(takewhile(lambda step: moment_of(place, anchor, step, steps) <= now, line))
+    whole = _Backlog(place, anchor, steps, line, (), waiting, paused_until)
+    overdue = tuple(takewhile(lambda step: whole.window_of(step).opens_at <= now, line))
     match policy:
         case Policy.SHIFT:
             kept = overdue
         case Policy.SKIP_STALE:
-            kept = tuple(s for s in overdue if now - moment_of(place, anchor, s, steps) <= stale_after)
+            kept = tuple(step for step in overdue if now - whole.window_of(step).opens_at <= stale_after)
         case Policy.RHYTHM:
-            return _back_to_dates(_Backlog(place, anchor, steps, line, overdue, waiting), now)
-    backlog = _Backlog(place, anchor, steps, line, kept, waiting)
+            return _back_to_dates(replace(whole, late=overdue), now)
+    backlog = replace(whole, late=kept)
     return CatchUp(
         passed_over=overdue[: len(overdue) - len(kept)],
         late=kept,
@@ -102,11 +105,16 @@ class _Backlog:
     line: Sequence[StepPlan]
     late: tuple[StepPlan, ...]
     waiting: StepPlan | None
+    paused_until: date | None
+
+    def window_of(self, step: StepPlan) -> Window:
+        """When this step may leave by its own date, or once its reader goes on."""
+        day = date_of(self.place, self.anchor, step.day, self.steps)
+        return self.place.window_of(step, max(day, self.paused_until or day))
 
     def date_of(self, step: StepPlan) -> date:
         """The day on which this step may leave by its own date."""
-        day = date_of(self.place, self.anchor, step.day, self.steps)
-        return self.place.window_of(step, day).day
+        return self.window_of(step).day
 
     def first_free(self, today: date) -> date:
         """The first day for the backlog: not one on which the reader gets another mail of the course."""

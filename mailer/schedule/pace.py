@@ -303,7 +303,7 @@ def _unpause(case: Case) -> None:
 
 
 def _hold_back(case: Case) -> None:
-    """Have a lesson that was planned already wait until the pause is over, or let it go on."""
+    """Have a mail that was planned already wait until the pause is over, or let it go on."""
     number, until = case.enrollment.last_delivery_id, case.enrollment.paused_until
     if number is None:
         return

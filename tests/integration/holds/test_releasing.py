@@ -279,6 +279,48 @@ def test_a_mail_that_waited_since_before_the_outage_is_part_of_the_backlog(place
     assert [name for name, _ in arrivals(place, ADA, "Europe/London")][-3:] == ["day-11", "day-12", "day-13"]
 
 
+def pause(place: Place, email: str, until: date) -> None:
+    with session_scope(place.house.sessions) as session:
+        number = session.scalars(
+            select(Enrollment.id)
+            .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
+            .where(Subscriber.email == email)
+        ).one()
+        pause_until(session, number, until, Asker("the pace page"), place.house.at)
+
+
+@pytest.mark.parametrize("days", [1, 9])  # in the pause; the day after it
+def test_what_waits_for_the_end_of_a_readers_pause_is_not_stale(place: Place, days: int) -> None:
+    place.live_to(place.house.at.replace(hour=7) + timedelta(days=4))
+    place.house.go_to(place.house.at.replace(hour=8))
+    place.house.plan()  # Ada's day 4, on Friday the 6th, is a row, and nothing takes it
+    place.silence(timedelta(days=4))
+    pause(place, ADA, place.house.at.date() + timedelta(days=8))  # on the 10th, until the 18th
+    place.silence(timedelta(days=days))
+    place.look()
+    shown = what_is_overdue(place).total(Policy.SKIP_STALE).passed_over
+    assert release(place, Policy.SKIP_STALE) == shown > 0  # Dee's
+    assert "skipped" not in [state for _, state in place.mails_of(ADA)]
+    place.live_to(datetime(2026, 3, 19, 12, tzinfo=place.house.at.tzinfo) + timedelta(days=2))
+    on = local_date(datetime(2026, 3, 18 if days == 1 else 19, 12, tzinfo=place.house.at.tzinfo), "UTC")
+    assert arrivals(place, ADA, "Europe/London")[3] == ("day-4", on)
+
+
+def test_after_a_restore_a_welcome_that_a_pause_holds_back_is_not_passed_over(
+    place: Place, tmp_path: Path
+) -> None:
+    pause(place, ADA, place.house.at.date() + timedelta(days=8))
+    place.house.go_to(place.house.at + timedelta(days=3))
+    copy = Place(place.house, tmp_path / "copy")
+    copy.look()
+    release(copy, Policy.SKIP_STALE)
+    with session_scope(place.house.sessions) as session:
+        rows = session.execute(
+            select(Subscriber.email, Delivery.state).where(Delivery.subscriber_id == Subscriber.id)
+        )
+        assert {email: str(state) for email, state in rows} == {ADA: "planned", DEE: "skipped"}
+
+
 def test_a_reader_whose_mail_was_set_aside_is_left_alone(place: Place) -> None:
     place.live_to(place.house.at.replace(hour=7) + timedelta(days=4))
     place.house.go_to(place.house.at.replace(hour=8))
