@@ -48,6 +48,8 @@ def forecast_(
         say(
             f"{count(one.readers, 'reader')} of {one.campaign} also get a lesson on {one.starts_at:%a %d %b}."
         )
+    for slug, why in found.undecided.items():
+        say(f"{slug}: its readers wait, since a rule of it cannot be asked. {why}")
     say(f"{count(sum(hour.total for hour in found.hours), 'mail')} in {count(days, 'day')}.")
 
 

@@ -27,8 +27,11 @@ from mailer.models import (
     SubscriptionState,
     Transport,
 )
+from mailer.rules import BadRule, Rule, as_sql
+from mailer.schedule.conditions import NOT_ASKED, Met, met_of, rules_of
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.local_time import LocalTime
+from mailer.schedule.place import Place
 from mailer.schedule.plan import IS_ACTIVE, place_of
 from mailer.schedule.series import coming
 from mailer.schedule.simulate import live
@@ -61,11 +64,15 @@ class Collision:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Every hour in which something leaves, what may leave in an hour (None: no limit), and collisions."""
+    """Every hour in which something leaves, what may leave in an hour (None: no limit), and collisions.
+
+    `undecided` are courses whose rules cannot be asked, with the reason: their readers wait.
+    """
 
     hours: tuple[Hour, ...]
     most_per_hour: int | None
     collisions: tuple[Collision, ...]
+    undecided: Mapping[str, str]
 
     def as_values(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -80,6 +87,7 @@ class Forecast:
                 {"campaign": one.campaign, "starts_at": one.starts_at.isoformat(), "readers": one.readers}
                 for one in self.collisions
             ],
+            "undecided": dict(self.undecided),
         }
 
     def too_much(self) -> list[Hour]:
@@ -88,18 +96,24 @@ class Forecast:
 
 
 def forecast(session: Session, now: datetime, days: int) -> Forecast:
-    """What leaves within `days` days from `now` on, if nobody joins, leaves or changes their pace.
+    """What leaves within `days` days from `now` on, if nobody joins, leaves, changes their pace or answers.
 
-    Readers who stand at the same place of a course are looked at once, however many they are.
+    Readers who stand at the same place of a course and meet the same of its rules are looked at once,
+    however many they are. Rules are asked of what is known of each reader now.
     """
     until = now + timedelta(days=days)
     hours: dict[datetime, Counter[str]] = {}
-    plans: dict[int, CoursePlan] = {}
-    for row in session.execute(_places()):
-        plan = plans.get(row.course_id) or plans.setdefault(row.course_id, load_plan(session, row.course_id))
-        for mail in live(plan, place_of(row, plan.zone), now, until):
-            if mail.is_sent:
-                _count(hours, mail.due_at, f"course {plan.slug}", row.readers)
+    undecided: dict[str, str] = {}
+    for course_id in session.execute(select(Enrollment.course_id).where(IS_ACTIVE).distinct()).scalars():
+        plan = load_plan(session, course_id)
+        try:
+            rules = rules_of(session, plan)
+        except BadRule as error:
+            undecided[plan.slug] = str(error)
+            continue
+        for row, met in _places(session, plan, rules, now):
+            for moment in _moments(plan, place_of(row, plan.zone, met), now, until):
+                _count(hours, moment, f"course {plan.slug}", row.readers)
     campaigns = _campaigns(session, now, until)
     for campaign in campaigns:
         for due_at, people in _leaving(session, campaign, now):
@@ -110,6 +124,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
         tuple(Hour(begins_at, dict(mails)) for begins_at, mails in sorted(hours.items())),
         _most_per_hour(session),
         tuple(found for campaign in campaigns if (found := _collision(session, campaign, now)).readers),
+        undecided,
     )
 
 
@@ -118,15 +133,29 @@ def _count(hours: dict[datetime, Counter[str]], moment: datetime, name: str, mai
     hours.setdefault(begins_at, Counter())[name] += mails
 
 
-def _places() -> Any:
-    """Places in courses, with how many readers stand there."""
-    return (
-        select(*PLACES, func.count().label("readers"))
+def _places(
+    session: Session, plan: CoursePlan, rules: Mapping[str, Rule], now: datetime
+) -> Iterator[tuple[Any, Met]]:
+    """Places in a course, with how many readers stand there and which of its rules they meet."""
+    answers = [as_sql(rule, now).label(f"rule_{at}") for at, rule in enumerate(rules.values())]
+    everybody = (
+        select(*PLACES, *answers)
         .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
         .outerjoin(Delivery, Delivery.id == Enrollment.last_delivery_id)
-        .where(IS_ACTIVE)
-        .group_by(*PLACES)
+        .where(IS_ACTIVE, Enrollment.course_id == plan.id)
+        .subquery()
     )
+    for row in session.execute(select(*everybody.c, func.count().label("readers")).group_by(*everybody.c)):
+        held = {text: row._mapping[f"rule_{at}"] for at, text in enumerate(rules)}
+        yield row, met_of(plan, held) if rules else NOT_ASKED
+
+
+def _moments(plan: CoursePlan, place: Place, now: datetime, until: datetime) -> Iterator[datetime]:
+    """When a reader at this place gets mails, for whom the course's rules stay as they are."""
+    met = Met(place.holds, place.stop)
+    for mail in live(plan, place, now, until, meets=lambda *_: met):
+        if mail.is_sent:
+            yield mail.due_at
 
 
 def _campaigns(session: Session, now: datetime, until: datetime) -> list[Campaign]:
