@@ -54,7 +54,8 @@ def checked(session: Session, text: str) -> Rule:
 
 
 def save_segment(session: Session, slug: str, text: str, title: str, now: datetime) -> Segment:
-    """Make the segment, or give it another rule; raises BadRule, also when it would be made of itself."""
+    """Make the segment, or give it another rule; raises BadRule, also when it would be made of itself, or
+    when what is made of it could not be asked any more."""
     segment = find_segment(session, slug) or Segment(slug=slug, created_at=now)
     if _names(text, slug):
         raise BadRule(f'The segment "{slug}" cannot be made of itself; write its rule out.')
@@ -65,7 +66,28 @@ def save_segment(session: Session, slug: str, text: str, title: str, now: dateti
     session.flush()
     # Another segment may be made of this one.
     expand(session, InSegment(slug))
+    _check_made_of(session, slug)
     return segment
+
+
+def _check_made_of(session: Session, slug: str) -> None:
+    """Raises BadRule when a segment or a course that names this one could not be asked any more."""
+    texts = {other.slug: other.rule for other in list_segments(session)}
+    made_of = newest = {slug}
+    while newest:
+        newest = {other for other in texts.keys() - made_of if any(_names(texts[other], s) for s in newest)}
+        made_of = made_of | newest
+    for other in sorted(made_of - {slug}):
+        try:
+            expand(session, InSegment(other))
+        except BadRule as error:
+            raise BadRule(f'"{other}" is made of "{slug}". {error.what}') from None
+    for course, text in _rules_of_courses(session):
+        if any(_names(text, one, course) for one in made_of):
+            try:
+                expand(session, parse(text, course))
+            except BadRule as error:
+                raise BadRule(f'The course "{course}" asks for "{slug}". {error.what}') from None
 
 
 def remove_segment(session: Session, slug: str) -> None:

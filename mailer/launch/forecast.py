@@ -109,7 +109,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
         try:
             rules = rules_of(session, plan)
         except BadRule as error:
-            undecided[plan.slug] = str(error)
+            undecided[plan.slug] = error.what
             continue
         for row, met in _places(session, plan, rules, now):
             for moment in _moments(plan, place_of(row, plan.zone, met), now, until):

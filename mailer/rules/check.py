@@ -71,7 +71,7 @@ def problems(session: Session, rule: Rule, *, coming: Iterable[str] = ()) -> lis
     try:
         whole = expand(session, rule)
     except BadRule as error:
-        return [str(error)]
+        return [error.what]
     for one in dict.fromkeys(conditions(whole)):
         found += _problems(session, one, frozenset(coming))
     return found

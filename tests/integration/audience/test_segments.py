@@ -65,6 +65,26 @@ def test_segments_in_segments_come_to_an_end(people: Session, now: datetime) -> 
             )
 
 
+def test_a_segment_is_not_made_so_big_that_another_or_a_course_cannot_be_asked(
+    people: Session, now: datetime, tmp_path: Path
+) -> None:
+    save_segment(people, "keen", 'tag "vip"', "", now)
+    save_segment(people, "inner", 'tag "vip"', "", now)
+    save_segment(people, "middle", " or ".join(['in segment "inner"'] * 70), "", now)
+    save_segment(people, "outer", 'not in segment "middle"', "", now)
+    # Seventy times the inner one, and in each of these two more: 1 + 70 + 140.
+    with people.begin_nested() as saved, pytest.raises(BadRule, match=r'"middle" is made of "inner".*200'):
+        save_segment(people, "inner", 'in segment "keen" and not in segment "keen"', "", now)
+    saved.rollback()
+    course = publish_folder(people, write_course(tmp_path / "calm"), now)
+    many = " or ".join(['in segment "lone"'] * 70)
+    save_segment(people, "lone", 'tag "vip"', "", now)
+    course.flow = {"stop_when": [many]}
+    people.flush()
+    with pytest.raises(BadRule, match=r'The course "calm" asks for "lone".*200'):
+        save_segment(people, "lone", 'in segment "keen" and not in segment "keen"', "", now)
+
+
 def test_a_segment_that_another_is_made_of_is_not_removed(people: Session, now: datetime) -> None:
     save_segment(people, "one", 'tag "vip"', "", now)
     save_segment(people, "two", 'in segment "one"', "", now)
