@@ -53,8 +53,10 @@ def leads_to(address: str, words: str, course: str, steps: Sequence[Ahead]) -> A
 def named_links(html: str) -> Iterator[tuple[str, str]]:
     """(address, words) of each link to a page."""
     for match in LINK.finditer(html):
-        link = lxml_html.fragment_fromstring(match[0])
-        yield str(link.get("href")), " ".join("".join(link.itertext()).split())
+        # An author's own HTML may put anything inside a link; only the first element is the link.
+        link = lxml_html.fragment_fromstring(match[0], create_parent="div").find("a")
+        if link is not None:
+            yield str(link.get("href")), " ".join("".join(link.itertext()).split())
 
 
 def _segments(address: str) -> list[str]:
