@@ -21,7 +21,7 @@ from mailer.delivery.verdict import Facts, its_hour, refusal
 from mailer.errors import MailerError
 from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
 from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
-from mailer.schedule.cap import mails_before, read_cap, room_for
+from mailer.schedule.cap import NOTHING_BEFORE, mails_before, read_cap, room_after
 from mailer.schedule.timing import ANY_DAY, Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
 
@@ -200,7 +200,7 @@ def _with_room(
     for row in rows:
         # One that newer zone rules do not have must not keep the whole batch from being claimed.
         zone = row.zone if row.zone in zone_names() else "Etc/UTC"
-        full = room_for(cap, zone or "Etc/UTC", mails.get(row.id, ()), row.due_at, now)
+        full = room_after(cap, zone or "Etc/UTC", mails.get(row.id, NOTHING_BEFORE), row.due_at, now)
         if full is None:
             kept.append(row)
         elif full.until is None:

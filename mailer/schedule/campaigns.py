@@ -27,11 +27,11 @@ def get_campaign(session: Session, slug: str) -> Campaign:
     return found
 
 
-def move_to_zone(session: Session, subscriber_id: int, zone_name: str, now: datetime) -> None:
+def move_to_zone(session: Session, subscriber_id: int, zone_name: str | None, now: datetime) -> None:
     """Have this reader's campaign mails that go by local time leave by the clock of their new zone.
 
-    One that was put somewhere because its time was past in a zone stays there, as does one that waits for
-    something else.
+    Without one (None) they go by the zone that each campaign has for such people. One that was put somewhere
+    because its time was past in a zone stays there, as does one that waits for something else.
     """
     rows = session.execute(
         select(Delivery.id, Campaign.local)
@@ -46,5 +46,8 @@ def move_to_zone(session: Session, subscriber_id: int, zone_name: str, now: date
     )
     for delivery_id, values in rows.all():
         local = LocalTime.of(values)
-        if local is not None and not local.is_past_in(zone_name):
-            outbox.put_off(session, delivery_id, local.departure(zone_name).due_at, now)
+        if local is None:
+            continue
+        own = local.zone_of(zone_name)
+        if not local.is_past_in(own):
+            outbox.put_off(session, delivery_id, local.departure(own).due_at, now)

@@ -7,7 +7,7 @@ are due later on the same day, and for other campaigns. Welcomes and confirmatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import text
@@ -22,6 +22,8 @@ from mailer.schedule.timing import Window, leaves_at, quiet_ends
 WEEK = timedelta(days=7)
 FOR_ROOM = "waits for room: "
 """How the reason of a mail begins that its reader has no room for yet."""
+A_MOMENT = timedelta(minutes=1)
+"""After how long it is known what became of a mail that another worker has."""
 PATIENCE = timedelta(days=7)
 """How long a campaign's mail looks for room before it is dropped."""
 
@@ -46,6 +48,18 @@ class Cap:
         if self.quiet_from is None or self.quiet_until is None:
             return None
         return self.quiet_from, self.quiet_until
+
+
+@dataclass
+class Before:
+    """What a campaign's mail makes room for. `mails` are those that its reader got in the last week and the
+    lessons that are due today; `in_hand` are other campaigns' that a worker has: they are leaving, or not."""
+
+    mails: list[datetime] = field(default_factory=list)
+    in_hand: list[datetime] = field(default_factory=list)
+
+
+NOTHING_BEFORE = Before()
 
 
 @dataclass(frozen=True)
@@ -166,30 +180,51 @@ def room_for(
     return Full(until, f"{FOR_ROOM}{cap}")
 
 
+def room_after(cap: Cap, zone_name: str, before: Before, due_at: datetime, now: datetime) -> Full | None:
+    """`room_for` a campaign's mail, which waits a moment where a mail that another worker has may take it."""
+    full = room_for(cap, zone_name, before.mails, due_at, now)
+    if full is not None or not before.in_hand:
+        return full
+    if room_for(cap, zone_name, [*before.mails, *before.in_hand], due_at, now) is None:
+        return None
+    return Full(now + A_MOMENT, "waits until it is known whether another campaign's mail leaves")
+
+
 # Lessons that are open count as if they left when they are tried next, which may be after their reader's
-# pause. One that is set aside leaves when somebody says so; other courses do not wait for that.
+# pause. One that is set aside leaves when somebody says so; other courses do not wait for that. One that is
+# uncertain may well have arrived.
 _LESSONS = text("""
     SELECT subscriber_id, coalesce(settled_at, greatest(next_attempt_at, :now)) AS at FROM deliveries
     WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
-      AND (state IN ('planned', 'sending') OR (state = 'accepted' AND settled_at > :since))
+      AND (state IN ('planned', 'sending') OR (state IN ('accepted', 'uncertain') AND settled_at > :since))
     """)
 _HISTORY = text("""
     SELECT subscriber_id, enrollment_id, due_at, coalesce(settled_at, :now, next_attempt_at) AS at
     FROM deliveries
     WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
-      AND state IN ('planned', 'sending', 'held', 'accepted')
+      AND state IN ('planned', 'sending', 'held', 'accepted', 'uncertain')
     """)
-# Of two campaigns that are with workers at this moment the older row counts for the younger one.
+# Of two campaigns that are with workers at this moment the older row counts for the younger one. One that was
+# claimed earlier could not see the older one then, so that one finds it in hand. What is due late is still to
+# come today. While a course's last lesson is open its next one waits for it, however often that is asked.
+# (Looked up by their keys: joined, the planner might read all open mails.)
 _MAILS = text("""
-    SELECT d.id, m.at FROM unnest(CAST(:ids AS bigint[]), CAST(:people AS bigint[])) AS d (id, subscriber_id)
+    SELECT d.id, m.at, m.is_in_hand
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:people AS bigint[])) AS d (id, subscriber_id)
     JOIN LATERAL (
-        SELECT coalesce(o.settled_at, greatest(o.next_attempt_at, :now)) AS at FROM deliveries AS o
+        SELECT coalesce(o.settled_at, greatest(o.next_attempt_at, :now)) AS at,
+               o.state = 'sending' AND o.lane <> 'course' AND o.id > d.id AS is_in_hand
+        FROM deliveries AS o
         WHERE o.subscriber_id = d.subscriber_id AND o.id <> d.id AND o.kind IN ('step', 'repeat', 'campaign')
-          AND (o.state = 'accepted' AND o.settled_at > :since OR o.state = 'sending' AND o.id < d.id
+          AND (o.state IN ('accepted', 'uncertain') AND o.settled_at > :since
+               OR o.state = 'sending' AND (o.lane = 'course' OR o.id < d.id
+                   OR (SELECT b.token IS NOT NULL FROM batches AS b WHERE b.id = o.batch_id))
                OR o.state = 'planned' AND o.lane = 'course')
         UNION ALL
-        SELECT e.next_due_at FROM enrollments AS e
+        SELECT greatest(e.next_due_at, :now), false FROM enrollments AS e
         WHERE e.subscriber_id = d.subscriber_id AND e.state = 'active' AND e.next_due_at < :soon
+          AND coalesce((SELECT l.state FROM deliveries AS l WHERE l.id = e.last_delivery_id), '')
+              NOT IN ('planned', 'sending', 'held', 'quarantined')
     ) AS m ON true
     """)
 
@@ -214,11 +249,9 @@ def looking_back(
     return {person: Limited(cap, tuple(lessons)) for person, lessons in found.items()}
 
 
-def mails_before(
-    session: Session, rows: Sequence[tuple[int, int]], now: datetime
-) -> Mapping[int, list[datetime]]:
-    """When the readers of each (delivery, subscriber) got other mails lately, or will get a lesson soon."""
-    found: dict[int, list[datetime]] = {}
+def mails_before(session: Session, rows: Sequence[tuple[int, int]], now: datetime) -> Mapping[int, Before]:
+    """What the readers of each (delivery, subscriber) got lately, or will get soon."""
+    found: dict[int, Before] = {}
     values = {
         "ids": as_array(row[0] for row in rows),
         "people": as_array(row[1] for row in rows),
@@ -227,5 +260,6 @@ def mails_before(
         "soon": now + timedelta(days=1),
     }
     for row in session.execute(_MAILS, values):
-        found.setdefault(row.id, []).append(row.at)
+        before = found.setdefault(row.id, Before())
+        (before.in_hand if row.is_in_hand else before.mails).append(row.at)
     return found

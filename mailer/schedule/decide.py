@@ -150,7 +150,7 @@ def after(place: Place, send: Send, steps: Sequence[StepPlan], today: date) -> P
     answers, repeats, extras, last_extras = place.answers, place.repeats, place.extras, place.last_extras
     if send.is_extra:
         last_day = place.last_day
-        extras, last_extras = (extras[1:], last_extras) if extras else (extras, last_extras[1:])
+        extras, last_extras = _extras_behind(place, send.step.id)
     elif send.repeats is not None:
         last_day = place.last_day
         position = bisect_right(steps, last_day, key=lambda step: step.day)
@@ -213,12 +213,20 @@ def _extra(
     """A step outside the course's days, on the first day that is free."""
     step = next((one for one in (*steps, *ways.easier) if one.id == step_id), None)
     if step is None:  # retired since
-        rest = replace(place, extras=place.extras[1:], last_extras=place.last_extras if place.extras else ())
-        following = decide(rest, steps, now, ways)
+        extras, last_extras = _extras_behind(place, step_id)
+        following = decide(replace(place, extras=extras, last_extras=last_extras), steps, now, ways)
         return following if not isinstance(following, Stop) else Finish()
     # It belongs on no day of the course: today's hour is the first that it can be late for.
     sent = _leave(place, step, local_date(now, place.zone), anchor, now)
     return replace(sent, is_extra=True) if isinstance(sent, Send) else sent
+
+
+def _extras_behind(place: Place, step_id: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The extras and last extras that come after this one: what stands before it was retired."""
+    extras, last_extras = place.extras, place.last_extras
+    if step_id in extras:
+        return extras[extras.index(step_id) + 1 :], last_extras
+    return (), last_extras[last_extras.index(step_id) + 1 :]
 
 
 def _choice(place: Place, steps: Sequence[StepPlan], position: int) -> StepPlan | None:

@@ -127,9 +127,10 @@ def pause_until(
     if case.enrollment.paused_until == until:
         return None
     step = case.next_step()
-    if step is None:
+    if step is not None:
+        case.put(step, case.next_date(step) + (until - case.today) - case.paused_days * DAY)
+    elif not (case.place.extras or case.place.last_extras):
         raise NothingToCome
-    case.put(step, case.next_date(step) + (until - case.today) - case.paused_days * DAY)
     case.enrollment.paused_until, case.enrollment.asked_at = until, None
     change = case.record(What.PAUSE)
     _hold_back(case)
@@ -315,12 +316,24 @@ def _hold_back(case: Case) -> None:
 def _go_back(case: Case, last_day: int) -> None:
     """To an earlier place, in a new round; a lesson that was planned and has not left is passed over."""
     enrollment = case.enrollment
-    if enrollment.last_delivery_id is not None:
-        # It may wait long, and nothing comes while it does.
-        outbox.skip(case.session, [enrollment.last_delivery_id], WENT_BACK, case.now)
+    # It may wait long, and nothing comes while it does.
+    if enrollment.last_delivery_id is not None and outbox.skip(
+        case.session, [enrollment.last_delivery_id], WENT_BACK, case.now
+    ):
+        _keep_extra(case, last_day)
     enrollment.round += 1
     enrollment.last_day = last_day
     enrollment.paused_until = enrollment.asked_at = None
+
+
+def _keep_extra(case: Case, last_day: int) -> None:
+    """What was passed over is an extra once more if it was one: no way on from `last_day` leads there."""
+    mail = case.last_mail()
+    if mail is None or mail.kind != DeliveryKind.STEP or mail.step_id is None:
+        return
+    step = case.session.get_one(Step, mail.step_id)
+    if step.day <= last_day and not step.easier_than:
+        case.enrollment.extras = [step.id, *case.enrollment.extras]
 
 
 def _has_moved_on(case: Case, change: PaceChange) -> bool:
@@ -378,5 +391,4 @@ def _check_consent(case: Case) -> SubscriptionState:
 def _decide_all_anew(case: Case) -> None:
     """The zone counts in all courses of this reader, and in campaigns that go by it."""
     look_anew(case.session, Enrollment.subscriber_id == case.subscriber.id, case.now)
-    if case.subscriber.zone:
-        move_to_zone(case.session, case.subscriber.id, case.subscriber.zone, case.now)
+    move_to_zone(case.session, case.subscriber.id, case.subscriber.zone, case.now)

@@ -10,9 +10,11 @@ from sqlalchemy import select
 from mailer.db import session_scope
 from mailer.feedback.record import change_details
 from mailer.launch.forecast import forecast
-from mailer.models import Delivery, Subscriber
+from mailer.models import Delivery, Enrollment, Subscriber
 from mailer.reports.campaigns import describe_campaign
 from mailer.reports.why import why
+from mailer.schedule import pace
+from mailer.schedule.pace_case import Asker
 from tests.integration.cli_delivery.conftest import Run
 from tests.support.campaigns import SPRING
 from tests.support.cast import ADA, join
@@ -187,3 +189,25 @@ def test_who_moves_before_it_leaves_gets_it_at_nine_by_their_new_clock(
         left += [hour] * abroad.send().get("accepted", 0)
     # Dan, who has no zone, goes by Berlin (08:00 UTC); Cleo is in Los Angeles (17:00 UTC).
     assert left == hours
+
+
+def test_who_takes_a_move_back_gets_it_by_the_clock_of_people_without_a_zone(
+    abroad: House, steadypost: Run
+) -> None:
+    steadypost(
+        "campaign", "schedule", SPRING, "--local", "2026-03-03 09:00", "--zone", "Europe/Berlin", "--yes"
+    )
+    abroad.go_to(datetime.fromisoformat("2026-03-03T00:00Z"))
+    dan = abroad.enroll("dan@reader.example")
+    with session_scope(abroad.sessions) as session:
+        session.get_one(Subscriber, dan).zone = None
+    abroad.send()
+    with session_scope(abroad.sessions) as session:
+        enrolled = session.execute(select(Enrollment.id)).scalar_one()
+        moved = pace.set_zone(session, enrolled, "America/New_York", Asker("the pace page"), abroad.at)
+        assert moved is not None
+        pace.undo(session, moved.id, Asker("the pace page"), abroad.at)
+        of_dan = select(Delivery.next_attempt_at).where(
+            Delivery.kind == "campaign", Delivery.subscriber_id == dan
+        )
+        assert session.execute(of_dan).scalar_one() == datetime.fromisoformat("2026-03-03T08:00Z")

@@ -10,15 +10,19 @@ from sqlalchemy import select, update
 
 from mailer.audience.segments import remove_segment, save_segment
 from mailer.db import session_scope
+from mailer.delivery.batch import deliver_batch
+from mailer.delivery.holds import pause, resume
 from mailer.errors import Refused
-from mailer.models import Course, Delivery, Enrollment, Losing, Step
+from mailer.launch.campaign_tick import materialise
+from mailer.models import Course, Delivery, Enrollment, HoldScope, Losing, Step
 from mailer.reports.statement import courses_statement
 from mailer.reports.why import why
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
-from tests.support.campaigns import SPRING, set_going
+from mailer.tally import mend
+from tests.support.campaigns import SPRING, draft, set_going, write_campaign
 from tests.support.cast import ADA, BEN, join, publish_folder, write_course
 from tests.support.house import House
 
@@ -84,6 +88,70 @@ def test_without_lessons_a_campaign_leaves_at_once(spring: House) -> None:
     set_going(spring)
     spring.send()
     assert of_campaign(spring)[0] == "accepted"
+
+
+def written_at_five(house: House, days: int = 1) -> None:
+    """The campaign's rows are written on a morning at five, and not dispatched yet."""
+    house.go_to((house.at + timedelta(days=days)).replace(hour=5, minute=0))
+    set_going(house)
+    with session_scope(house.sessions) as session:
+        materialise(session, house.at)
+
+
+def test_a_campaign_waits_for_a_lesson_that_a_worker_has_at_this_moment(spring: House) -> None:
+    cap(spring, per_day=1)
+    spring.enroll(ADA)
+    spring.send()  # the welcome
+    written_at_five(spring)
+    spring.go_to(spring.at.replace(hour=8))  # the first lesson's hour
+    spring.plan()
+    *_, of_course, of_mailing = spring.offers()
+    deliver_batch(of_mailing, spring.post)
+    assert of_campaign(spring) == ("planned", "waits for room: at most 1 a day")
+    assert deliver_batch(of_course, spring.post).counts() == {"accepted": 1}
+
+
+def test_a_campaign_waits_for_a_lesson_that_an_outage_has_left_behind(spring: House) -> None:
+    cap(spring, per_day=1)
+    spring.enroll(ADA)
+    spring.send()
+    # Yesterday's lesson was not planned yet; it will be today.
+    written_at_five(spring, days=2)
+    for batch_id in spring.offers():
+        deliver_batch(batch_id, spring.post)
+    assert of_campaign(spring) == ("planned", "waits for room: at most 1 a day")
+
+
+@pytest.mark.parametrize("state", ["held", "quarantined"])
+def test_a_lesson_that_was_set_aside_takes_no_room_from_a_campaign(spring: House, state: str) -> None:
+    cap(spring, per_day=1)
+    spring.enroll(ADA)
+    spring.send()
+    spring.go_to((spring.at + timedelta(days=1)).replace(hour=8, minute=0))
+    spring.plan()
+    with session_scope(spring.sessions) as session:
+        session.execute(update(Delivery).where(Delivery.kind == "step").values(state=state))
+        mend(session)
+    # Tomorrow's lesson waits for it, and is asked about every five minutes.
+    spring.go_to(spring.at + timedelta(days=1))
+    spring.send()
+    set_going(spring)
+    assert spring.send() == {"accepted": 1}
+
+
+def test_a_lesson_that_may_have_arrived_takes_room(spring: House) -> None:
+    cap(spring, per_day=1)
+    spring.enroll(ADA)
+    spring.send()
+    spring.go_to((spring.at + timedelta(days=1)).replace(hour=8, minute=0))
+    spring.plan()
+    with session_scope(spring.sessions) as session:
+        in_doubt = {"state": "uncertain", "settled_at": spring.at}
+        session.execute(update(Delivery).where(Delivery.kind == "step").values(in_doubt))
+        mend(session)
+    set_going(spring)
+    spring.send()
+    assert of_campaign(spring) == ("planned", "waits for room: at most 1 a day")
 
 
 @pytest.fixture
@@ -187,3 +255,37 @@ def test_a_segment_that_a_campaign_is_for_is_not_removed(spring: House) -> None:
         get_campaign(session, SPRING).aim = {"segment": "keen"}
     with session_scope(spring.sessions) as session, pytest.raises(Refused, match="campaign spring"):
         remove_segment(session, "keen")
+
+
+def test_a_campaign_waits_for_a_younger_one_that_a_worker_has_at_this_moment(
+    spring: House, tmp_path: Path
+) -> None:
+    cap(spring, per_day=1)
+    (tmp_path / "second").mkdir()
+    path = write_campaign(tmp_path / "second", subject="Summer", body="The doors are open too.")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("slug: spring", "slug: second"), encoding="utf-8"
+    )
+    with session_scope(spring.sessions) as session:
+        join(session, ADA, spring.at)
+        draft(session, [path], spring.at)
+    set_going(spring)
+    spring.plan()
+    with session_scope(spring.sessions) as session:
+        pause(session, HoldScope.CAMPAIGN, SPRING, now=spring.at, who="ann", reason="a look")
+    set_going(spring, slug="second")
+    spring.plan()
+    (younger,) = spring.offers()
+    spring.lose_worker(younger)  # it has the mail in hand, and asked before there was another
+    with session_scope(spring.sessions) as session:
+        resume(session, HoldScope.CAMPAIGN, SPRING, now=spring.at, who="ann")
+    (older,) = spring.offers()
+    deliver_batch(older, spring.post)
+    assert spring.states() == {"sending": 1, "planned": 1}
+    spring.forget_offers_and_leases()
+    spring.go_to(spring.at + timedelta(minutes=2))
+    spring.send()
+    assert spring.states() == {"accepted": 1, "planned": 1}
+    spring.go_to(spring.at + timedelta(days=1))
+    spring.send()
+    assert spring.states() == {"accepted": 2}

@@ -239,3 +239,40 @@ def test_who_leaves_everything_as_their_course_ends_waits_for_nothing_that_follo
     assert [line.split()[0] for line in lived(desk)] == ["hello", "rest"]
     assert lived(desk, "more") == []
     assert desk.enrollment_of(ADA).state == "stopped"
+
+
+def test_who_has_only_an_extra_to_come_can_pause_for_it(desk: Desk) -> None:
+    desk.house.enroll(ADA)
+    desk.live_to(2)
+    with session_scope(desk.sessions) as session:
+        ada = session.scalars(select(Enrollment)).one()
+        ada.last_extras = [session.scalars(select(Step.id).where(Step.key == "hello")).one()]
+        ada.round += 1  # a round in which she has not had it
+    desk.live_to(4, hour=10)  # walk has left; hello is to come tomorrow
+    change = ask(desk, pace.pause_until, desk.enrollment_of(ADA).id, date(2026, 3, 12))
+    assert change is not None
+    desk.live_to(9)
+    assert [line.split()[0] for line in lived(desk)] == ["hello", "rest", "walk"]
+    desk.live_to(12)
+    assert lived(desk)[3:] == ["hello 12 08:00"]
+    assert desk.enrollment_of(ADA).state == "finished"
+
+
+def test_an_extra_that_had_not_left_when_its_reader_repeats_a_week_comes_after_all(desk: Desk) -> None:
+    desk.edit("02-rest.md", "kind: lesson", "kind: protocol\nweek: 1")
+    desk.publish()
+    desk.house.enroll(ADA)
+    desk.live_to(2)  # hello, and rest with the week
+    ada = desk.enrollment_of(ADA)
+    with session_scope(desk.sessions) as session:
+        session.get_one(Enrollment, ada.id).round += 1  # a round in which she has not had hello
+        enroll.look_anew(session, Enrollment.id == ada.id, desk.house.at)
+    put_extra(desk, ada.id, "hello")
+    desk.house.go_to(desk.start.replace(day=5, hour=8))
+    desk.house.plan()  # the extra, which does not leave at once
+    assert desk.enrollment_of(ADA).extras == []
+    change = ask(desk, pace.repeat_week, ada.id)
+    assert change is not None
+    desk.live_to(14)
+    assert [line.split()[0] for line in lived(desk)] == ["hello", "rest", "hello", "rest", "walk"]
+    assert desk.enrollment_of(ADA).state == "finished"

@@ -178,6 +178,20 @@ def test_a_last_extra_comes_after_all_others_and_a_retired_one_is_forgotten() ->
     assert key_of(decide(reader(16, last_extras=(7,)), steps, at(20))) == "new"
 
 
+def test_a_retired_extra_takes_no_other_one_with_it() -> None:
+    extra = StepPlan(7, "new", 3, time(8), 17)
+    steps = (*STEPS[:2], extra, *STEPS[2:])
+    assert key_of(decide(reader(16, last_extras=(99, 7)), steps, at(20))) == "new"
+    # What has left is asked for no more, whatever was retired stood before it.
+    for extras, last_extras in (((99, 7), ()), ((), (99, 7)), ((99,), (7,))):
+        place = reader(16, extras=extras, last_extras=last_extras)
+        sent = decide(place, steps, at(20))
+        assert isinstance(sent, Send)
+        then = after(place, sent, steps, date(2026, 3, 20))
+        assert (then.extras, then.last_extras) == ((), ())
+        assert isinstance(decide(then, steps, at(21)), Finish)
+
+
 def test_a_course_may_pass_over_what_is_stale() -> None:
     # On the 13th day 5 (the 6th) and day 9 (the 10th) are more than 48 hours late; the closing is to come.
     passed_over = decide(reader(2), STEPS, at(13), Ways(policy=Policy.SKIP_STALE))
