@@ -157,6 +157,7 @@ class Settings(BaseModel):
     oidc_roles: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     second_factor: Literal["optional", "owner", "operator", "marketer", "reader"] = "optional"
     log_format: Literal["text", "json"] = "text"
+    api_per_minute: Annotated[int, Field(ge=1)] = 600
 
     @field_validator("database_url")
     @classmethod

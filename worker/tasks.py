@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer import tally
+from mailer.accounts.once import forget_answers
 from mailer.accounts.sessions import drop_old_sessions, session_now
 from mailer.alarms.tell import tell_due
 from mailer.alarms.watch import watch
@@ -84,6 +85,7 @@ def keep_house() -> dict[str, int]:
         dropped = partitions.drop_old(session, now, parts().keep_months) if _may_send(session) else []
         drop_old(session)
         drop_old_sessions(session, session_now(session))
+        forget_answers(session)
     return {"made": len(made), "dropped": len(dropped)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.addresses import INVISIBLE, normalise
 from mailer.clock import zone
 from mailer.errors import NotFound, Refused
-from mailer.models import Subscriber
+from mailer.models import MailingList, Subscriber, Subscription
 
 MAX_NAME = 200
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE | re.ASCII)
@@ -113,6 +113,81 @@ def get_subscriber(session: Session, email: str) -> Subscriber:
     if found is None:
         raise UnknownPerson(f"Nobody here has the address {key}; `steadypost subscriber add` adds somebody.")
     return found
+
+
+def subscriber_of(session: Session, subscriber_id: int) -> Subscriber:
+    """The subscriber of this id; raises UnknownPerson."""
+    found = session.get(Subscriber, subscriber_id)
+    if found is None:
+        raise UnknownPerson(f"Nobody here has the id {subscriber_id}.")
+    return found
+
+
+def list_subscribers(
+    session: Session, after: int, limit: int, *, tag: str = "", list_: str = "", state: str = ""
+) -> Sequence[Subscriber]:
+    """Subscribers in the order of their ids, those after the id `after`, `limit` at most.
+
+    With `tag` only those who have it, with `list_` those who are on it in `state` (empty: in any).
+    """
+    chosen = select(Subscriber).where(Subscriber.id > after).order_by(Subscriber.id).limit(limit)
+    if tag:
+        chosen = chosen.where(Subscriber.tags.contains([tidy_name(tag).lower()]))
+    if list_:
+        on_it = select(Subscription.subscriber_id).join(MailingList, MailingList.id == Subscription.list_id)
+        on_it = on_it.where(MailingList.slug == list_, Subscription.subscriber_id > after)
+        if state:
+            on_it = on_it.where(Subscription.state == state)
+        chosen = chosen.where(Subscriber.id.in_(on_it))
+    return session.execute(chosen).scalars().all()
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What shall be another; None: as it is. A field of `fields` that is None is taken away.
+
+    An empty language or zone means: not known.
+    """
+
+    name: str | None = None
+    language: str | None = None
+    zone: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    tags_added: Sequence[str] = ()
+    tags_removed: Sequence[str] = ()
+
+
+def change_subscriber(session: Session, subscriber: Subscriber, changes: Changes) -> bool:
+    """Make these changes; returns whether the zone is another one than before.
+
+    Raises UnknownZone or Refused.
+    """
+    if changes.zone:
+        zone(changes.zone)
+    language = tidy_language(changes.language) if changes.language else None
+    known = session.execute(
+        select(Subscriber)
+        .where(Subscriber.id == subscriber.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one()
+    was = known.zone
+    if changes.name is not None:
+        known.name = tidy_name(changes.name)
+    if changes.language is not None:
+        known.language = language
+    if changes.zone is not None:
+        known.zone = changes.zone or None
+    if changes.fields:
+        whole = {**known.fields, **changes.fields}
+        known.fields = {key: value for key, value in whole.items() if value is not None}
+    added, removed = (
+        {tidy for tag in tags if (tidy := tidy_name(tag).lower())}
+        for tags in (changes.tags_added, changes.tags_removed)
+    )
+    known.tags = sorted({*known.tags, *added} - removed)
+    session.flush()
+    return known.zone != was
 
 
 def describe(session: Session, subscriber_id: int, *, name: str, language: str, zone_name: str) -> bool:

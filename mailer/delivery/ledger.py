@@ -61,6 +61,7 @@ class Filter:
     campaign: str | None = None
     lane: str | None = None
     kind: str | None = None
+    subscriber_id: int | None = None
 
     def __post_init__(self) -> None:
         # As from a shell's variable that was not set: it would mean far more than was meant.
@@ -68,7 +69,7 @@ class Filter:
             raise Refused("A filter is empty; leave it out, or say what it looks for.")
         if self.campaign and (self.course or self.step):
             raise Refused("A campaign's mails belong to no course and no step; name the campaign alone.")
-        if not (self.course or self.campaign or self.email or self.ids or self.lane or self.kind):
+        if not (self.course or self.campaign or self.email or self.ids or self.lane or self.kind or self.subscriber_id):
             raise Refused(
                 "Name at least a course, a campaign, an address or an id, so that not every mail is meant."
             )
@@ -93,6 +94,8 @@ class Filter:
             chosen.append(Delivery.reason.icontains(self.reason, autoescape=True))
         if self.email:
             chosen.append(Delivery.subscriber_id == get_subscriber(session, self.email).id)
+        if self.subscriber_id:
+            chosen.append(Delivery.subscriber_id == self.subscriber_id)
         if self.domain:
             chosen.append(Delivery.subscriber_id.in_(_people_at(self.domain)))
         if self.ids:
@@ -121,6 +124,7 @@ class Filter:
             "ids": list(self.ids),
             "lane": self.lane,
             "kind": self.kind,
+            "subscriber": self.subscriber_id,
         }
         return {name: value for name, value in named.items() if value}
 

@@ -11,8 +11,8 @@ from mailer.accounts.rights import Actor, Right, needs
 from mailer.db import business_now
 from mailer.delivery import ledger
 from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Filter, Verb
-from mailer.errors import Refused
-from mailer.models import DeliveryState
+from mailer.errors import NotFound, Refused
+from mailer.models import Attempt, DeliveryState
 from mailer.reports.deliveries import (
     DeliveriesPage,
     DeliveryView,
@@ -22,6 +22,7 @@ from mailer.reports.deliveries import (
     deliveries_page,
     delivery_view,
 )
+from mailer.reports.ledger import LedgerRow, attempts_of, ledger_rows
 
 VERBS: Mapping[str, Verb] = {
     "retry": RETRY,
@@ -58,6 +59,20 @@ def list_deliveries(session: Session, _: Actor, look: Look, at: str = "") -> Del
 def show_delivery(session: Session, _: Actor, delivery_id: int) -> DeliveryView:
     """One of them, with its attempts and its why; raises NotFound."""
     return delivery_view(session, delivery_id)
+
+
+@needs(Right.SEE)
+def list_rows(session: Session, _: Actor, filter_: Filter, after: int, limit: int) -> list[LedgerRow]:
+    """For programs: those after the id `after`, in the order of their ids; raises NotFound."""
+    return ledger_rows(session, filter_, limit, after)
+
+
+@needs(Right.SEE)
+def show_row(session: Session, _: Actor, delivery_id: int) -> tuple[LedgerRow, Sequence[Attempt]]:
+    """For programs: one mail and the conversations about it that did not end with its acceptance."""
+    for row in ledger_rows(session, Filter(ids=(delivery_id,)), 1):
+        return row, attempts_of(session, delivery_id)
+    raise NotFound(f"There is no delivery {delivery_id}.")
 
 
 @needs(Right.RUN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailer.models.accounts import ApiToken, Invitation, Operator, OperatorSession, Passkey, RecoveryCode
 from mailer.models.answers import Answer, CheckIn, Click, Firing, PaceChange, Verdict
+from mailer.models.api import KeptAnswer
 from mailer.models.audience import (
     Consent,
     ConsentKind,
@@ -95,6 +96,7 @@ __all__ = [
     "ImportState",
     "Instance",
     "Invitation",
+    "KeptAnswer",
     "Lane",
     "LaneSample",
     "LimitOrigin",

@@ -44,13 +44,17 @@ class Lane(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """Repeat: a week's step once more, because its reader was not ready to go on."""
+    """Repeat: a week's step once more, because its reader was not ready to go on.
+
+    Mail: to one person, because of something that they did elsewhere, as a program asked for it.
+    """
 
     CONFIRM = "confirm"
     WELCOME = "welcome"
     STEP = "step"
     REPEAT = "repeat"
     CAMPAIGN = "campaign"
+    MAIL = "mail"
 
 
 class DeliveryState(StrEnum):
@@ -125,8 +129,9 @@ class Delivery(Base):
     """One message for one subscriber: the outbox row, written when it is due.
 
     `due_at` never changes; `next_attempt_at` does. `source` is what it is part of and what takes turns and
-    is paused as one: `course:12`, `campaign:7`, or `list:3` for a confirmation. While it is `sending`,
-    `batch_id` names the batch that it belongs to. `code` and `reply` are what a server said last. `cuts`
+    is paused as one: `course:12`, `campaign:7`, or `list:3` for a confirmation, `mail:3` for what a program
+    sends from that list's sender. While it is `sending`, `batch_id` names the batch that it belongs to.
+    `code` and `reply` are what a server said last. `cuts`
     counts connections that broke after the final dot, `crashes` workers that were lost over it.
 
     Nothing is referenced by a foreign key: the check costs more than the insert, and locks the same row for

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.delivery.ledger import Filter
-from mailer.models import Action, Campaign, Course, Delivery, Step, Subscriber
+from mailer.models import Action, Attempt, Campaign, Course, Delivery, Step, Subscriber
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class LedgerRow:
     """
 
     id: int
+    subscriber_id: int
     email: str
     course: str | None
     mail: str
@@ -43,17 +44,20 @@ class LedgerRow:
 COLUMNS = tuple(each.name for each in fields(LedgerRow) if each.name != "reply")
 
 
-def ledger_rows(session: Session, filter_: Filter, limit: int) -> list[LedgerRow]:
-    """The mails that the filter names, oldest first, `limit` at most; raises NotFound or BadAddress."""
-    chosen = select(Delivery.id).where(*filter_.conditions(session)).order_by(Delivery.id).limit(limit)
-    return rows_of(session, chosen.scalar_subquery())
+def ledger_rows(session: Session, filter_: Filter, limit: int, after: int = 0) -> list[LedgerRow]:
+    """The mails that the filter names, oldest first, those after the id `after`, `limit` at most.
+
+    Raises NotFound or BadAddress.
+    """
+    chosen = select(Delivery.id).where(*filter_.conditions(session), Delivery.id > after)
+    return rows_of(session, chosen.order_by(Delivery.id).limit(limit).scalar_subquery())
 
 
 def rows_of(session: Session, ids: Any) -> list[LedgerRow]:
     """The mails of these ids (values, or a query of them), oldest first."""
     rows = session.execute(
         select(
-            *(Delivery.id, Subscriber.email, Course.slug.label("course")),
+            *(Delivery.id, Delivery.subscriber_id, Subscriber.email, Course.slug.label("course")),
             func.coalesce(Step.key, Campaign.slug, Delivery.kind).label("mail"),
             *(Delivery.state, Delivery.reason, Delivery.due_at, Delivery.next_attempt_at),
             *(Delivery.settled_at, Delivery.attempts, Delivery.code, Delivery.reply),
@@ -69,6 +73,12 @@ def rows_of(session: Session, ids: Any) -> list[LedgerRow]:
         LedgerRow(**{name: row._mapping[name] for name in COLUMNS}, reply=_said(row.code, row.reply))
         for row in rows
     ]
+
+
+def attempts_of(session: Session, delivery_id: int) -> Sequence[Attempt]:
+    """The conversations about a mail that did not end with its first acceptance, oldest first."""
+    rows = select(Attempt).where(Attempt.delivery_id == delivery_id).order_by(Attempt.id)
+    return session.execute(rows).scalars().all()
 
 
 def _said(code: int | None, reply: str | None) -> str:

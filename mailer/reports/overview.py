@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from mailer.models import (
@@ -57,13 +57,14 @@ class StepRow:
     languages: list[str]
 
 
-def lists_overview(session: Session) -> list[ListRow]:
-    """Every list and how many people are in which state of it."""
+def lists_overview(session: Session, slug: str | None = None) -> list[ListRow]:
+    """Every list, or that of this slug, and how many people are in which state of it."""
     states = [func.count().filter(Subscription.state == state) for state in SubscriptionState]
     pending, active, ended = states
     rows = session.execute(
         select(MailingList.slug, MailingList.title, MailingList.opt_in, active, pending, ended)
         .outerjoin(Subscription, Subscription.list_id == MailingList.id)
+        .where(true() if slug is None else MailingList.slug == slug)
         .group_by(MailingList.id)
         .order_by(MailingList.slug)
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.gzip import GZipMiddleware
 
 from mailer.logs import set_up_logs
 from mailer.settings import Settings, load_settings
 from mailer.web import files, health
 from mailer.web.account import factor, first_run, join, passkeys, provider, recovery, sign_in, tokens, you
+from mailer.web.api import documentation
+from mailer.web.api.app import PATH as API
+from mailer.web.api.app import make_api
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
@@ -17,6 +21,14 @@ from mailer.web.subscriber import check_in, confirm, link, mail, manage, pace, p
 from mailer.web.watchman import watching
 
 MAX_BODY_BYTES = 64 * 1024
+# Spans and request logs carry addresses, and an address here is somebody's key.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -30,14 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         lifespan=watching,
         max_body_size=MAX_BODY_BYTES,
-        # Spans and request logs carry addresses, and an address here is somebody's key.
-        telemetry={
-            "tracing": False,
-            "metrics": False,
-            "logs": False,
-            "operation_spans": False,
-            "auto_configure": False,
-        },
+        telemetry=NO_TELEMETRY,
     )
     app.state.parts = make_parts(settings)
     for pages in (health, files, confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
@@ -48,6 +53,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(watch_pages.router)
     for desk_pages in (audit, senders, transports, people, webhooks):
         app.include_router(desk_pages.router)
+    app.include_router(documentation.router)
+    app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)
     return app

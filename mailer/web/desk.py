@@ -51,6 +51,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("First mail", "/desk/first-mail", Right.RUN),
         Entry("Alarms", "/desk/alarms"),
         Entry("Webhooks", "/desk/webhooks", Right.MANAGE),
+        Entry("API", "/api/docs", None),
     ),
     "Administer": (
         Entry("People", "/desk/people", Right.MANAGE),

@@ -1,0 +1,39 @@
+"""Queues: what waits and moves, and stopping it for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.db import business_now
+from mailer.delivery import holds
+from mailer.models import Hold, HoldScope
+from mailer.reports.queues import QueueStatus, queue_status
+
+
+@needs(Right.SEE)
+def show_queues(session: Session, _: Actor, depths: Mapping[str, int | None]) -> QueueStatus:
+    """The queues now; `depths` as the broker says them, None for each when it is away."""
+    return queue_status(session, business_now(session), depths)
+
+
+@needs(Right.SEE)
+def list_holds(session: Session, _: Actor) -> Sequence[Hold]:
+    """What is on hold, oldest first."""
+    return holds.list_holds(session)
+
+
+@needs(Right.RUN)
+def pause(session: Session, actor: Actor, scope: HoldScope, target: str, reason: str) -> bool:
+    """Stop sending for `target`; False when a person has stopped it already. Raises NotFound or Refused."""
+    now = business_now(session)
+    return holds.pause(session, scope, target, now, who=actor.who, reason=reason) is not None
+
+
+@needs(Right.RUN)
+def resume(session: Session, actor: Actor, scope: HoldScope, target: str, reason: str) -> bool:
+    """Send again for `target`; False when it was not stopped. Raises NotFound or Refused."""
+    now = business_now(session)
+    return holds.resume(session, scope, target, now, who=actor.who, reason=reason) is not None

@@ -1,0 +1,100 @@
+"""The API as an application of its own, so that each of its answers is JSON, errors too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailer.web.api import deliveries, home, lists, queues, subscribers
+from mailer.web.api.limits import Limiter
+from mailer.web.api.problems import problem, show_problems
+from mailer.web.api.specification import TAGS, specification
+from mailer.web.deps import Parts
+
+PATH = "/api/v1"
+MAX_BODY_BYTES = 1024 * 1024
+MAX_UPLOAD_BYTES = 32 * 1024 * 1024
+UPLOADS = (f"{PATH}/courses", f"{PATH}/courses/plan")
+"""Where a course folder is sent, with its pictures."""
+
+ROUTERS: tuple[APIRouter, ...] = tuple(noun.router for noun in (home, subscribers, lists, deliveries, queues))
+
+ANSWER_HEADERS = {
+    # Answers are about people: no cache keeps them, and no page of another site shows them.
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def make_api(parts: Parts, **options: Any) -> FastAPI:
+    """The application to be mounted at PATH; `options` are those of every application here."""
+    api = FastAPI(
+        title="Steadypost",
+        version="1",
+        openapi_tags=TAGS,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_UPLOAD_BYTES,
+        **options,
+    )
+    api.state.parts = parts
+    api.state.limiter = Limiter(str(parts.settings.redis_url), parts.settings.api_per_minute)
+    for router in ROUTERS:
+        api.include_router(router)
+    api.add_middleware(NotTooLarge)
+    api.add_middleware(AnswerHeaders)
+    show_problems(api)
+    api.state.specification = specification(api, ROUTERS, parts.base_url + PATH)
+    return api
+
+
+class AnswerHeaders:
+    """Puts ANSWER_HEADERS on every answer, and what a request noted in `request.state.headers`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        noted: dict[str, str] = {}
+        scope.setdefault("state", {})["headers"] = noted
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in (ANSWER_HEADERS | noted).items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class NotTooLarge:
+    """Refuses a request that says that it is too large; what does not say so is cut off at the most."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            most = (
+                MAX_UPLOAD_BYTES if request.url.path.removesuffix("/").endswith(UPLOADS) else MAX_BODY_BYTES
+            )
+            length = request.headers.get("content-length", "")
+            if length.isdecimal() and int(length) > most:
+                words = f"A request here may have {most // 1024:,} kB; send less at once."
+                await problem(request, "too-large", words)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

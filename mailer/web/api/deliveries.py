@@ -1,0 +1,91 @@
+"""Deliveries: what became of every mail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from mailer.delivery.ledger import Filter
+from mailer.desk import deliveries as desk
+from mailer.models import DeliveryState
+from mailer.reports.ledger import LedgerRow
+from mailer.web.api.caller import See
+from mailer.web.api.paging import Page, PagingDep
+from mailer.web.deps import PartsDep
+
+router = APIRouter(prefix="/deliveries", tags=["Deliveries"])
+
+Slug = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+class DeliveryRow(BaseModel):
+    """One mail: `mail` is the step's key, the campaign's slug or the kind; `reply` a server's last word."""
+
+    id: int
+    subscriber_id: int
+    email: str = Field(examples=["ada@reader.example"])
+    course: str | None = Field(examples=["calm"])
+    mail: str = Field(examples=["hello"])
+    state: DeliveryState
+    reason: str = Field(examples=[""])
+    due_at: datetime
+    next_attempt_at: datetime
+    settled_at: datetime | None
+    attempts: int
+    reply: str = Field(examples=["250 taken"])
+
+    @classmethod
+    def of(cls, row: LedgerRow) -> DeliveryRow:
+        return cls.model_validate(row, from_attributes=True)
+
+
+class AttemptRow(BaseModel):
+    """One conversation with a server that did not end with the mail's acceptance."""
+
+    at: datetime
+    outcome: str
+    code: int | None
+    reply: str
+
+
+class DeliveryWhole(DeliveryRow):
+    """One mail with the conversations about it."""
+
+    conversations: list[AttemptRow]
+
+
+@router.get("")
+def list_deliveries(
+    parts: PartsDep,
+    actor: See,
+    paging: PagingDep,
+    course: Slug = None,
+    campaign: Slug = None,
+    step: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="A step's key, or confirm or welcome.")
+    ] = None,
+    state: Annotated[list[DeliveryState], Query(description="May be given more than once.")] = [],  # noqa: B006
+    domain: Annotated[str | None, Query(min_length=1, max_length=255, description="Of addresses.")] = None,
+    reason: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="A part of the reason.")
+    ] = None,
+    subscriber: Annotated[int | None, Query(ge=1, description="The id of one person.")] = None,
+) -> Page[DeliveryRow]:
+    """Mails, oldest first. Name at least a course, a campaign or a subscriber."""
+    filter_ = Filter(course, step, tuple(state), domain, reason, None, (), campaign, subscriber)
+    after = paging.after("deliveries", int) or 0
+    with parts.session() as session:
+        rows = desk.list_rows(session, actor, filter_, after, paging.limit + 1)
+    return paging.page(rows, "deliveries", lambda row: row.id, DeliveryRow.of)
+
+
+@router.get("/{delivery_id}")
+def show_delivery(parts: PartsDep, actor: See, delivery_id: int) -> DeliveryWhole:
+    """One mail, and the conversations about it that did not end with its acceptance."""
+    with parts.session() as session:
+        row, attempts = desk.show_row(session, actor, delivery_id)
+        talks = [AttemptRow.model_validate(one, from_attributes=True) for one in attempts]
+    return DeliveryWhole(**DeliveryRow.of(row).model_dump(), conversations=talks)
