@@ -160,6 +160,22 @@ def list_suppressions(
     return session.execute(chosen).scalars().all()
 
 
+def list_by_id(
+    session: Session,
+    now: datetime,
+    before: int | None,
+    limit: int,
+    reason: SuppressionReason | None = None,
+) -> Sequence[Suppression]:
+    """The same in the order of their ids, the highest first, those below the id `before`, `limit` at most."""
+    chosen = select(Suppression).where(in_force(now)).order_by(Suppression.id.desc()).limit(limit)
+    if before is not None:
+        chosen = chosen.where(Suppression.id < before)
+    if reason is not None:
+        chosen = chosen.where(Suppression.reason == reason)
+    return session.execute(chosen).scalars().all()
+
+
 @dataclass(frozen=True)
 class Lifting:
     """Who lifts suppressions, with what leave, and why.

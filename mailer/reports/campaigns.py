@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim
@@ -71,9 +71,20 @@ class CampaignReport:
     phases: Phases | None = None
 
 
-def campaigns_overview(session: Session) -> list[CampaignRow]:
-    """Every campaign, the newest first."""
-    campaigns = session.execute(select(Campaign).order_by(Campaign.created_at.desc(), Campaign.id.desc()))
+def campaigns_overview(
+    session: Session, before: str | None = None, limit: int | None = None
+) -> list[CampaignRow]:
+    """Every campaign, the newest first; or `limit` at most, those before that of the slug `before`.
+
+    Raises NotFound.
+    """
+    newest = select(Campaign).order_by(Campaign.created_at.desc(), Campaign.id.desc()).limit(limit)
+    if before is not None:
+        place = get_campaign(session, before)
+        newest = newest.where(
+            tuple_(Campaign.created_at, Campaign.id) < tuple_(literal(place.created_at), literal(place.id))
+        )
+    campaigns = session.execute(newest)
     lists = dict(session.execute(select(MailingList.id, MailingList.slug)).all())
     paused = in_force(session).campaign_ids
     return [_row(campaign, lists, paused) for campaign in campaigns.scalars()]

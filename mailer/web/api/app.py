@@ -9,7 +9,17 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mailer.web.api import deliveries, home, lists, queues, subscribers
+from mailer.web.api import (
+    campaigns,
+    courses,
+    deliveries,
+    home,
+    lists,
+    queues,
+    segments,
+    subscribers,
+    suppressions,
+)
 from mailer.web.api.limits import Limiter
 from mailer.web.api.problems import problem, show_problems
 from mailer.web.api.specification import TAGS, specification
@@ -21,7 +31,20 @@ MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 UPLOADS = (f"{PATH}/courses", f"{PATH}/courses/plan")
 """Where a course folder is sent, with its pictures."""
 
-ROUTERS: tuple[APIRouter, ...] = tuple(noun.router for noun in (home, subscribers, lists, deliveries, queues))
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    noun.router
+    for noun in (
+        home,
+        subscribers,
+        lists,
+        segments,
+        suppressions,
+        courses,
+        campaigns,
+        deliveries,
+        queues,
+    )
+)
 
 ANSWER_HEADERS = {
     # Answers are about people: no cache keeps them, and no page of another site shows them.

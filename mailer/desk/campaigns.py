@@ -1,0 +1,126 @@
+"""Campaigns: drafted, looked at, scheduled, stopped, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.content.course_source import Problem
+from mailer.db import business_now
+from mailer.delivery import holds
+from mailer.errors import Refused
+from mailer.launch import campaign as launch
+from mailer.launch.asked import ask_for_yes, refuse_faulty
+from mailer.launch.campaign import Launch
+from mailer.launch.mailing import of_campaign
+from mailer.launch.preflight import preflight
+from mailer.launch.surprises import Surprise
+from mailer.launch.uploaded import compile_campaign
+from mailer.links import Signer
+from mailer.models import HoldScope
+from mailer.reports.campaigns import CampaignReport, CampaignRow, campaigns_overview, describe_campaign
+from mailer.schedule.campaigns import get_campaign
+from mailer.schedule.local_time import LocalTime, Past
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a campaign leaves: now (nothing said), at an instant, or when clocks show `local_at` in a zone.
+
+    `zone` is that of people who have none, `past` what becomes of those for whom that hour is past.
+    """
+
+    at: datetime | None = None
+    local_at: datetime | None = None
+    zone: str = "Etc/UTC"
+    past: Past | None = None
+
+
+@needs(Right.SEE)
+def list_campaigns(session: Session, _: Actor, before: str | None, limit: int) -> list[CampaignRow]:
+    """Campaigns, the newest first, those before the one with the slug `before`; raises NotFound."""
+    return campaigns_overview(session, before, limit)
+
+
+@needs(Right.SEE)
+def show_campaign(session: Session, _: Actor, slug: str) -> CampaignReport:
+    """One of them with its balanced statement; raises NotFound."""
+    return describe_campaign(session, slug)
+
+
+@needs(Right.WRITE)
+def draft_campaign(
+    session: Session, actor: Actor, texts: Sequence[str]
+) -> tuple[launch.Drafted, list[Problem]]:
+    """Make a draft of a campaign's files, or bring it up to date; and the warnings about them.
+
+    Raises FaultyFiles, or Refused when it was sent already.
+    """
+    compiled, warnings = compile_campaign(session, texts)
+    return launch.put_draft(session, compiled, business_now(session), who=actor.who), warnings
+
+
+@needs(Right.SEE)
+def look_at_audience(session: Session, _: Actor, slug: str) -> Launch:
+    """Whom it would reach now, and what is surprising about that; raises NotFound, Nobody or Refused."""
+    return launch.look_ahead(session, slug, business_now(session))
+
+
+@needs(Right.SEND)
+def schedule_campaign(
+    session: Session,
+    actor: Actor,
+    slug: str,
+    moment: Moment,
+    signer: Signer,
+    base_url: str,
+    *,
+    agreed: Collection[str] = (),
+    people_at_most: int | None = None,
+) -> Launch:
+    """Have it sent; returns whom it reaches as of now.
+
+    Raises NotAgreed for surprises and warnings that nobody agreed to, FaultyFiles when its mails cannot be
+    made for its readers, and Refused.
+    """
+    now = business_now(session)
+    seen = launch.look_ahead(session, slug, now)
+    if people_at_most is not None and seen.reach.people > people_at_most:
+        raise Refused(f"{slug} would reach {seen.reach.people:,} people, more than {people_at_most:,}.")
+    problems = preflight(session, of_campaign(session, slug), signer, base_url, now)
+    refuse_faulty(f"The campaign {slug}", problems)
+    ask_for_yes(seen.surprising, problems, agreed)
+    yes = tuple(Surprise(word) for word in agreed if word in set(Surprise))
+    if moment.local_at is not None:
+        local = LocalTime(moment.local_at, moment.zone, now, moment.past)
+        launch.schedule_local(session, seen, local, now, who=actor.who, agreed=yes)
+    else:
+        if moment.at is not None and moment.at <= now:
+            raise Refused("This moment is past; name a later one, or none to send now.")
+        launch.schedule(session, seen, moment.at or now, now, who=actor.who, agreed=yes)
+    return seen
+
+
+@needs(Right.SEND)
+def pause_campaign(session: Session, actor: Actor, slug: str, reason: str) -> bool:
+    """Stop sending it, at once; False when it was paused. Raises NotFound, or Refused when it has ended."""
+    launch.refuse_ended(get_campaign(session, slug))
+    now = business_now(session)
+    return holds.pause(session, HoldScope.CAMPAIGN, slug, now, who=actor.who, reason=reason) is not None
+
+
+@needs(Right.SEND)
+def resume_campaign(session: Session, actor: Actor, slug: str, reason: str) -> bool:
+    """Go on sending it; False when it was not paused. Raises NotFound."""
+    now = business_now(session)
+    return holds.resume(session, HoldScope.CAMPAIGN, slug, now, who=actor.who, reason=reason) is not None
+
+
+@needs(Right.SEND)
+def cancel_campaign(session: Session, actor: Actor, slug: str, reason: str) -> None:
+    """End it for good; the tick takes back what has not left. Raises NotFound or Refused."""
+    launch.cancel(session, slug, business_now(session), who=actor.who, reason=reason)

@@ -1,0 +1,131 @@
+"""Courses: shown, published, taken back, and the people in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.record import record
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.audience.subscribers import subscriber_of
+from mailer.content.course_source import Problem
+from mailer.db import business_now
+from mailer.launch.asked import ask_for_yes, refuse_faulty
+from mailer.launch.check import CompiledCourse
+from mailer.launch.forecast import Forecast, forecast
+from mailer.launch.mailing import of_folder
+from mailer.launch.preflight import preflight
+from mailer.launch.publish import Past, Plan, plan_publication, publish
+from mailer.launch.simulate import Invented, Simulation, simulate
+from mailer.launch.undo import Undone, undo_publication
+from mailer.links import Signer
+from mailer.models import Course, MailingList
+from mailer.reports.overview import CourseRow, StepRow, course_steps, courses_overview
+from mailer.schedule import enroll
+from mailer.schedule.conditions import rules_of
+from mailer.schedule.courses import get_course, load_plan
+
+MOST_ENROLLED = 1000
+"""So many people of a list are enrolled at once, so that nobody who leaves meanwhile waits for all."""
+
+
+@dataclass(frozen=True)
+class CourseShown:
+    """A published course, the slug of its list, and its steps."""
+
+    course: Course
+    list: str
+    steps: Sequence[StepRow]
+
+
+@needs(Right.SEE)
+def list_courses(session: Session, _: Actor) -> list[CourseRow]:
+    """Every published course with how many people are in which state of it, by their slugs."""
+    return courses_overview(session)
+
+
+@needs(Right.SEE)
+def show_course(session: Session, _: Actor, slug: str) -> CourseShown:
+    """One of them with its steps; raises NotFound."""
+    course = get_course(session, slug)
+    list_ = session.get_one(MailingList, course.list_id)
+    return CourseShown(course, list_.slug, course_steps(session, course))
+
+
+@needs(Right.WRITE)
+def plan_course(session: Session, _: Actor, compiled: CompiledCourse) -> Plan:
+    """What publishing it would change now, and whom it would reach; raises Refused."""
+    return plan_publication(session, compiled, business_now(session))
+
+
+@needs(Right.SEND)
+def publish_course(
+    session: Session,
+    actor: Actor,
+    compiled: CompiledCourse,
+    found: Sequence[Problem],
+    signer: Signer,
+    base_url: str,
+    *,
+    past: Past = Past.SKIP,
+    agreed: Collection[str] = (),
+) -> Plan:
+    """Put a course in place. `found` are the problems of its files, which the preflight adds to.
+
+    Raises FaultyFiles for errors, NotAgreed for warnings that nobody agreed to, and Refused.
+    """
+    now = business_now(session)
+    problems = [*found, *preflight(session, of_folder(compiled), signer, base_url, now)]
+    refuse_faulty(f"The course {compiled.source.slug}", problems)
+    ask_for_yes((), problems, agreed)
+    plan = publish(session, compiled, now, past=past)
+    if plan.changes:
+        record(session, actor, "course publish", 1, course=plan.slug, version=plan.version)
+    return plan
+
+
+@needs(Right.SEND)
+def undo_course(session: Session, actor: Actor, slug: str) -> Undone:
+    """Take back the last publication for all that has not been sent; raises NotFound or Refused."""
+    undone = undo_publication(session, slug, business_now(session))
+    record(session, actor, "course undo", undone.readers, course=slug, version=undone.version)
+    return undone
+
+
+@needs(Right.SEND)
+def enroll_subscriber(session: Session, actor: Actor, slug: str, subscriber_id: int) -> str:
+    """Put somebody into a course; returns the state they are in. Raises NotFound or NotOnTheList."""
+    course, who = get_course(session, slug), subscriber_of(session, subscriber_id)
+    state = enroll.enroll(session, course, who, business_now(session)).state
+    record(session, actor, "course enroll", 1, course=slug)
+    return state
+
+
+@needs(Right.SEND)
+def enroll_list(session: Session, actor: Actor, slug: str) -> int:
+    """Put people of the course's list into it, MOST_ENROLLED at most; returns how many were not in it."""
+    newly = enroll.enroll_list(session, get_course(session, slug), business_now(session), MOST_ENROLLED)
+    if newly:
+        record(session, actor, "course enroll", newly, course=slug)
+    return newly
+
+
+@needs(Right.SEE)
+def simulate_course(
+    session: Session, _: Actor, slug: str, people: Sequence[Invented], start: date | None, weeks: int
+) -> Simulation:
+    """What these invented people would get from `start` (today) on; nothing is written. Raises NotFound."""
+    course = get_course(session, slug)
+    plan = load_plan(session, course.id)
+    subjects = {step.key: step.subject for step in course_steps(session, course)}
+    day = start or business_now(session).date()
+    return simulate(plan, subjects, people, day, weeks, rules_of(session, plan))
+
+
+@needs(Right.SEE)
+def look_ahead(session: Session, _: Actor, days: int) -> Forecast:
+    """What leaves in the coming days, hour by hour, of courses, campaigns and series."""
+    return forecast(session, business_now(session), days)

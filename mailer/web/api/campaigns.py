@@ -1,0 +1,274 @@
+"""Campaigns: drafted from Markdown, looked at, scheduled, stopped, and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from pydantic import AwareDatetime, BaseModel, Field, NaiveDatetime
+
+from mailer.clock import zone
+from mailer.desk import campaigns as desk
+from mailer.launch.campaign import Launch
+from mailer.models import CampaignState
+from mailer.reports.campaigns import CampaignReport, CampaignRow
+from mailer.schedule.local_time import Past
+from mailer.web.api.caller import See, Send, Write
+from mailer.web.api.once import OnceDep
+from mailer.web.api.paging import Page, PagingDep
+from mailer.web.api.problems import BadRequest
+from mailer.web.api.queues import Changed
+from mailer.web.api.subscribers import Told
+from mailer.web.deps import PartsDep
+
+router = APIRouter(prefix="/campaigns", tags=["Campaigns"])
+
+Slug = Annotated[str, Path(examples=["spring"], max_length=100)]
+TEXT = """---
+slug: spring
+subject: "Spring walks"
+lists: [news]
+---
+# Spring walks
+
+{{ greeting }}
+
+The garden is open again.
+"""
+
+
+class Campaign(BaseModel):
+    """A campaign. `audience` counts the mails that are written of it so far, fixed once it is sent."""
+
+    slug: str = Field(examples=["spring"])
+    subject: str = Field(examples=["Spring walks"])
+    state: CampaignState
+    is_paused: bool
+    lists: list[str] = Field(examples=[["news"]])
+    aim: dict[str, Any] = Field(examples=[{}], description="Who of the lists it is for.")
+    local: dict[str, Any] | None = Field(examples=[None], description="At which hour of readers' own clocks.")
+    audience: int
+    passed_over: int
+    starts_at: datetime | None
+    materialised_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: CampaignRow) -> Campaign:
+        return cls.model_validate(row.as_values())
+
+
+class Statement(BaseModel):
+    """Every mail of it accounted for: `audience` is the sum of all states and of what is forgotten."""
+
+    audience: int
+    states: dict[str, int] = Field(examples=[{"accepted": 2}])
+    reasons: dict[str, int] = Field(examples=[{"suppressed: hard-bounce": 1}])
+    forgotten: int
+    open: int
+    missing: int
+    duplicates: int
+    is_complete: bool
+    is_balanced: bool
+
+    @classmethod
+    def of(cls, report: CampaignReport) -> Statement:
+        return cls.model_validate(report.statement, from_attributes=True)
+
+
+class CampaignWhole(Campaign):
+    """A campaign with who it is from, and its languages."""
+
+    sender: str = Field(examples=["The Reading Room <news@steadypost.example>"])
+    languages: list[str] = Field(examples=[["en"]])
+
+
+class Drafting(Told):
+    """A campaign's file, and its translations: Markdown with front matter, as docs/campaigns.md has it."""
+
+    markdown: str = Field(max_length=200_000, examples=[TEXT])
+    translations: list[Annotated[str, Field(max_length=200_000)]] = Field(
+        default_factory=list, max_length=30, examples=[[]]
+    )
+
+
+class Draft(BaseModel):
+    """What became of it. `was_scheduled`: its time was taken back, because it is another one now."""
+
+    slug: str = Field(examples=["spring"])
+    is_new: bool
+    is_changed: bool
+    was_scheduled: bool
+    warnings: list[dict[str, Any]] = Field(examples=[[]])
+
+
+class SurpriseShown(BaseModel):
+    """What has to be agreed to by name."""
+
+    what: str = Field(examples=["much-larger"])
+    words: str
+
+
+class Audience(BaseModel):
+    """Whom it would reach now, and who of its lists is left out."""
+
+    people: int
+    suppressed: int = Field(description="Of these people; they will get nothing.")
+    pending: int
+    unsubscribed: int
+    outside: int = Field(description="Not whom it is for.")
+    excluded: int
+    surprising: list[SurpriseShown]
+
+    @classmethod
+    def of(cls, seen: Launch) -> Audience:
+        told = [SurpriseShown(what=one.what, words=one.words) for one in seen.surprising]
+        return cls(**asdict(seen.reach), surprising=told)
+
+
+class Local(Told):
+    """A time on readers' own clocks; `zone` is that of people who have none."""
+
+    at: NaiveDatetime = Field(examples=["2027-03-01T09:00:00"])
+    zone: str = Field(default="Etc/UTC", max_length=64)
+    past: Past | None = Field(default=None, description="What becomes of people for whom it is past.")
+
+
+class Scheduling(Told):
+    """When: now (neither `at` nor `local`), at an instant, or by readers' clocks."""
+
+    at: AwareDatetime | None = Field(default=None, examples=["2027-03-01T09:00:00+00:00"])
+    local: Local | None = Field(default=None, examples=[None])
+    agreed: list[str] = Field(
+        default_factory=list,
+        max_length=10,
+        examples=[[]],
+        description="The names of surprises, and `warnings`, that are meant so.",
+    )
+    people_at_most: int | None = Field(
+        default=None, ge=0, examples=[5000], description="Refuse when it would reach more people."
+    )
+
+
+class Why(Told):
+    """The reason, for whoever looks next."""
+
+    reason: str = Field(default="", max_length=500)
+
+
+@router.get("")
+def list_campaigns(parts: PartsDep, actor: See, paging: PagingDep) -> Page[Campaign]:
+    """Campaigns, the newest first."""
+    before = paging.after("campaigns", str)
+    with parts.session() as session:
+        rows = desk.list_campaigns(session, actor, before, paging.limit + 1)
+    return paging.page(rows, "campaigns", lambda row: str(row.slug), Campaign.of)
+
+
+@router.post("", response_model=Draft)
+def draft_campaign(actor: Write, once: OnceDep, asked: Drafting) -> Response:
+    """Make a draft, or bring it up to date; nothing is sent. The same files again change nothing.
+
+    What is wrong with the files is a problem that lists each error with its line and fix.
+    """
+
+    def act(session: Any) -> Draft:
+        made, warnings = desk.draft_campaign(session, actor, [asked.markdown, *asked.translations])
+        return Draft(
+            slug=made.campaign.slug,
+            is_new=made.is_new,
+            is_changed=made.is_changed,
+            was_scheduled=made.was_scheduled,
+            warnings=[asdict(one) for one in warnings],
+        )
+
+    return once.answer(actor, act)
+
+
+@router.get("/{slug}")
+def show_campaign(parts: PartsDep, actor: See, slug: Slug) -> CampaignWhole:
+    """One campaign."""
+    with parts.session() as session:
+        found = desk.show_campaign(session, actor, slug)
+    whole = Campaign.of(found.row).model_dump()
+    return CampaignWhole(**whole, sender=found.sender, languages=list(found.languages))
+
+
+@router.get("/{slug}/statement")
+def show_statement(parts: PartsDep, actor: See, slug: Slug) -> Statement:
+    """The balanced statement of a campaign."""
+    with parts.session() as session:
+        return Statement.of(desk.show_campaign(session, actor, slug))
+
+
+@router.get("/{slug}/audience")
+def look_at_audience(parts: PartsDep, actor: See, slug: Slug) -> Audience:
+    """Whom it would reach if it were sent now, and what is surprising about that."""
+    with parts.session() as session:
+        return Audience.of(desk.look_at_audience(session, actor, slug))
+
+
+@router.post("/{slug}/schedule", response_model=Audience)
+def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, asked: Scheduling) -> Response:
+    """Have a campaign sent, now or later; answered with whom it reaches as of now.
+
+    What is surprising, and every warning, is the problem `not-agreed`: `agree` lists it. When it is meant
+    so, ask again with those names in `agreed`.
+    """
+    moment = _moment(asked)
+    return once.answer(
+        actor,
+        lambda session: Audience.of(
+            desk.schedule_campaign(
+                session,
+                actor,
+                slug,
+                moment,
+                parts.signer,
+                parts.base_url,
+                agreed=asked.agreed,
+                people_at_most=asked.people_at_most,
+            )
+        ),
+    )
+
+
+def _moment(asked: Scheduling) -> desk.Moment:
+    """When it is asked for; raises BadRequest or UnknownZone."""
+    if asked.local is None:
+        return desk.Moment(at=asked.at)
+    if asked.at is not None:
+        raise BadRequest("Name `at` or `local`, not both.")
+    zone(asked.local.zone)
+    return desk.Moment(local_at=asked.local.at, zone=asked.local.zone, past=asked.local.past)
+
+
+@router.post("/{slug}/pause", response_model=Changed)
+def pause_campaign(actor: Send, once: OnceDep, slug: Slug, asked: Why) -> Response:
+    """Stop sending a campaign, at once; what is due waits."""
+    return once.answer(
+        actor,
+        lambda session: Changed(changed=desk.pause_campaign(session, actor, slug, asked.reason.strip())),
+    )
+
+
+@router.post("/{slug}/resume", response_model=Changed)
+def resume_campaign(actor: Send, once: OnceDep, slug: Slug, asked: Why) -> Response:
+    """Go on sending a paused campaign."""
+    return once.answer(
+        actor,
+        lambda session: Changed(changed=desk.resume_campaign(session, actor, slug, asked.reason.strip())),
+    )
+
+
+@router.post("/{slug}/cancel", response_model=Changed)
+def cancel_campaign(actor: Send, once: OnceDep, slug: Slug, asked: Why) -> Response:
+    """End a campaign for good: what has not left is taken back. What a worker has may still arrive."""
+
+    def act(session: Any) -> Changed:
+        desk.cancel_campaign(session, actor, slug, asked.reason.strip())
+        return Changed(changed=True)
+
+    return once.answer(actor, act)

@@ -1,0 +1,216 @@
+"""Courses, campaigns, segments and suppression by the API: what a program publishes, and what it is asked."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.db import Sessions, session_scope
+from mailer.models import Campaign
+from tests.integration.api.conftest import Program
+from tests.integration.api.test_how_the_api_works import kind
+from tests.support.cast import ADA, BEN, CLEO, step_file, write_course
+
+SPRING = """---
+slug: spring
+subject: "Spring walks"
+lists: [calm]
+---
+# Spring walks
+
+{{ greeting }}
+
+The garden is open again, from nine to five.
+"""
+
+
+def zipped(folder: Path, top: str = "") -> bytes:
+    """A course folder as somebody would pack it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, top + path.relative_to(folder).as_posix())
+    return packed.getvalue()
+
+
+def upload(shop: Program, path: str, content: bytes, **query: str) -> Any:
+    headers = {"Content-Type": "application/zip", "Idempotency-Key": f"{path} {hash(content)}"}
+    return shop.client.post(path, content=content, headers=headers, params=query)
+
+
+@pytest.fixture
+def calm(shop: Program, tmp_path: Path) -> Path:
+    """The folder of the course "calm", which is published (its list takes people at once)."""
+    folder = write_course(tmp_path / "calm")
+    answer = upload(shop, "/courses", zipped(folder), agreed="warnings")
+    assert answer.status_code == 200, answer.text
+    return folder
+
+
+def joins(shop: Program, email: str) -> int:
+    asked = {"email": email, "list": "calm", "consent": "Send me the course."}
+    number: int = shop.post("/subscribers", asked).json()["id"]
+    return number
+
+
+def test_a_course_is_planned_published_changed_and_taken_back(shop: Program, tmp_path: Path) -> None:
+    folder = write_course(tmp_path / "calm")
+    packed = zipped(folder, top="calm/")
+    planned = upload(shop, "/courses/plan", packed).json()
+    assert [one["key"] for one in planned["changes"] if one["kind"] == "add"] == ["hello", "rest", "walk"]
+    assert shop.get("/courses").json()["items"] == []
+    assert upload(shop, "/courses", packed, agreed="warnings").json()["version"] == 1
+    whole = shop.get("/courses/calm").json()
+    assert (whole["list"], whole["version"], len(whole["steps"])) == ("calm", 1, 3)
+    (folder / "02-rest.md").write_text(step_file("rest", 3), encoding="utf-8")
+    changed = upload(shop, "/courses", zipped(folder), agreed="warnings").json()
+    assert [(one["kind"], one["key"]) for one in changed["changes"]] == [("move", "rest")]
+    undone = shop.post("/courses/calm/undo").json()
+    assert (undone["taken_back"], undone["like"], undone["version"]) == (2, 1, 3)
+
+
+def test_every_error_of_a_course_is_told_with_its_line_and_fix(shop: Program, tmp_path: Path) -> None:
+    folder = write_course(
+        tmp_path / "calm", {"01-a.md": step_file("a", 1, body="{{ nmae }}"), "02-b.md": "x"}
+    )
+    answer = upload(shop, "/courses", zipped(folder))
+    assert kind(answer) == "faulty-files"
+    found = answer.json()["problems"]
+    assert {one["path"] for one in found} == {"01-a.md", "02-b.md"}
+    assert all(one["line"] and one["fix"] for one in found)
+
+
+def test_what_is_no_course_folder_is_refused_and_writes_nothing_outside(
+    shop: Program, tmp_path: Path
+) -> None:
+    outside = io.BytesIO()
+    with zipfile.ZipFile(outside, "w") as archive:
+        archive.writestr("course.toml", "slug = 'calm'")
+        archive.writestr("../../evil.md", "x")
+        archive.writestr("/tmp/evil.md", "x")
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("course.toml", "slug = 'calm'")
+        archive.writestr("01.md", b"a" * (65 * 1024 * 1024))
+    for content, words in (
+        (b"no zip", "not a zip"),
+        (zipped(tmp_path), "no course.toml"),
+        (bomb.getvalue(), "MB"),
+    ):
+        answer = upload(shop, "/courses/plan", content)
+        assert kind(answer) == "refused"
+        assert words in answer.json()["detail"]
+    assert kind(upload(shop, "/courses/plan", outside.getvalue())) == "faulty-files"
+    assert not list(Path("/tmp").glob("evil*"))
+
+
+def test_ada_is_put_into_a_course_and_what_she_will_get_is_foretold(shop: Program, calm: Path) -> None:
+    ada = joins(shop, ADA)
+    assert shop.post("/courses/calm/enrollments", {"subscriber_id": ada}).json()["state"] == "active"
+    joins(shop, BEN)
+    assert shop.post("/courses/calm/enrollments", {}).json() == {"newly": 1, "state": None, "is_done": True}
+    assert shop.get(f"/subscribers/{ada}").json()["courses"][0]["course"] == "calm"
+    asked = {"people": [{"zone": "Asia/Tokyo"}], "start": "2027-03-01", "weeks": 1}
+    sends = shop.post("/courses/calm/simulate", asked).json()["sends"]
+    # Enrolled on Monday at noon; lessons on days 1, 2 and 4 at 08:00 of her own clock.
+    assert [(one["person"], one["step"], one["local_time"]) for one in sends] == [
+        (0, "hello", "Tue 2027-03-02 08:00 JST"),
+        (0, "rest", "Wed 2027-03-03 08:00 JST"),
+        (0, "walk", "Fri 2027-03-05 08:00 JST"),
+    ]
+    assert shop.get("/forecast", days=10).json().keys() >= {"hours", "most_per_hour", "collisions"}
+
+
+def test_somebody_who_did_not_agree_to_the_list_is_not_enrolled(shop: Program, calm: Path) -> None:
+    number = shop.post("/subscribers", {"email": CLEO}).json()["id"]
+    assert kind(shop.post("/courses/calm/enrollments", {"subscriber_id": number})) == "refused"
+
+
+def test_a_campaign_is_drafted_scheduled_paused_resumed_and_cancelled(shop: Program, calm: Path) -> None:
+    joins(shop, ADA)
+    drafted = shop.post("/campaigns", {"markdown": SPRING}).json()
+    assert (drafted["slug"], drafted["is_new"]) == ("spring", True)
+    assert shop.post("/campaigns", {"markdown": SPRING}).json()["is_changed"] is False
+    assert shop.get("/campaigns/spring/audience").json()["people"] == 1
+    at = {"at": "2027-03-01T09:00:00+00:00", "agreed": ["warnings"]}
+    assert shop.post("/campaigns/spring/schedule", at).json()["people"] == 1
+    assert shop.get("/campaigns/spring").json()["state"] == "scheduled"
+    assert shop.post("/campaigns/spring/pause", {"reason": "wait"}).json() == {"changed": True}
+    assert shop.get("/campaigns/spring").json()["is_paused"] is True
+    assert shop.post("/campaigns/spring/resume", {}).json() == {"changed": True}
+    assert shop.post("/campaigns/spring/cancel", {}).json() == {"changed": True}
+    statement = shop.get("/campaigns/spring/statement").json()
+    assert (statement["audience"], statement["is_balanced"]) == (0, True)
+    assert kind(shop.post("/campaigns/spring/schedule", {})) == "refused"
+    assert [one["slug"] for one in shop.get("/campaigns").json()["items"]] == ["spring"]
+
+
+def test_what_is_surprising_is_listed_and_takes_a_yes_by_name(
+    shop: Program, calm: Path, sessions: Sessions
+) -> None:
+    for number in range(10):
+        joins(shop, f"reader{number}@reader.example")
+    shop.post("/campaigns", {"markdown": SPRING})
+    shop.post("/campaigns", {"markdown": SPRING.replace("slug: spring", "slug: again")})
+    shop.post("/campaigns/spring/schedule", {"at": "2027-03-01T09:00:00Z", "agreed": ["warnings"]})
+    with session_scope(sessions) as session:
+        # As if it had been sent to one person: the next one goes to ten times as many.
+        sent = session.query(Campaign).filter_by(slug="spring").one()
+        sent.state, sent.audience, sent.materialised_at = "finished", 1, sent.created_at
+    answer = shop.post("/campaigns/again/schedule", {"agreed": ["warnings"]})
+    assert (answer.status_code, kind(answer)) == (409, "not-agreed")
+    assert [one["what"] for one in answer.json()["agree"]] == ["much-larger", "same-message"]
+    assert '"much-larger", "same-message"' in answer.json()["detail"]
+    assert shop.get("/campaigns/again").json()["state"] == "draft"
+    few = {"agreed": ["warnings", "much-larger", "same-message"], "people_at_most": 9}
+    assert "more than 9" in shop.post("/campaigns/again/schedule", few).json()["detail"]
+    yes = {"agreed": ["warnings", "much-larger", "same-message"]}
+    assert shop.post("/campaigns/again/schedule", yes).status_code == 200
+
+
+def test_a_campaign_leaves_by_its_readers_own_clocks(shop: Program, calm: Path) -> None:
+    joins(shop, ADA)
+    shop.post("/campaigns", {"markdown": SPRING})
+    local = {"local": {"at": "2027-03-01T09:00:00"}, "agreed": ["warnings"]}
+    both = local | {"at": "2027-03-01T09:00:00Z"}
+    assert kind(shop.post("/campaigns/spring/schedule", both)) == "bad-request"
+    assert shop.post("/campaigns/spring/schedule", local).status_code == 200
+    assert shop.get("/campaigns/spring").json()["local"]["at"].startswith("2027-03-01T09:00")
+
+
+def test_every_error_of_a_campaign_is_told_with_its_line_and_fix(shop: Program, calm: Path) -> None:
+    answer = shop.post("/campaigns", {"markdown": SPRING.replace("[calm]", "[calmm]")})
+    assert kind(answer) == "faulty-files"
+    (found,) = answer.json()["problems"]
+    assert (found["path"], found["line"]) == ("campaign.md", 4)
+    assert "calm" in found["fix"]
+
+
+def test_a_segment_is_saved_said_and_counted(shop: Program) -> None:
+    shop.post("/subscribers", {"email": ADA, "tags": ["walker"]})
+    shop.post("/subscribers", {"email": BEN})
+    saved = shop.send("PUT", "/segments/walkers", {"rule": 'tag "walker"', "title": "Walkers"}).json()
+    assert saved["means"].startswith("who ")
+    assert shop.get("/segments/walkers").json() == saved
+    assert shop.get("/segments/walkers/count").json() == {"people": 1}
+    assert shop.get("/segments/walkers/sample").json() == {"people": 1, "sample": [ADA]}
+    assert shop.post("/segments/try", {"rule": 'not tag "walker"'}).json()["people"] == 1
+    assert kind(shop.post("/segments/try", {"rule": "tag ("})) == "refused"
+    assert shop.send("DELETE", "/segments/walkers").json() == {"changed": True}
+    assert shop.get("/segments/walkers").status_code == 404
+
+
+def test_an_address_is_stopped_and_mailed_again(shop: Program) -> None:
+    stopped = shop.post("/suppressions", {"emails": [CLEO, BEN], "detail": "by letter"}).json()
+    assert stopped == {"new": 2, "graver": 0, "known": 0}
+    first = shop.get("/suppressions", limit=1).json()
+    rest = shop.get("/suppressions", limit=1, cursor=first["next"]).json()
+    assert {one["email"] for one in first["items"] + rest["items"]} == {CLEO, BEN}
+    assert kind(shop.post("/suppressions", {"emails": [ADA], "reason": "hard-bounce"})) == "refused"
+    assert shop.post("/suppressions/lift", {"email": CLEO}).json() == {"changed": True}
+    assert kind(shop.post("/suppressions/lift", {"email": CLEO})) == "not-found"
