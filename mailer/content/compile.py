@@ -20,7 +20,7 @@ from mailer.content.mjml_document import assemble_document, lint_document
 from mailer.content.placeholders import Placeholders
 from mailer.content.variables import CANNOT_RENDER, Where, author_environment, sample_context
 
-__all__ = ["CompiledMessage", "Progress", "compile_campaign", "compile_step"]
+__all__ = ["CompiledMessage", "Progress", "compile_campaign", "compile_mail", "compile_step"]
 
 MOST_BYTES = 60_000
 """Gmail cuts a mail off at 102 kB of HTML; long before that it is slow to open on a phone."""
@@ -101,6 +101,27 @@ def compile_campaign(campaign: CampaignSource, media: Mapping[str, str]) -> Comp
             postal_address=mail.placeholders.expression("sender.postal_address"),
             disclaimer=campaign.disclaimer,
             links=mail.links(LINKS),
+        )
+    )
+
+
+def compile_mail(mail: CampaignSource) -> Compiled:
+    """The compiled mail that a program sends to one person at a time, and what is wrong with it.
+
+    It has no pictures, and nothing to unsubscribe from: it answers something that its reader did.
+    """
+    made = _Mail(mail, _placeholders(mail, ()), {}, mail.path.parent, Where.EVERY_MAIL)
+    return made.compile(
+        Frame(
+            language=mail.language,
+            purpose="mail",
+            masthead=made.placeholders.expression("sender.name"),
+            subject="",
+            preheader="",
+            list_title=made.placeholders.expression("list.title"),
+            postal_address=made.placeholders.expression("sender.postal_address"),
+            disclaimer="",
+            links=made.links(("view",)),
         )
     )
 

@@ -56,7 +56,7 @@ class CheckInFrame:
 class Frame:
     """What stands around the blocks. Texts may hold placeholders; `links` maps a purpose to an address.
 
-    `purpose` chooses the sentence on why one receives this: step, campaign, welcome or confirm.
+    `purpose` chooses the sentence on why one receives this: step, campaign, welcome, confirm or mail.
     """
 
     language: str

@@ -20,7 +20,9 @@ from mailer.render.personalize import CannotRender, Rendered, Templates, render
 from mailer.render.tracking import NO_TRACKING, tracked
 
 CONFIRM_WITHIN = timedelta(days=14)
-UNTRACKED = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME)
+UNTRACKED = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME, DeliveryKind.MAIL)
+WITHOUT_UNSUBSCRIBE = (DeliveryKind.CONFIRM, DeliveryKind.MAIL)
+"""There is nothing to leave: no list yet, or none at all."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ class Composer:
             # A name for the list that does not tell what somebody reads about their health.
             list_id=f"list-{row.list_id}.{domain}",
             feedback_id=f"{message.id}:{row.lane}:{row.kind}:steadypost",
-            unsubscribe_url=None if row.kind == DeliveryKind.CONFIRM else links.unsubscribe,
+            unsubscribe_url=None if row.kind in WITHOUT_UNSUBSCRIBE else links.unsubscribe,
             language=message.language,
             # Lessons were asked for and carry a List-Id, which tells as much to whoever answers for itself.
-            is_auto_submitted=row.kind in (DeliveryKind.CONFIRM, DeliveryKind.WELCOME),
+            is_auto_submitted=row.kind in UNTRACKED,
         )
         content = build_fast(
             _templates(row, sender, message), self._context(row, sender, message, links), headers

@@ -39,14 +39,14 @@ _S = DeliveryState
 
 MOST_REFUSED = 100_000
 
-WITHOUT_STEP = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME)
+WITHOUT_STEP = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME, DeliveryKind.MAIL)
 
 
 @dataclass(frozen=True)
 class Filter:
     """Which mails are meant: those for which all that is named holds.
 
-    `step` is a step's key, or confirm or welcome; `reason` a part of the reason, in small or capital
+    `step` is a step's key, or confirm, welcome or mail; `reason` a part of the reason, in small or capital
     letters, and `kind` what a server's answer was about (delivery/reasons.py). The confirmations of a
     course's list belong to the course.
     """

@@ -17,6 +17,8 @@ from mailer.models import Campaign, CampaignState, Course, MailingList
 class Source:
     """`name` is as in `Delivery.source`; `id` the course's, campaign's or list's own.
 
+    What a program sends is of the kind `mail`, by the list whose sender it comes from.
+
     `is_cancelled`: a campaign of which nothing more may leave. `other_sender_ids` are those of its variants.
     """
 
@@ -51,7 +53,7 @@ def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
 
 
 def _senders(session: Session, kind: str, ids: Sequence[int]) -> dict[int, int | None]:
-    model: Any = {"course": Course, "campaign": Campaign, "list": MailingList}[kind]
+    model: Any = {"course": Course, "campaign": Campaign, "list": MailingList, "mail": MailingList}[kind]
     return dict(session.execute(select(model.id, model.sender_id).where(model.id.in_(ids))).all())
 
 

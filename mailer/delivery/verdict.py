@@ -39,6 +39,9 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
     is_confirmation = facts.kind == DeliveryKind.CONFIRM
     if facts.suppression and not (is_confirmation and facts.suppression in LIFTED_BY_CONFIRMING):
         return DeliveryState.SUPPRESSED, facts.suppression
+    if facts.kind == DeliveryKind.MAIL:
+        # It answers what they did, and needs no list; who wants no mail at all gets none of these either.
+        return None
     if is_confirmation and facts.subscription == SubscriptionState.ACTIVE:
         return DeliveryState.SKIPPED, "confirmed already"
     if not is_confirmation and facts.subscription == SubscriptionState.PENDING:

@@ -15,6 +15,7 @@ from mailer.web.api import (
     deliveries,
     home,
     lists,
+    mails,
     queues,
     segments,
     subscribers,
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         suppressions,
         courses,
         campaigns,
+        mails,
         deliveries,
         queues,
     )

@@ -36,6 +36,10 @@ class Once:
     key: str
     digest: bytes
 
+    def name(self, actor: Actor) -> str:
+        """What this request is called among all tokens' requests; it tells nothing of the key."""
+        return digest_of(str(actor.token_id).encode(), self.key.encode()).hex()[:32]
+
     def answer(self, actor: Actor, act: Callable[[Session], BaseModel], status: int = 200) -> Response:
         """Do `act` and keep what it answers, in one transaction; or what it answered the first time.
 

@@ -1,0 +1,105 @@
+"""A mail to one person: a delivery like all others, sent once, and never to who wants none."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from mailer.db import Sessions, session_scope
+from mailer.models import Delivery, Lane, Message
+from tests.integration.api.conftest import Program
+from tests.integration.api.test_how_the_api_works import kind
+from tests.support.cast import ADA, BEN
+from tests.support.house import House
+from tests.support.scripted_smtp import ScriptedSmtp
+
+RECEIPT = {"subject": "Your order", "markdown": "# Your order\n\n{{ greeting }}\n\nIt is on its way."}
+TO_ADA = {"to": {"email": ADA, "name": "Ada"}, "list": "calm"}
+
+
+@pytest.fixture
+def shop_of_house(house: House, shop: Program) -> Program:
+    """The program, with the course "calm" and its sender there."""
+    return shop
+
+
+def test_a_mail_of_its_own_text_is_sent_once_however_often_it_is_asked_for(
+    shop_of_house: Program, house: House, sessions: Sessions
+) -> None:
+    shop = shop_of_house
+    first = shop.post("/mails", TO_ADA | RECEIPT, key="order 12")
+    again = shop.post("/mails", TO_ADA | RECEIPT, key="order 12")
+    assert (first.status_code, again.json()) == (202, first.json())
+    house.send()
+    row = shop.get(f"/deliveries/{first.json()['delivery_id']}").json()
+    assert (row["mail"], row["state"], row["email"]) == ("mail", "accepted", ADA)
+    with session_scope(sessions) as session:
+        assert session.execute(select(func.count()).select_from(Delivery)).scalar_one() == 1
+        assert session.execute(select(Delivery.lane)).scalar_one() == Lane.TRANSACTIONAL
+    # It is nobody's list: the course's own statement does not know it.
+    assert shop.get("/deliveries", course="calm").json()["items"] == []
+    assert [
+        one["mail"] for one in shop.get("/deliveries", subscriber=row["subscriber_id"]).json()["items"]
+    ] == ["mail"]
+
+
+def test_it_says_why_one_gets_it_and_has_nothing_to_unsubscribe_from(
+    shop_of_house: Program, house: House, server: ScriptedSmtp
+) -> None:
+    shop_of_house.post("/mails", TO_ADA | RECEIPT)
+    house.send()
+    (mail,) = server.mails
+    assert mail["Subject"] == "Your order"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Unsubscribe"] is None
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    text = " ".join(plain.get_content().split())
+    assert "because of something that you did with us" in text
+    assert "unsubscribe" not in text.lower()
+
+
+def test_a_template_is_kept_and_sent_in_its_readers_language(
+    shop_of_house: Program, sessions: Sessions
+) -> None:
+    shop = shop_of_house
+    assert shop.send("PUT", "/templates/receipt", RECEIPT).json() == {"name": "receipt", "languages": ["en"]}
+    german = {"subject": "Ihre Bestellung", "markdown": "# Ihre Bestellung\n\nUnterwegs.", "language": "de"}
+    shop.send("PUT", "/templates/receipt", german)
+    assert shop.get("/templates").json()["items"] == [{"name": "receipt", "languages": ["de", "en"]}]
+    ben = {"to": {"email": BEN, "language": "de-AT"}, "list": "calm", "template": "receipt"}
+    sent = shop.post("/mails", ben).json()
+    with session_scope(sessions) as session:
+        subject = select(Message.subject).join(Delivery, Delivery.message_id == Message.id)
+        chosen = subject.where(Delivery.id == sent["delivery_id"])
+        assert session.execute(chosen).scalar_one() == "Ihre Bestellung"
+    assert kind(shop.post("/mails", TO_ADA | {"template": "nothing"})) == "not-found"
+
+
+def test_who_wants_no_mail_at_all_gets_none_of_these_either(shop_of_house: Program, house: House) -> None:
+    shop = shop_of_house
+    shop.post("/suppressions", {"emails": [ADA]})
+    sent = shop.post("/mails", TO_ADA | RECEIPT).json()
+    house.send()
+    row = shop.get(f"/deliveries/{sent['delivery_id']}").json()
+    assert (row["state"], row["reason"]) == ("suppressed", "manual")
+
+
+def test_what_was_written_for_somebody_goes_with_them(shop_of_house: Program, sessions: Sessions) -> None:
+    shop = shop_of_house
+    sent = shop.post("/mails", TO_ADA | RECEIPT).json()
+    assert shop.send("DELETE", f"/subscribers/{sent['subscriber_id']}").json() == {"mails": 1, "lists": 0}
+    with session_scope(sessions) as session:
+        left = select(func.count()).where(Message.source.startswith("mail/"))
+        assert session.execute(left).scalar_one() == 0
+
+
+def test_what_cannot_be_a_mail_is_told(shop_of_house: Program) -> None:
+    shop = shop_of_house
+    for wrong in ({}, RECEIPT | {"template": "receipt"}, {"subject": "Only this"}):
+        assert kind(shop.post("/mails", TO_ADA | wrong)) == "bad-request", wrong
+    broken = shop.post("/mails", TO_ADA | {"subject": "x", "markdown": "# x\n\n{{ nmae }}"})
+    assert kind(broken) == "faulty-files"
+    assert broken.json()["problems"][0]["line"] == 3
+    shop.send("PUT", "/lists/bare", {"title": "No sender"})
+    assert "no sender" in shop.post("/mails", TO_ADA | {"list": "bare"} | RECEIPT).json()["detail"]
