@@ -23,7 +23,7 @@ from mailer.web.api import (
 )
 from mailer.web.api.limits import Limiter
 from mailer.web.api.problems import problem, show_problems
-from mailer.web.api.specification import TAGS, specification
+from mailer.web.api.specification import TAGS
 from mailer.web.deps import Parts
 
 PATH = "/api/v1"
@@ -78,7 +78,7 @@ def make_api(parts: Parts, **options: Any) -> FastAPI:
     api.add_middleware(NotTooLarge)
     api.add_middleware(AnswerHeaders)
     show_problems(api)
-    api.state.specification = specification(api, ROUTERS, parts.base_url + PATH)
+    api.state.routers, api.state.address = ROUTERS, parts.base_url + PATH
     return api
 
 

@@ -14,6 +14,7 @@ from starlette.routing import Mount
 
 from mailer.accounts.rights import MEANING, Actor, Right
 from mailer.web.api.problems import KINDS
+from mailer.web.api.specification import specification_of
 from mailer.web.deps import READ, Parts, PartsDep
 from mailer.web.signed_in import Entry, NotSignedIn
 
@@ -81,7 +82,7 @@ def _whoever(request: Request, parts: Parts) -> Actor | None:
 @lru_cache(maxsize=4)
 def _groups(api: FastAPI) -> tuple[tuple[str, str, tuple[Operation, ...]], ...]:
     """The operations by their tags: each with its name, what it is about, and its operations."""
-    told = api.state.specification
+    told = specification_of(api)
     found: dict[str, list[Operation]] = {tag["name"]: [] for tag in told["tags"]}
     for path, methods in told["paths"].items():
         for method in METHODS:

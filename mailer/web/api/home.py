@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from mailer.accounts.rights import Right
 from mailer.web.api.caller import Anybody
+from mailer.web.api.specification import specification_of
 from mailer.web.deps import PartsDep
 
 router = APIRouter(tags=["Start"])
@@ -39,7 +40,7 @@ def start(parts: PartsDep) -> Start:
 @router.get("/openapi.json", response_model=dict[str, Any])
 def openapi(request: Request) -> Any:
     """This specification (OpenAPI 3.1). Takes no token."""
-    return request.app.state.specification
+    return specification_of(request.app)
 
 
 @router.get("/me")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -30,10 +31,12 @@ NOT_OF_OURS = ("422",)
 """What FastAPI says of itself, and we say as a problem."""
 
 
-def specification(api: FastAPI, routers: Sequence[APIRouter], address: str) -> dict[str, Any]:
-    """What `api` can do, as it is told at openapi.json; `address` is where it is."""
+@lru_cache(maxsize=8)
+def specification_of(api: FastAPI) -> dict[str, Any]:
+    """What `api` can do, as it is told at openapi.json. Made when it is first asked for: it takes a while."""
+    routers: Sequence[APIRouter] = api.state.routers
     made = api.openapi()
-    made["servers"] = [{"url": address}]
+    made["servers"] = [{"url": api.state.address}]
     made["info"]["description"] = (
         "Everything that Steadypost can do so far, for programs. Errors are problems (RFC 9457); lists "
         "come in parts; a POST with the same Idempotency-Key is done once."

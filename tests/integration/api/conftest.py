@@ -47,7 +47,7 @@ def settings(database_url: str, redis: EmbeddedRedis) -> Settings:
 @pytest.fixture
 def address(settings: Settings, sessions: Sessions) -> Iterator[str]:
     """Where the application is."""
-    hire(sessions)
+    hire(sessions, Role.OWNER)
     with running_app(settings) as found:
         yield found
 
