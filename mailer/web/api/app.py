@@ -68,6 +68,7 @@ def make_api(parts: Parts, **options: Any) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         max_body_size=MAX_UPLOAD_BYTES,
         **options,
     )

@@ -63,7 +63,8 @@ class Paging:
     ) -> Page[T]:
         """The same of a short list that is read whole, in the order of `place`."""
         after = self.after(name, str)
-        rest = [row for row in rows if after is None or place(row) > after]
+        # Sorted here: a database may order hyphens otherwise than we compare them.
+        rest = [row for row in sorted(rows, key=place) if after is None or place(row) > after]
         return self.page(rest[: self.limit + 1], name, place, shown)
 
 

@@ -66,6 +66,7 @@ def right_of(route: APIRoute) -> tuple[bool, Right | None]:
 
 def _say_more(operation: dict[str, Any], route: APIRoute, method: str) -> None:
     takes_token, right = right_of(route)
+    operation["summary"] = route.name.replace("_", " ").capitalize()
     if right is not None:
         operation["x-right"] = str(right)
     kinds = [*OF_EVERY]

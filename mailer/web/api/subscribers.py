@@ -16,6 +16,7 @@ from mailer.reports.export import Profile
 from mailer.web.api.caller import Audience, Export, See
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
+from mailer.web.api.problems import BadRequest
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/subscribers", tags=["Subscribers"])
@@ -184,6 +185,8 @@ def list_subscribers(
 ) -> Page[SubscriberRow]:
     """People in the order in which they came; with `list` those who are or were on it."""
     after = paging.after("subscribers", int) or 0
+    if state and not list_:
+        raise BadRequest("Name the list whose state is meant.")
     with parts.session() as session:
         rows = desk.list_subscribers(
             session, actor, after, paging.limit + 1, tag=tag, list_=list_, state=state or ""

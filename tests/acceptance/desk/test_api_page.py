@@ -16,7 +16,7 @@ def test_somebody_reads_how_a_subscriber_is_added(page: Page) -> None:
     page.get_by_role("link", name="API", exact=True).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("API")
     # Without a mouse, as with one: a summary is a button.
-    operation = page.locator("summary", has_text="Add Subscriber")
+    operation = page.locator("summary", has_text="Add subscriber")
     operation.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text('-H "Idempotency-Key: $(uuidgen)"').first).to_be_visible()

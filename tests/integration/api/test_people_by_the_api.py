@@ -87,6 +87,7 @@ def test_people_are_listed_by_tag_and_by_list(shop: Program, sessions: Sessions)
         assert [one["email"] for one in shop.get("/subscribers", **query).json()["items"]] == [ADA], query
     assert shop.get("/subscribers", list="calm", state="ended").json() == {"items": [], "next": None}
     assert shop.get("/subscribers", list="nothing").status_code == 404
+    assert shop.get("/subscribers", state="ended").status_code == 400
 
 
 def test_ada_leaves_a_list_and_then_everything(shop: Program, sessions: Sessions) -> None:
