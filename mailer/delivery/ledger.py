@@ -69,7 +69,15 @@ class Filter:
             raise Refused("A filter is empty; leave it out, or say what it looks for.")
         if self.campaign and (self.course or self.step):
             raise Refused("A campaign's mails belong to no course and no step; name the campaign alone.")
-        if not (self.course or self.campaign or self.email or self.ids or self.lane or self.kind or self.subscriber_id):
+        if not (
+            self.course
+            or self.campaign
+            or self.email
+            or self.ids
+            or self.lane
+            or self.kind
+            or self.subscriber_id
+        ):
             raise Refused(
                 "Name at least a course, a campaign, an address or an id, so that not every mail is meant."
             )

@@ -1,4 +1,4 @@
-"""Queues: what waits and moves, and stopping it for a while."""
+"""Queues: what waits and moves, and what is on hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.db import business_now
 from mailer.delivery import holds
-from mailer.models import Hold, HoldScope
+from mailer.models import Hold
 from mailer.reports.queues import QueueStatus, queue_status
 
 
@@ -23,17 +23,3 @@ def show_queues(session: Session, _: Actor, depths: Mapping[str, int | None]) ->
 def list_holds(session: Session, _: Actor) -> Sequence[Hold]:
     """What is on hold, oldest first."""
     return holds.list_holds(session)
-
-
-@needs(Right.RUN)
-def pause(session: Session, actor: Actor, scope: HoldScope, target: str, reason: str) -> bool:
-    """Stop sending for `target`; False when a person has stopped it already. Raises NotFound or Refused."""
-    now = business_now(session)
-    return holds.pause(session, scope, target, now, who=actor.who, reason=reason) is not None
-
-
-@needs(Right.RUN)
-def resume(session: Session, actor: Actor, scope: HoldScope, target: str, reason: str) -> bool:
-    """Send again for `target`; False when it was not stopped. Raises NotFound or Refused."""
-    now = business_now(session)
-    return holds.resume(session, scope, target, now, who=actor.who, reason=reason) is not None

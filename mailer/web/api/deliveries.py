@@ -75,7 +75,15 @@ def list_deliveries(
     subscriber: Annotated[int | None, Query(ge=1, description="The id of one person.")] = None,
 ) -> Page[DeliveryRow]:
     """Mails, oldest first. Name at least a course, a campaign or a subscriber."""
-    filter_ = Filter(course, step, tuple(state), domain, reason, None, (), campaign, subscriber)
+    filter_ = Filter(
+        course=course,
+        step=step,
+        states=tuple(state),
+        domain=domain,
+        reason=reason,
+        campaign=campaign,
+        subscriber_id=subscriber,
+    )
     after = paging.after("deliveries", int) or 0
     with parts.session() as session:
         rows = desk.list_rows(session, actor, filter_, after, paging.limit + 1)

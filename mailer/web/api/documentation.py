@@ -15,8 +15,9 @@ from starlette.routing import Mount
 from mailer.accounts.rights import MEANING, Actor, Right
 from mailer.web.api.problems import KINDS
 from mailer.web.api.specification import specification_of
+from mailer.web.cookie import COOKIE
 from mailer.web.deps import READ, Parts, PartsDep
-from mailer.web.signed_in import Entry, NotSignedIn
+from mailer.web.signed_in import Entry, LacksFactor, NotSignedIn, OwesFactor
 
 router = APIRouter()
 
@@ -74,8 +75,8 @@ async def documentation(request: Request, parts: PartsDep) -> Response:
 def _whoever(request: Request, parts: Parts) -> Actor | None:
     """Who is signed in, if anybody is: they see the menu too."""
     try:
-        return Entry(None).find(request, parts)
-    except NotSignedIn:
+        return Entry(None).find(parts, request.cookies.get(COOKIE, ""))
+    except (NotSignedIn, OwesFactor, LacksFactor):
         return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from mailer.desk import holds
 from mailer.desk import queues as desk
 from mailer.models import HoldCause, HoldScope
 from mailer.queue import QUEUES
@@ -70,7 +71,7 @@ def pause(actor: Run, once: OnceDep, asked: HoldAsked) -> Response:
     return once.answer(
         actor,
         lambda session: Changed(
-            changed=desk.pause(session, actor, asked.scope, asked.target, asked.reason.strip())
+            changed=holds.pause(session, actor, asked.scope, asked.target, asked.reason.strip())
         ),
     )
 
@@ -80,7 +81,5 @@ def resume(actor: Run, once: OnceDep, asked: HoldAsked) -> Response:
     """Go on sending what somebody stopped. What is on hold after an outage is released at the machine."""
     return once.answer(
         actor,
-        lambda session: Changed(
-            changed=desk.resume(session, actor, asked.scope, asked.target, asked.reason.strip())
-        ),
+        lambda session: Changed(changed=holds.resume(session, actor, asked.scope, asked.target)),
     )
