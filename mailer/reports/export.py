@@ -26,6 +26,7 @@ from mailer.models import (
     MailingList,
     Message,
     PaceChange,
+    SoftBounce,
     Step,
     Subscriber,
     Subscription,
@@ -151,11 +152,13 @@ def _mails(session: Session, who: int) -> dict[str, Any]:
         *(Click.at, Click.delivery_id, Click.url, Click.user_agent, Click.network, Click.verdict)
     ).where(Click.subscriber_id == who)
     events = select(Event.at, Event.kind, Event.delivery_id, Event.detail).where(Event.subscriber_id == who)
+    soft = select(SoftBounce.bounces, SoftBounce.first_at).where(SoftBounce.subscriber_id == who)
     told = select(WebhookCall.at, WebhookCall.kind, WebhookCall.state, WebhookCall.body)
     return {
         "mails": _rows(session, mails),
         "attempts": _rows(session, attempts.order_by(Attempt.id)),
         "clicks": _rows(session, clicks.order_by(Click.id)),
+        "soft_bounces": _rows(session, soft),
         "events": _rows(session, events.order_by(Event.at, Event.id)),
         "told_to_other_programs": _rows(
             session, told.where(WebhookCall.subscriber_id == who).order_by(WebhookCall.id)
