@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from mailer.embedded.ports import PortClaims
+from mailer.embedded.process import spawn
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.queue import Broker
 from tests.conftest import SECRET
@@ -69,10 +70,7 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The service's command, with some of its words changed, until the end of the block."""
     command = [changed.get(word, word) for word in COMPOSE["services"][service]["command"]]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
-        )
+    process = spawn(command, log=log, env=environment, cwd=ROOT)
     try:
         yield process
     finally:

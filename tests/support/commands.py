@@ -66,28 +66,20 @@ class _Server:
     ) -> subprocess.CompletedProcess[str]:
         with self._lock, TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
-            request = {"arguments": list(arguments), "env": dict(env), "out": str(out), "err": str(err)}
+            request: dict[str, Any] = {
+                "arguments": list(arguments),
+                "env": dict(env),
+                "out": str(out),
+                "err": str(err),
+            }
+            request["seconds"] = timeout
             self._requests.write(json.dumps(request).encode() + b"\n")
             self._requests.flush()
-            code = self._wait(int(self._answers.readline()), timeout)
+            code = int(self._answers.readline())
             printed, told = out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
-        if code is None:
+        if code == -signal.SIGALRM:
             raise subprocess.TimeoutExpired(list(arguments), timeout, printed.encode(), told.encode())
         return subprocess.CompletedProcess(list(arguments), code, printed, told)
-
-    def _wait(self, pid: int, timeout: float) -> int | None:
-        """The exit code of the command, or None when it was killed for being late."""
-        is_late = threading.Event()
-
-        def kill() -> None:
-            is_late.set()
-            os.kill(pid, signal.SIGKILL)
-
-        late = threading.Timer(timeout, kill)
-        late.start()
-        code = int(self._answers.readline())
-        late.cancel()
-        return None if is_late.is_set() else code
 
 
 def serve() -> None:
@@ -102,13 +94,14 @@ def serve() -> None:
             _become(request)
             main()
             return
-        os.write(1, f"{pid}\n".encode())
         _, status = os.waitpid(pid, 0)
         os.write(1, f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _become(request: Mapping[str, Any]) -> None:
     """What a start of the command would have been given: arguments, environment, input and output."""
+    # The kernel ends it when it is late, also when nobody is left who would.
+    signal.setitimer(signal.ITIMER_REAL, request["seconds"])
     sys.argv = ["-c", *request["arguments"]]
     os.environ.clear()
     os.environ.update(request["env"])

@@ -16,6 +16,7 @@ import psutil
 
 from mailer.db import make_engine, make_sessions, session_scope, step_clock
 from mailer.embedded.postgres import EmbeddedPostgres
+from mailer.embedded.process import spawn
 from tests.support.commands import ROOT as ROOT
 from tests.support.commands import run_command
 
@@ -57,16 +58,10 @@ def start(data_dir: Path, *arguments: str, **more: str) -> subprocess.CompletedP
 @contextmanager
 def running(data_dir: Path, *arguments: str, **more: str) -> Iterator[Running]:
     """A command that stays, such as `up`, ended by Ctrl-C at the end of the block."""
-    log = data_dir / "printed.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=ROOT,
-            env=environment(data_dir, **more),
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    log = data_dir / "logs" / "printed.log"
+    log.unlink(missing_ok=True)  # it is waited for words that an earlier one printed too
+    # A run that is interrupted may have no time for the end of the block; then this follows its parent.
+    process = spawn([*COMMAND, *arguments], log=log, env=environment(data_dir, **more), cwd=ROOT)
     stack = Running(process, log)
     try:
         yield stack

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.embedded.process import spawn
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.queue import Broker
 from tests.support.stack import ROOT, environment
@@ -48,18 +49,11 @@ def worker(variables: dict[str, str], broker: Broker, tmp_path: Path) -> Worker:
     def run(queues: str) -> Iterator[None]:
         command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-c", "1"]
         command += ["-n", "reading-room@%h", "-Q", queues, "--without-gossip", "--without-mingle"]
-        with (tmp_path / "worker.log").open("wb") as log:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environment(tmp_path, **variables),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = tmp_path / "logs" / "worker.log"
+        process = spawn(command, log=log, env=environment(tmp_path, **variables), cwd=ROOT)
         try:
             yield
-            assert process.poll() is None, (tmp_path / "worker.log").read_text(encoding="utf-8")
+            assert process.poll() is None, log.read_text(encoding="utf-8")
         finally:
             process.send_signal(signal.SIGTERM)
             try:

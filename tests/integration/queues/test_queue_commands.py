@@ -6,15 +6,26 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mailer.embedded.process import spawn
 from mailer.queue import Broker
+from tests.support.commands import run_command
 from tests.support.house import House
-from tests.support.stack import COMMAND, ROOT, environment, run
+from tests.support.stack import ROOT, environment, run
+
+# Whoever runs the tests in the background of a shell has Ctrl-C ignored, and children inherit that.
+HEARS_CTRL_C = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from mailer.cli.main import main
+main()
+"""
 
 Queue = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -61,18 +72,9 @@ def test_an_unknown_name_is_refused_with_a_suggestion(queue: Queue, house: House
 
 
 def test_watching_draws_until_ctrl_c(variables: dict[str, str], tmp_path: Path, broker: Broker) -> None:
-    log = tmp_path / "watch.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*COMMAND, "queue", "status", "--watch"],
-            cwd=ROOT,
-            env=environment(tmp_path, FORCE_COLOR="1", **variables),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            # Whoever runs the tests in the background of a shell has it ignored, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+    log = tmp_path / "logs" / "watch.log"
+    command = [sys.executable, "-c", HEARS_CTRL_C, "queue", "status", "--watch"]
+    process = spawn(command, log=log, env=environment(tmp_path, FORCE_COLOR="1", **variables), cwd=ROOT)
     try:
         deadline = time.monotonic() + 30
         while log.read_text(encoding="utf-8").count("Tasks in Redis") < 2 and process.poll() is None:
@@ -85,3 +87,11 @@ def test_watching_draws_until_ctrl_c(variables: dict[str, str], tmp_path: Path, 
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=10)
     assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_a_command_that_goes_on_for_ever_is_ended_and_fails_its_test(
+    variables: dict[str, str], tmp_path: Path, broker: Broker
+) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_command(["queue", "status", "--watch"], environment(tmp_path, **variables), timeout=3)
+    assert run(tmp_path, "queue", "status", **variables).returncode == 0
