@@ -71,8 +71,8 @@ class _Server:
                 "env": dict(env),
                 "out": str(out),
                 "err": str(err),
+                "seconds": timeout,
             }
-            request["seconds"] = timeout
             self._requests.write(json.dumps(request).encode() + b"\n")
             self._requests.flush()
             code = int(self._answers.readline())

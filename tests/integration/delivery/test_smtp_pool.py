@@ -88,13 +88,13 @@ def test_a_server_that_has_enough_after_three_mails_gets_new_connections(
 
 def test_connections_that_never_come_about_hold_nothing_up(server: ScriptedSmtp, make_pool: MakePool) -> None:
     server.replies["GREETING"] = ["220 hello", SILENCE, SILENCE]
-    pool = make_pool(conversations=3, timeouts=Timeouts(greeting=2))
+    pool = make_pool(conversations=3, timeouts=Timeouts(greeting=10))
     began = time.monotonic()
     for _ in range(2):
         feed = Feed(*readers(30))
         assert pool.send_all(feed) is None
         assert feed.count() == {"taken": 30}
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 8
     assert len(server.mails_by_connection) == 1
 
 
@@ -166,7 +166,7 @@ def test_each_phase_has_its_time_limit(
     feed = Feed(ADA)
     began = time.monotonic()
     trouble = make_pool(timeouts=IMPATIENT).send_all(feed)
-    assert 0.9 < time.monotonic() - began < 4
+    assert 0.9 < time.monotonic() - began < 15  # a second or two; others may have the processor
     if isinstance(expected, TroubleKind):
         assert trouble is not None
         assert trouble.kind is expected
