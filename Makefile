@@ -48,7 +48,7 @@ demo: $(VENV)/.runtime $(VENV)/.assets ## live through the sample courses, 30 da
 up: $(VENV)/.runtime $(VENV)/.assets ## run Steadypost for real use, with its own PostgreSQL and Redis
 	@exec $(BIN)/steadypost up
 
-test: $(VENV)/.dev $(VENV)/.assets ## run every test, on all cores (about seven minutes on two)
+test: $(VENV)/.dev $(VENV)/.assets ## run every test, on all cores
 	@$(BIN)/python -m pytest $(ALL_CORES)
 
 test-quick: $(VENV)/.dev $(VENV)/.assets ## run the tests that need no processes of ours
