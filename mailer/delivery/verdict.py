@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from typing import NamedTuple
 
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING
@@ -12,7 +12,7 @@ from mailer.models import (
     DeliveryState,
     SubscriptionState,
 )
-from mailer.schedule.timing import Timing, window_on
+from mailer.schedule.timing import Timing, first_open, window_on
 
 
 class Facts(NamedTuple):
@@ -63,7 +63,5 @@ def its_hour(due_at: datetime, send_time: time, timing: Timing, zone: str, now: 
     today = local_date(now, zone)
     if local_date(due_at, zone) >= today:
         return None
-    window = window_on(today, send_time, timing, zone)
-    if window.closes_at is not None and window.closes_at <= now:
-        window = window_on(window.day + timedelta(days=1), send_time, timing, zone)
+    window = first_open(lambda day: window_on(day, send_time, timing, zone), today, now)
     return window.opens_at if now < window.opens_at else None

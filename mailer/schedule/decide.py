@@ -16,7 +16,7 @@ from mailer.clock import local_date
 from mailer.models import Answer
 from mailer.schedule.catchup import STALE_AFTER, Policy, catch_up
 from mailer.schedule.place import Place, StepPlan, date_of, moment_of, shifted
-from mailer.schedule.timing import Anchor, Window
+from mailer.schedule.timing import Anchor, Window, first_open
 
 __all__ = [
     "AS_WRITTEN",
@@ -194,10 +194,8 @@ def _leave(place: Place, step: StepPlan, day: date, anchor: Anchor, now: datetim
 def _open_window(place: Place, step: StepPlan, day: date, now: datetime) -> Window:
     """The first window that has not closed by `now`, on a day on which the reader may have a mail."""
     # A step whose day has passed leaves at its hour today, not in the middle of the night.
-    window = place.window_of(step, max(day, local_date(now, place.zone), _free_from(place)))
-    if window.closes_at is not None and window.closes_at <= now:
-        return place.window_of(step, window.day + timedelta(days=1))
-    return window
+    earliest = max(day, local_date(now, place.zone), _free_from(place))
+    return first_open(lambda on: place.window_of(step, on), earliest, now)
 
 
 def _free_from(place: Place) -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -126,6 +126,14 @@ def window_on(day: date, send_time: time, timing: Timing, zone_name: str) -> Win
     opens_at = leaves_at(day, send_time, zone_name)
     closes_at = leaves_at(day, timing.until, zone_name) if timing.until else None
     return Window(day, opens_at, closes_at if closes_at and closes_at > opens_at else None)
+
+
+def first_open(window_of: Callable[[date], Window], day: date, now: datetime) -> Window:
+    """The first window from `day` on that has not closed by `now`; `window_of` is as `window_on`."""
+    window = window_of(day)
+    if window.closes_at is not None and window.closes_at <= now:
+        return window_of(window.day + timedelta(days=1))
+    return window
 
 
 @lru_cache(maxsize=65_536)
