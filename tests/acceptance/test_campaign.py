@@ -5,42 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.support.campaigns import write_campaign
-from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
-from tests.support.servers import short_folder
-from tests.support.stack import Running, run, running, steadypost
+from tests.support.scripted_smtp import ScriptedSmtp
+from tests.support.stack import Running, run, steadypost
 
 SENDER = """sender:
   name: The Reading Room
   email: letters@steadypost.example
   postal_address: 12 Quiet Lane, Bristol"""
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedSmtp]:
-    with scripted_smtp() as listening:
-        yield listening
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    with short_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def stack(data_dir: Path, server: ScriptedSmtp) -> Iterator[Running]:
-    with running(data_dir, "up", STEADYPOST_SMTP_URL=server.url) as up:
-        up.wait_for("Ctrl-C stops everything")
-        yield up
 
 
 def add_people(data_dir: Path, list_: str, first: int, last: int) -> None:

@@ -8,39 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
-from tests.support.servers import short_folder
-from tests.support.stack import Running, run, running, set_clock, steadypost
+from tests.support.stack import Running, run, set_clock, steadypost
 
 GUIDES = Path(__file__).resolve().parents[1] / "support" / "guides"
 CONSENT = "Please send me the course by email."
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedSmtp]:
-    with scripted_smtp() as listening:
-        yield listening
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    with short_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def stack(data_dir: Path, server: ScriptedSmtp) -> Iterator[Running]:
-    with running(data_dir, "up", STEADYPOST_SMTP_URL=server.url) as up:
-        up.wait_for("Ctrl-C stops everything")
-        yield up
 
 
 def import_and_publish(data_dir: Path, guide: Path) -> str:

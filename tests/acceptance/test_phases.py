@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.acceptance.test_campaign import SENDER, add_people
 from tests.support.campaigns import write_campaign
-from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
-from tests.support.servers import short_folder
-from tests.support.stack import Running, running, steadypost
+from tests.support.scripted_smtp import ScriptedSmtp
+from tests.support.stack import Running, steadypost
 
 PHASES = """canary:
   size: 10
@@ -26,25 +22,6 @@ test:
   measure: ask
   share: 20 %
 """
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedSmtp]:
-    with scripted_smtp() as listening:
-        yield listening
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    with short_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def stack(data_dir: Path, server: ScriptedSmtp) -> Iterator[Running]:
-    with running(data_dir, "up", STEADYPOST_SMTP_URL=server.url) as up:
-        up.wait_for("Ctrl-C stops everything")
-        yield up
 
 
 def figures(data_dir: Path) -> dict[str, Any]:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.cast import write_course
-from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
+from tests.support.scripted_smtp import ScriptedSmtp
 from tests.support.servers import short_folder
 from tests.support.stack import run, running, steadypost
 
 READY = "Ctrl-C stops everything"
 LONG_ENOUGH_SECONDS = 7.0
 """Three ticks."""
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedSmtp]:
-    with scripted_smtp() as listening:
-        yield listening
 
 
 def sign_up(data_dir: Path, name: str) -> None:
