@@ -1,89 +1,153 @@
-"""A course folder that comes as a zip file: unpacked with care, and gone when it was looked at."""
+"""A course folder as one zip file, to carry it between the desk, git and other machines; nothing is lost."""
 
 from __future__ import annotations
 
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from mailer.content.course_toml import COURSE_FILE
-from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER
+from mailer.content.course_folder import COURSE_FILE, STEP_SUFFIXES
+from mailer.content.guide.memory import MEMORY_FILE
+from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, pixel_width
 from mailer.errors import Refused
 
-MOST_FILES = 2000
-MOST_BYTES = 64 * 1024 * 1024
-"""Unpacked: a small file may hold a very large one (a "zip bomb")."""
-CHUNK = 64 * 1024
-TEXTS = frozenset({".md", ".markdown", ".mjml"})
+MOST_PACKED = 20_000_000
+"""Bytes of an uploaded zip."""
+MOST_UNPACKED = 50_000_000
+MOST_FILES = 1000
+MOST_TEXT = 1_000_000
+"""Bytes of one text file: a mail of a tenth of it would be cut off by Gmail."""
+LONG_AGO = (1980, 1, 1, 0, 0, 0)
+"""The time that every file in a zip bears, so that the same course is the same bytes."""
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The files of a course folder by their paths in it, and the names of what was left out."""
+
+    files: dict[str, bytes]
+    left_out: tuple[str, ...]
 
 
 @contextmanager
 def unpacked(content: bytes, name: str = "course") -> Iterator[Path]:
-    """The course folder in a zip file, for as long as the block lasts.
-
-    `course.toml` stands at its top, or in its only folder. Of the rest, the Markdown files beside it and the
-    pictures below `media/` are taken; nothing is ever written outside. Raises Refused.
-    """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError, OSError):
-        raise Refused("This is not a zip file; send the course folder as one.") from None
-    with archive, TemporaryDirectory(prefix="steadypost-") as home:
+    """The course folder in a zip on the disk, for as long as the block lasts; raises Refused as `unpack`."""
+    files = unpack(content).files
+    with TemporaryDirectory(prefix="steadypost-") as home:
         folder = Path(home) / name
-        folder.mkdir()
-        left = MOST_BYTES
-        for member, place in _wanted(archive):
-            left -= _write(archive, member, folder / place, left)
+        for place, bytes_ in files.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_bytes(bytes_)
         yield folder
 
 
-def _wanted(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """The members that belong to the course, with their places in its folder."""
-    members = [one for one in archive.infolist() if not one.is_dir()]
-    if len(members) > MOST_FILES:
-        raise Refused(f"The zip file holds {len(members):,} files; a course has {MOST_FILES:,} at most.")
-    paths = {one: PurePosixPath(one.filename) for one in members}
-    tops = sorted(path.parent for path in paths.values() if path.name == COURSE_FILE and _is_plain(path))
-    tops = [top for top in tops if len(top.parts) <= 1]
-    if not tops:
-        raise Refused(f"There is no {COURSE_FILE} in the zip file; pack the course folder itself.")
-    if len(tops) > 1 and tops[0].parts:
-        raise Refused("There are several courses in the zip file; send one at a time.")
-    for member, path in paths.items():
-        if _is_plain(path) and path.is_relative_to(tops[0]):
-            place = path.relative_to(tops[0])
-            if _belongs(place):
-                yield member, place
+def pack(folder: Path) -> bytes:
+    """The zip of a course folder: every file of it below a folder of its name."""
+    packed = io.BytesIO()
+    home = folder.resolve()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            # A link could lead out of the folder, to any file of the machine.
+            if path.is_file() and path.resolve().is_relative_to(home):
+                info = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", LONG_AGO)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, path.read_bytes())
+    return packed.getvalue()
 
 
-def _is_plain(path: PurePosixPath) -> bool:
-    """Whether a name leads nowhere but down. Backslashes and drives are names like others here."""
-    return not path.is_absolute() and ".." not in path.parts and "\0" not in str(path)
+def unpack(content: bytes) -> Unpacked:
+    """The course folder in a zip, looked at before anything of it is written.
 
-
-def _belongs(place: PurePosixPath) -> bool:
-    suffix = place.suffix.lower()
-    if len(place.parts) == 1:
-        return place.name == COURSE_FILE or suffix in TEXTS
-    return place.parts[0] == MEDIA_FOLDER and suffix in CONTENT_TYPES
-
-
-def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, most: int) -> int:
-    """Unpack one file as a plain one, whatever it says that it is; returns its bytes. Raises Refused."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
+    What does not belong to a course (README files of a system, hidden files) is left out and named.
+    Raises Refused for what is no course, or no honest zip.
+    """
+    if len(content) > MOST_PACKED:
+        raise Refused(f"The zip is larger than {MOST_PACKED // 1_000_000} MB; make its pictures smaller.")
     try:
-        with archive.open(member) as source, path.open("wb") as target:
-            while chunk := source.read(CHUNK):
-                size += len(chunk)
-                if size > most:
-                    raise Refused(f"The course is larger than {MOST_BYTES // 1024**2} MB when unpacked.")
-                target.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError):
-        # RuntimeError: it has a password.
-        raise Refused(f"{member.filename[:100]!r} cannot be unpacked; pack the folder anew.") from None
-    return size
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, ValueError, OSError):
+        raise Refused("This is not a zip file; pack the course folder as one.") from None
+    if len(entries) > MOST_FILES:
+        raise Refused(f"The zip holds more than {MOST_FILES:,} files; pack the course folder alone.")
+    paths = {entry: _path(entry) for entry in entries}
+    root = _root(list(paths.values()))
+    files: dict[str, bytes] = {}
+    left_out: list[str] = []
+    room = MOST_UNPACKED
+    for entry, path in paths.items():
+        if not path.is_relative_to(root) or not _belongs(name := path.relative_to(root)):
+            left_out.append(str(path))
+            continue
+        if str(name) in files:
+            raise Refused(f"The zip holds {name} twice; pack the course folder again.")
+        files[str(name)] = _read(archive, entry, name, room)
+        room -= len(files[str(name)])
+        _refuse_unfit(name, files[str(name)])
+    return Unpacked(files, tuple(left_out))
+
+
+def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
+    """Where an entry belongs; raises Refused for one that leads out of the folder, or is no plain file."""
+    name = entry.filename
+    path = PurePosixPath(name)
+    is_odd = "\\" in name or "\0" in name or ":" in name or not name.isprintable() or len(name) > 300
+    if is_odd or path.is_absolute() or ".." in path.parts or not path.parts:
+        raise Refused(f"The zip holds a file named {name[:80]!r}, which cannot be in a course folder.")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise Refused(f"{name[:80]} in the zip is a link or a device; put the file itself there.")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # The others unpack without a bound, however few bytes are asked for.
+        raise Refused(f"{name[:80]} is packed in an unusual way; pack the folder as a plain zip.")
+    if entry.flag_bits & 1:
+        raise Refused(f"{name[:80]} in the zip has a password; pack the folder without one.")
+    return path
+
+
+def _root(paths: list[PurePosixPath]) -> PurePosixPath:
+    """The folder of the zip that course.toml is in."""
+    found = sorted(path.parent for path in paths if path.name == COURSE_FILE and "__MACOSX" not in path.parts)
+    if not found:
+        raise Refused(f"The zip has no {COURSE_FILE}, so it is no course folder.")
+    if len(found) > 1:
+        raise Refused(f"The zip has {len(found)} files {COURSE_FILE}; pack one course alone.")
+    return found[0]
+
+
+def _belongs(name: PurePosixPath) -> bool:
+    """Whether a course folder has use for a file of this name."""
+    if str(name) in (COURSE_FILE, MEMORY_FILE):
+        return True
+    if any(part.startswith(".") for part in name.parts):
+        return False
+    if len(name.parts) == 1:
+        return name.suffix.lower() in STEP_SUFFIXES
+    return name.parts[0] == MEDIA_FOLDER and name.suffix.lower() in CONTENT_TYPES
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: PurePosixPath, room: int) -> bytes:
+    """The bytes of an entry, never more than `room` of them whatever the zip says of itself."""
+    try:
+        with archive.open(entry) as file:
+            content = file.read(room + 1)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error):
+        raise Refused(f"{name} in the zip is damaged; pack the course folder again.") from None
+    if len(content) > room:
+        raise Refused(f"Unpacked, the zip is larger than {MOST_UNPACKED // 1_000_000} MB; make it smaller.")
+    return content
+
+
+def _refuse_unfit(name: PurePosixPath, content: bytes) -> None:
+    if len(name.parts) > 1:
+        if pixel_width(content) is None:
+            raise Refused(f"{name} is no PNG, JPEG or GIF picture, whatever its name says.")
+    elif len(content) > MOST_TEXT:
+        raise Refused(f"{name} is larger than {MOST_TEXT // 1_000_000} MB, too long for a mail.")

@@ -41,9 +41,9 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
     problems += [*_never(source), *own_references(source)]
     compiled: list[tuple[StepSource, CompiledMessage]] = []
     translated: list[tuple[StepSource, CompiledMessage]] = []
-    for step, progress in zip(source.steps, _progress(source), strict=True):
+    for step, progress in zip(source.steps, progress_of(source), strict=True):
         for translation in (None, *step.translations):
-            course, written = _in_language(source, step, translation)
+            course, written = in_language(source, step, translation)
             if not written.body.strip():
                 continue  # told already, and all else that could be said follows from it
             message, found = compile_step(course, written, position=progress, media=media.names)
@@ -56,7 +56,7 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
     return CompiledCourse(source, tuple(compiled), media.files, tuple(translated)), problems
 
 
-def _in_language(
+def in_language(
     source: CourseSource, step: StepSource, translation: Translation | None
 ) -> tuple[CourseSource, StepSource]:
     """The course and step as a translation says them: its text, and our own words in its language."""
@@ -99,7 +99,7 @@ def sorted_problems(problems: list[Problem]) -> list[Problem]:
     return sorted(set(problems), key=lambda problem: (problem.path, problem.line, problem.what))
 
 
-def _progress(source: CourseSource) -> list[Progress]:
+def progress_of(source: CourseSource) -> list[Progress]:
     """For each step "lesson 5 of 18, day 9 of 30, week 2 of 4"."""
     lesson_days = sorted({step.day for step in source.steps if step.kind == StepKind.LESSON})
     lessons = sum(step.kind == StepKind.LESSON and step.is_plain for step in source.steps)

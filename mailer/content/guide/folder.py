@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tomlkit
-import yaml
 
 from mailer.content.course_folder import OptIn
 from mailer.content.guide.steps import Draft
+from mailer.content.step_edit import front_matter
 
 SEND_TIME = "08:00"
 ZONE = "Etc/UTC"
-QUOTED = ("subject", "preheader", "send_time")
 
 
 @dataclass(frozen=True)
@@ -90,25 +89,6 @@ def step_file(draft: Draft, key: str, day: int) -> str:
     if draft.week is not None:
         matter["week"] = draft.week
     return f"---\n{front_matter(matter)}---\n{draft.body}"
-
-
-def front_matter(values: Mapping[str, str | int]) -> str:
-    """Front matter lines, one a setting."""
-    quoted = {name: _Quoted(value) if name in QUOTED else value for name, value in values.items()}
-    return yaml.dump(quoted, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
-
-
-class _Quoted(str):
-    """Text that stands in double quotes, so that an author may write a colon or a # into it."""
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(
-    _Quoted, lambda dumper, words: dumper.represent_scalar("tag:yaml.org,2002:str", words, style='"')
-)
 
 
 def file_name(order: int, key: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from mailer.content.course_folder import StepSource
 from mailer.content.guide.differences import three_way
-from mailer.content.guide.folder import front_matter
 from mailer.content.guide.memory import RememberedStep
 from mailer.content.guide.report import Fate
 from mailer.content.guide.steps import Draft
+from mailer.content.step_edit import changed_step
 from mailer.content.step_file import SETTINGS
 
 OWN_SETTINGS = frozenset(SETTINGS) - {"key", "subject", "preheader", "kind", "day", "send_time", "week"}
@@ -101,22 +100,4 @@ def _bare(text: str) -> str:
 
 def with_changes(mine: StepSource, settings: dict[str, str], body: str | None) -> str:
     """The author's file with these settings and this body; every other line stays as it was written."""
-    text = mine.path.read_text(encoding="utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
-    lines = text.split("\n")
-    matter, rest = lines[1 : mine.body_line - 2], lines[mine.body_line - 1 :]
-    for name, value in settings.items():
-        matter = _with_setting(matter, name, value)
-    kept = body if body is not None else "\n".join(rest)
-    return "\n".join(["---", *matter, "---", kept])
-
-
-def _with_setting(matter: list[str], name: str, value: str) -> list[str]:
-    """Front matter with one setting written anew, and the lines that its old value went on over."""
-    new = front_matter({name: value}).rstrip("\n").split("\n")
-    start = next((at for at, line in enumerate(matter) if re.match(rf"{name}\s*:", line)), None)
-    if start is None:
-        return [*matter, *new]
-    end = start + 1
-    while end < len(matter) and not re.match(r"\S+?\s*:|#", matter[end]):
-        end += 1
-    return [*matter[:start], *new, *matter[end:]]
+    return changed_step(mine.path.read_text(encoding="utf-8"), settings, body)

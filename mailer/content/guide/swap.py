@@ -18,7 +18,7 @@ RENAME_EXCHANGE = 2
 """linux/fs.h: renameat2(2) exchanges two paths in one step."""
 
 
-def create_folder(folder: Path, files: Mapping[str, str]) -> None:
+def create_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Writes a new folder of these files beside its place, then moves it there.
 
     `folder` may exist if it is empty. Raises Refused, and leaves nothing behind, when it cannot be written.
@@ -29,7 +29,7 @@ def create_folder(folder: Path, files: Mapping[str, str]) -> None:
         building.rename(folder)
 
 
-def replace_folder(folder: Path, files: Mapping[str, str], removed: Sequence[str]) -> None:
+def replace_folder(folder: Path, files: Mapping[str, str | bytes], removed: Sequence[str]) -> None:
     """Changes some files of a folder at once, by exchanging it for a changed copy of it."""
     with _building(folder) as building:
         shutil.copytree(folder, building, symlinks=True)
@@ -71,12 +71,13 @@ def _building(folder: Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         # A file that is a link to elsewhere is replaced; what it points at is not ours to write.
         (folder / name).unlink(missing_ok=True)
-        with (folder / name).open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with (folder / name).open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
 

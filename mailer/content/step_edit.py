@@ -1,0 +1,67 @@
+"""A step's file with some settings or its text written anew; every other line stays as it was written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import yaml
+
+from mailer.content.front_matter import FRONT_MATTER
+from mailer.errors import Refused
+
+QUOTED = ("subject", "preheader", "send_time", "when")
+
+Value = str | int | None
+"""A setting's new value; None takes the setting out."""
+
+
+def changed_step(text: str, settings: Mapping[str, Value], body: str | None = None) -> str:
+    """`text`, a step's whole file, with these settings, and with this body when it is not None.
+
+    Raises Refused when its front matter has no end, for nothing could be changed there safely.
+    """
+    text = plain_lines(text)
+    found = FRONT_MATTER.match(text)
+    if found is None:
+        raise Refused("The front matter is not closed; write a line --- where it ends, then change it here.")
+    matter = found[1].removesuffix("\n").split("\n") if found[1] else []
+    for name, value in settings.items():
+        matter = _with_setting(matter, name, value)
+    return "\n".join(["---", *matter, "---", text[found.end() :] if body is None else body])
+
+
+def plain_lines(text: str) -> str:
+    """The text without a byte order mark, its lines ended plainly: how files are read."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def front_matter(values: Mapping[str, str | int]) -> str:
+    """Front matter lines, one a setting."""
+    quoted = {name: _Quoted(value) if name in QUOTED else value for name, value in values.items()}
+    return yaml.dump(quoted, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
+
+
+def _with_setting(matter: list[str], name: str, value: Value) -> list[str]:
+    """Front matter with one setting written anew, and the lines that its old value went on over."""
+    new = [] if value is None else front_matter({name: value}).rstrip("\n").split("\n")
+    start = next((at for at, line in enumerate(matter) if re.match(rf"{name}\s*:", line)), None)
+    if start is None:
+        return [*matter, *new]
+    end = start + 1
+    while end < len(matter) and not re.match(r"\S+?\s*:|#", matter[end]):
+        end += 1
+    return [*matter[:start], *new, *matter[end:]]
+
+
+class _Quoted(str):
+    """Text that stands in double quotes, so that an author may write a colon or a # into it."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(
+    _Quoted, lambda dumper, words: dumper.represent_scalar("tag:yaml.org,2002:str", words, style='"')
+)

@@ -1,0 +1,146 @@
+"""One step of a course folder as it is being typed: what is wrong with it, and the mail it becomes."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from mailer.content.compile import CompiledMessage, compile_step
+from mailer.content.course_folder import CourseSource, Problem, StepSource, read_draft
+from mailer.content.course_source import Translation
+from mailer.content.draft_store import text_files
+from mailer.content.media import CourseMedia, course_media
+from mailer.errors import MailerError, NotFound
+from mailer.launch.check import CompiledCourse, in_language, progress_of, sorted_problems
+from mailer.launch.mailing import of_folder
+from mailer.links import Signer
+from mailer.models import Subscriber
+from mailer.render.personalize import Rendered
+from mailer.schedule.conditions import meets
+
+ADA: Mapping[str, Any] = {"email": "ada@example.org", "name": "Ada", "language": None, "zone": None}
+"""Whom a mail is shown for when nobody is named."""
+
+
+@dataclass(frozen=True)
+class StepLook:
+    """A step's text, read in its course. `message` is None while an error stands in the way.
+
+    `problems` are those of its own file; `step` is None when the text cannot even be read.
+    """
+
+    course: CourseSource
+    step: StepSource | None
+    message: CompiledMessage | None
+    problems: tuple[Problem, ...]
+    media: CourseMedia
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The mail as one person would get it. `is_for_them`: whether the step's rule lets it go to them."""
+
+    who: str
+    mail: Rendered
+    preheader: str
+    is_for_them: bool = True
+
+
+def look_at_step(folder: Path, name: str, text: str) -> StepLook:
+    """What `text` would be as the file `name` of a course folder; the folder itself is not touched."""
+    with tempfile.TemporaryDirectory(prefix="steadypost-") as place:
+        beside = Path(place) / folder.name
+        beside.mkdir()
+        for path in (folder / "course.toml", *text_files(folder)):
+            shutil.copyfile(path, beside / path.name)
+        (beside / name).write_text(text, encoding="utf-8", newline="\n")
+        course, problems = read_draft(beside)
+    course = replace(course, folder=folder)
+    media = course_media(folder)
+    message = None
+    for step, at in zip(course.steps, progress_of(course), strict=True):
+        for translation in (None, *step.translations):
+            written = translation or step
+            if written.path.name == name and written.body.strip():
+                said = in_language(course, step, translation)
+                message, found = compile_step(*said, position=at, media=media.names)
+                problems += found
+    own = sorted_problems([problem for problem in problems if problem.path == name])
+    return StepLook(course, _step_of(course, name), message, tuple(own), media)
+
+
+def _step_of(course: CourseSource, name: str) -> StepSource | None:
+    """The step that a file is, or that it translates."""
+    for step in course.steps:
+        files: list[StepSource | Translation] = [step, *step.translations]
+        if any(one.path.name == name for one in files):
+            return step
+    return None
+
+
+def show_step(
+    session: Session,
+    look: StepLook,
+    now: datetime,
+    *,
+    as_subscriber: int | None,
+    signer: Signer,
+    base_url: str,
+) -> Shown:
+    """The mail of a step as a subscriber would get it, by the composer of real mails.
+
+    Raises NotFound for a subscriber who is gone, CannotRender for what this person's values cannot fill.
+    """
+    if look.step is None or look.message is None:
+        raise NotFound("There is no mail to show before the errors named above are mended.")
+    person, who, is_for_them = dict(ADA), "a made-up reader, Ada", True
+    if as_subscriber is not None:
+        found = session.get(Subscriber, as_subscriber)
+        if found is None or found.email is None:
+            raise NotFound("That subscriber is gone; take another one.")
+        person = {"email": found.email, "name": found.name, "language": found.language, "zone": found.zone}
+        who = found.email
+        is_for_them = _meets(session, look, found.id, now)
+        person["fields"] = dict(found.fields or {}) or None
+    compiled = CompiledCourse(look.course, ((look.step, look.message),), look.media.files)
+    mailing = of_folder(compiled)
+    row = mailing.row(0, now, **{"fields": None, **person})
+    mail = mailing.composer(signer, base_url).render(row)
+    shown = replace(mail, html=_with_pictures(mail.html, look, base_url))
+    return Shown(who, shown, look.message.preheader, is_for_them)
+
+
+def _meets(session: Session, look: StepLook, subscriber_id: int, now: datetime) -> bool:
+    if look.step is None or not look.step.condition:
+        return True
+    try:
+        return meets(session, look.step.condition, look.course.slug, subscriber_id, now)
+    except MailerError:
+        # A rule about what is not published yet: the check tells of it.
+        return False
+
+
+def _with_pictures(html: str, look: StepLook, base_url: str) -> str:
+    """The mail with its pictures inside it: they are published only with their course."""
+    for file in look.media.files:
+        address = f"{base_url}/media/{file.name}"
+        if address in html:
+            content = base64.b64encode(file.content).decode()
+            html = html.replace(address, f"data:{file.content_type};base64,{content}")
+    return html
+
+
+def in_scheme(html: str, *, is_dark: bool) -> str:
+    """The mail as a reader's program shows it in light or in dark, whatever the one who looks prefers."""
+    always, never = "(min-width:0)", "(max-width:0)"
+    html = re.sub(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", always if is_dark else never, html)
+    return re.sub(r"\(\s*prefers-color-scheme\s*:\s*light\s*\)", never if is_dark else always, html)

@@ -1,0 +1,173 @@
+"""A course's published versions, and what differs between two of them in the words that readers see."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mailer.content.variables import CANNOT_RENDER, author_environment, sample_context
+from mailer.errors import NotFound
+from mailer.models import Course, CourseVersion, Message
+
+MOST_VERSIONS = 50
+WORDS = re.compile(r"\n+|[^\S\n]+|[^\s]+")
+HEADER_NAMES = {"list": "list", "list_title": "list's title", "opt_in": "opt-in"}
+SETTINGS = ("subject", "kind", "day", "send_time", "week", "condition", "instead_of", "easier_than")
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A published version; `steps` is how many it has."""
+
+    number: int
+    published_at: datetime
+    steps: int
+
+
+class Side(StrEnum):
+    BOTH = "both"
+    OLD = "old"
+    NEW = "new"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some words, and in which of the two texts they stand."""
+
+    side: Side
+    words: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting that differs; empty where one of the two does not say it."""
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class StepDifference:
+    """How one step differs: `what` is added, gone or changed. `pieces` is its text, empty when that is the same."""
+
+    key: str
+    subject: str
+    what: str
+    settings: tuple[Setting, ...]
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All that differs between two versions of a course."""
+
+    old: int
+    new: int
+    settings: tuple[Setting, ...]
+    steps: tuple[StepDifference, ...]
+
+
+def versions_of(session: Session, course: Course) -> list[VersionRow]:
+    """Its newest versions, newest first."""
+    rows = session.execute(
+        select(
+            CourseVersion.number,
+            CourseVersion.published_at,
+            func.jsonb_array_length(CourseVersion.manifest["steps"]),
+        )
+        .where(CourseVersion.course_id == course.id)
+        .order_by(CourseVersion.number.desc())
+        .limit(MOST_VERSIONS)
+    )
+    return [VersionRow(*row) for row in rows]
+
+
+def difference(session: Session, course: Course, old: int, new: int) -> Difference:
+    """What differs between two versions; raises NotFound when there is no such version."""
+    before, after = _manifest(session, course, old), _manifest(session, course, new)
+    earlier = {step["key"]: step for step in before["steps"]}
+    later = {step["key"]: step for step in after["steps"]}
+    ids = {step["message_id"] for step in (*earlier.values(), *later.values())}
+    texts = dict(session.execute(select(Message.id, Message.text).where(Message.id.in_(ids))).all())
+    keys = sorted(earlier.keys() | later.keys(), key=lambda key: (later.get(key) or earlier[key])["day"])
+    steps = (_of_step(key, earlier.get(key), later.get(key), texts) for key in keys)
+    settings = _settings(before["header"], after["header"], [*after["header"], *before["header"]])
+    return Difference(old, new, settings, tuple(one for one in steps if one is not None))
+
+
+def pieces_of(old: str, new: str) -> tuple[Piece, ...]:
+    """Two texts as one, word by word, with what only one of them has."""
+    one, other = WORDS.findall(old), WORDS.findall(new)
+    found: list[Piece] = []
+    # Without the shortcut for frequent words: in a long letter all of "the" and " " would count for nothing.
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+        if kind == "equal":
+            found.append(Piece(Side.BOTH, "".join(one[a:b])))
+            continue
+        found += [Piece(Side.OLD, "".join(one[a:b]))] if a < b else []
+        found += [Piece(Side.NEW, "".join(other[c:d]))] if c < d else []
+    return tuple(found)
+
+
+def _manifest(session: Session, course: Course, number: int) -> dict[str, Any]:
+    found: dict[str, Any] | None = session.execute(
+        select(CourseVersion.manifest).where(
+            CourseVersion.course_id == course.id, CourseVersion.number == number
+        )
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"{course.slug} has no version {number}.")
+    return found
+
+
+def _of_step(
+    key: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, texts: Mapping[int, str]
+) -> StepDifference | None:
+    """How a step differs; None when it does not."""
+    if old is None or new is None:
+        only = new or old or {}
+        side = Side.NEW if old is None else Side.OLD
+        what = "added" if old is None else "gone"
+        text = (Piece(side, _said(texts.get(only["message_id"], ""))),)
+        return StepDifference(key, only["subject"], what, (), text)
+    settings = _settings(old, new, SETTINGS)
+    pieces: tuple[Piece, ...] = ()
+    if old["message_id"] != new["message_id"]:
+        pieces = pieces_of(*(_said(texts.get(one["message_id"], "")) for one in (old, new)))
+        if all(piece.side is Side.BOTH for piece in pieces):
+            pieces = ()  # a picture, or the mails' own look
+            settings += (Setting("look", "", "pictures or layout"),)
+    if not settings and not pieces:
+        return None
+    return StepDifference(key, new["subject"], "changed", settings, pieces)
+
+
+def _settings(old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str]) -> tuple[Setting, ...]:
+    return tuple(
+        Setting(HEADER_NAMES.get(name, name.replace("_", " ")), _shown(old.get(name)), _shown(new.get(name)))
+        for name in dict.fromkeys(names)
+        if (old.get(name) or "") != (new.get(name) or "")
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _said(template: str) -> str:
+    """The words of a text part as a sample reader sees them; as it is written where that cannot be made."""
+    try:
+        return author_environment(autoescape=False).from_string(template).render(sample_context())
+    except CANNOT_RENDER:
+        return template
