@@ -32,9 +32,13 @@ CHANGED = (
 
 @dataclass(frozen=True)
 class Typing:
-    """A text that is being typed and not saved, and whom it is shown for (None: a made-up reader)."""
+    """A text that is being typed and not saved, and whom it is shown for (None: a made-up reader).
+
+    `base` is the digest of the file that it began with: by then somebody else may have changed that.
+    """
 
     text: str
+    base: str
     as_subscriber: int | None = None
 
 
@@ -129,7 +133,7 @@ class Drafts:
         """What this operator has typed into a step and not saved."""
         try:
             values = json.loads(self._typing_path(slug, name, who).read_text(encoding="utf-8"))
-            return Typing(values["text"], values["as"])
+            return Typing(values["text"], values["base"], values["as"])
         except (OSError, ValueError, KeyError):
             return None
 
@@ -140,7 +144,8 @@ class Drafts:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        put_file(path, json.dumps({"text": typing.text, "as": typing.as_subscriber}).encode())
+        values = {"text": typing.text, "base": typing.base, "as": typing.as_subscriber}
+        put_file(path, json.dumps(values).encode())
 
     def _typing_path(self, slug: str, name: str, who: int) -> Path:
         self.step(slug, name)

@@ -36,6 +36,26 @@ def plain_lines(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
+def settings_of(text: str) -> dict[str, str] | None:
+    """What the front matter of a file says in plain values, as it is written; None when it cannot be read."""
+    found = FRONT_MATTER.match(text)
+    if found is None:
+        return None
+    try:
+        values = yaml.load(found[1], Loader=yaml.BaseLoader)  # noqa: S506 - it makes nothing but text
+    except yaml.YAMLError:
+        return None
+    if not isinstance(values, dict):
+        return {} if values in (None, "") else None
+    return {str(name): value for name, value in values.items() if isinstance(value, str)}
+
+
+def body_of(text: str) -> str:
+    """The text below the front matter; all of it when there is none."""
+    found = FRONT_MATTER.match(text)
+    return text[found.end() :] if found else text
+
+
 def front_matter(values: Mapping[str, str | int]) -> str:
     """Front matter lines, one a setting."""
     quoted = {name: _Quoted(value) if name in QUOTED else value for name, value in values.items()}

@@ -51,7 +51,11 @@ def courses_at_a_glance(session: Session, now: datetime) -> list[AtAGlance]:
         select(Course.id, Course.slug, Course.title, Course.version, steps, readers).order_by(Course.title)
     ).all()
     coming = _coming(session, now)
-    return [AtAGlance(*row[1:], *coming.get(row[0], (None, 0))) for row in rows]
+    found = []
+    for id_, slug, title, version, mails, people in rows:
+        next_at, soon = coming.get(id_, (None, 0))
+        found.append(AtAGlance(slug, title, version, mails, people, next_at, soon))
+    return found
 
 
 def _coming(session: Session, now: datetime) -> Mapping[int, tuple[datetime | None, int]]:

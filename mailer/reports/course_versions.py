@@ -57,7 +57,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class StepDifference:
-    """How one step differs: `what` is added, gone or changed. `pieces` is its text, empty when that is the same."""
+    """How one step differs: `what` is added, gone or changed; `pieces` is empty when the text is the same."""
 
     key: str
     subject: str

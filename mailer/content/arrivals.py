@@ -1,0 +1,118 @@
+"""Guides that were brought to the desk and are still being looked at: a folder for each, for a day."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from mailer.content.course_edit import changed_course
+from mailer.content.course_folder import COURSE_FILE
+from mailer.content.draft_store import FOLDER, put_file
+from mailer.content.guide import ImportReport, course_slug, import_guide
+from mailer.errors import NotFound, Refused
+
+KEPT_SECONDS = 86_400
+MOST_GUIDE = 20_000_000
+"""Bytes of a guide that is uploaded."""
+ENDINGS = (".txt", ".md", ".markdown", ".html", ".htm", ".docx")
+NAME = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A guide with how it was understood for a course of so many days."""
+
+    name: str
+    file: str
+    days: int
+    report: ImportReport
+
+    def files(self, title: str, slug: str, sender: dict[str, str]) -> dict[str, str | bytes]:
+        """The course folder that it becomes, with this title and slug."""
+        folder = self.report.folder
+        files: dict[str, str | bytes] = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        toml = (folder / COURSE_FILE).read_text(encoding="utf-8")
+        words = {"title": title, "list_title": title} if title != self.report.title else {}
+        consent = f"I agree to receive the email course “{title}” by email. "
+        consent += "I can unsubscribe at any time with the link in every mail."
+        if words:
+            words["consent"] = consent
+        own = {f"sender.{name}": value for name, value in sender.items()}
+        files[COURSE_FILE] = changed_course(toml, {"slug": slug, "list": slug, **words, **own})
+        return files
+
+
+class Arrivals:
+    """The guides that wait below one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.home = data_dir / FOLDER / ".arrivals"
+
+    def take(self, file: str, content: bytes, days: int) -> Arrival:
+        """Keep an uploaded guide and understand it. Raises Refused, and keeps nothing, when it is none."""
+        self._clear()
+        ending = PurePath(file.replace("\\", "/")).suffix.lower()
+        if ending not in ENDINGS:
+            raise Refused("A guide is a file that ends in .txt, .md, .html or .docx.")
+        if not content:
+            raise Refused("The file is empty; take another one.")
+        name = secrets.token_hex(16)
+        folder = self.home / name
+        folder.mkdir(parents=True)
+        shown = re.sub(r"[^\w .()-]", "", PurePath(file.replace("\\", "/")).stem)[:80].strip(" .") or "guide"
+        try:
+            put_file(folder / f"{shown}{ending}", content)
+            return self._understand(folder, days)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def look(self, name: str, days: int | None = None) -> Arrival:
+        """One of them, for as many days as it was last (or for `days` from now on); raises NotFound."""
+        folder = self.home / name
+        if not NAME.fullmatch(name) or not folder.is_dir():
+            raise NotFound("This guide is not here any more; bring it again.")
+        return self._understand(folder, days)
+
+    def forget(self, name: str) -> None:
+        """Away with it: it has become a course, or was not wanted."""
+        if NAME.fullmatch(name):
+            shutil.rmtree(self.home / name, ignore_errors=True)
+
+    def _understand(self, folder: Path, days: int | None) -> Arrival:
+        guide = next(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+        kept = folder / "days"
+        days = days or (int(kept.read_text(encoding="ascii")) if kept.exists() else 30)
+        out = folder / f"course-{secrets.token_hex(4)}"
+        try:
+            report = import_guide(guide, out, days=days)
+        except Refused as error:
+            # In the words of whoever brought the file: they know no path of this machine.
+            raise Refused(
+                error.what.replace(str(guide), guide.name).replace(f"{out}", "The course")
+            ) from None
+        course = folder / "course"
+        shutil.rmtree(course, ignore_errors=True)
+        out.rename(course)
+        put_file(kept, str(days).encode("ascii"))
+        return Arrival(folder.name, guide.name, days, replace(report, folder=course))
+
+    def _clear(self) -> None:
+        """Forget what nobody made a course of within a day."""
+        if self.home.is_dir():
+            for one in self.home.iterdir():
+                if time.time() - one.stat().st_mtime > KEPT_SECONDS:
+                    shutil.rmtree(one, ignore_errors=True)
+
+
+def slug_for(title: str) -> str:
+    """The slug that a course of this title gets when nobody says another."""
+    return course_slug(title)

@@ -1,0 +1,361 @@
+"""Courses as they are written on the desk: brought, arranged, typed, carried away. Nobody is sent anything.
+
+Each call takes the folders (`Drafts`) that the drafts are in; what they hold is in no database.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.record import record
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.audience.subscribers import get_subscriber
+from mailer.content.arrivals import Arrival, Arrivals
+from mailer.content.course_edit import SENDER, changed_course
+from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepKind, read_draft
+from mailer.content.course_zip import pack, unpack
+from mailer.content.draft_store import Drafts, Typing, file_digest
+from mailer.content.guide.folder import file_name
+from mailer.content.guide.names import slug_of, unique_slug
+from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixel_width
+from mailer.content.step_edit import Value, body_of, changed_step, front_matter, plain_lines, settings_of
+from mailer.content.timeline import free_day, neighbour, put_before, put_on_day
+from mailer.db import business_now
+from mailer.delivery.roster import get_sender, list_senders
+from mailer.errors import Refused
+from mailer.launch.check import check_course
+from mailer.launch.step_look import Shown, StepLook, look_at_step, show_step
+from mailer.links import Signer
+
+MOST_PICTURE = 2_000_000
+"""Bytes of one picture; readers on a train wait for each."""
+
+
+@dataclass(frozen=True)
+class DraftView:
+    """A draft as its page shows it; `digest` is what a change of it has to name."""
+
+    source: CourseSource
+    problems: list[Problem]
+    digest: str
+
+    @property
+    def errors(self) -> int:
+        return sum(not problem.is_warning for problem in self.problems)
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step's file as the editor shows it. `text` is what is typed.
+
+    `base` is the digest of the file that the text began with, `digest` that of the file now.
+    """
+
+    name: str
+    text: str
+    settings: Mapping[str, str]
+    body: str
+    base: str
+    digest: str
+    is_unsaved: bool
+    has_settings: bool
+    look: StepLook
+    as_subscriber: int | None
+
+
+@needs(Right.WRITE)
+def take_guide(_: Session, __: Actor, arrivals: Arrivals, file: str, content: bytes, days: int) -> Arrival:
+    """Keep an uploaded guide for a day and say how it is understood; raises Refused."""
+    return arrivals.take(file, content, days)
+
+
+@needs(Right.WRITE)
+def look_at_guide(_: Session, __: Actor, arrivals: Arrivals, name: str, days: int | None) -> Arrival:
+    """How a guide that was taken is understood; raises NotFound or Refused."""
+    return arrivals.look(name, days)
+
+
+@needs(Right.WRITE)
+def senders_to_choose(session: Session, _: Actor) -> list[tuple[str, str]]:
+    """Known senders that a new course may begin with: slug, and name with address."""
+    return [(one.slug, f"{one.name} <{one.email}>") for one in list_senders(session)]
+
+
+@needs(Right.WRITE)
+def make_course(
+    session: Session,
+    actor: Actor,
+    drafts: Drafts,
+    arrivals: Arrivals,
+    arrival: Arrival,
+    *,
+    title: str,
+    slug: str,
+    sender: str,
+) -> None:
+    """Turn a guide into a draft; `sender` is one known whose address it takes over, or empty."""
+    if not title.strip():
+        raise Refused("Give the course a title.")
+    known = get_sender(session, sender) if sender else None
+    values = {name: getattr(known, name) or "" for name in SENDER} if known else {}
+    drafts.create(slug, arrival.files(" ".join(title.split()), slug, values))
+    record(session, actor, "course draft", course=slug)
+    arrivals.forget(arrival.name)
+
+
+@needs(Right.WRITE)
+def take_folder(
+    session: Session, actor: Actor, drafts: Drafts, content: bytes, *, replace: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Make a draft of a course folder in a zip; its slug, and what of the zip was left out.
+
+    One that is there already is replaced when `replace` says so; raises Refused.
+    """
+    unpacked = unpack(content)
+    slug = _slug_in(unpacked.files[COURSE_FILE])
+    files: dict[str, str | bytes] = dict(unpacked.files)
+    if replace and drafts.has(slug):
+        drafts.replace(slug, files)
+        record(session, actor, "course draft replace", course=slug)
+    else:
+        drafts.create(slug, files)
+        record(session, actor, "course draft", course=slug)
+    return slug, unpacked.left_out
+
+
+@needs(Right.WRITE)
+def pack_folder(_: Session, __: Actor, drafts: Drafts, slug: str) -> bytes:
+    """The draft as a zip of its course folder; raises NotFound."""
+    return pack(drafts.folder(slug))
+
+
+@needs(Right.SEE)
+def show_draft(_: Session, __: Actor, drafts: Drafts, slug: str, *, compiled: bool = False) -> DraftView:
+    """The draft and what is wrong with it; with `compiled` every mail is made, to find all there is."""
+    folder = drafts.folder(slug)
+    digest = drafts.digest(slug)
+    source, problems = read_draft(folder)
+    if compiled:
+        problems = check_course(folder)[1]
+    return DraftView(source, problems, digest)
+
+
+@needs(Right.WRITE)
+def move_step(
+    _: Session, __: Actor, drafts: Drafts, slug: str, name: str, *, before: str, digest: str
+) -> bool:
+    """Put a step "earlier", "later", or directly before the file `before` ("": last); False: it stays."""
+    source, _problems = read_draft(drafts.folder(slug))
+    target: str | None = before
+    if before in ("earlier", "later"):
+        target = neighbour(source, name, is_later=before == "later")
+    files = {} if target is None else put_before(source, name, target)
+    if files:
+        drafts.change(slug, files, before=digest)
+    return bool(files)
+
+
+@needs(Right.WRITE)
+def put_step_on(_: Session, __: Actor, drafts: Drafts, slug: str, name: str, day: int, digest: str) -> bool:
+    """Put a step on a day; a step that is on it takes the day that becomes free."""
+    source, _problems = read_draft(drafts.folder(slug))
+    files = put_on_day(source, name, day)
+    if files:
+        drafts.change(slug, files, before=digest)
+    return bool(files)
+
+
+@needs(Right.WRITE)
+def add_step(
+    _: Session, __: Actor, drafts: Drafts, slug: str, *, subject: str, kind: str, day: int | None, digest: str
+) -> str:
+    """A new step with nothing but its subject written; returns its file's name."""
+    if not subject.strip():
+        raise Refused("Give the step a subject.")
+    if kind not in list(StepKind):
+        raise Refused("A step is a lesson, a protocol step or a check-in.")
+    source, _problems = read_draft(drafts.folder(slug))
+    on = day or free_day(source)
+    if any(step.day == on and step.is_plain for step in source.steps):
+        raise Refused(f"Day {on} has its step already; take a day that is free.")
+    keys = {step.key for step in source.steps}
+    key = unique_slug(subject, keys, slug_of(subject) or f"day-{on}")
+    name = file_name(on, key)
+    if (drafts.folder(slug) / name).exists():
+        raise Refused(f"There is a file {name} already; take another subject or day.")
+    matter = front_matter({"key": key, "subject": " ".join(subject.split()), "kind": kind, "day": on})
+    text = f"---\n{matter}---\n\n# {' '.join(subject.split())}\n\nWrite here.\n"
+    drafts.change(slug, {name: text}, before=digest)
+    return name
+
+
+@needs(Right.WRITE)
+def open_step(_: Session, actor: Actor, drafts: Drafts, slug: str, name: str) -> StepView:
+    """A step with what this actor has typed into it, or else as it is saved; raises NotFound."""
+    typed = drafts.typing(slug, name, _who(actor))
+    if typed is None:
+        saved = _saved(drafts, slug, name)
+        typed = Typing(saved, file_digest(drafts.step(slug, name)))
+    return _view(drafts, slug, name, typed)
+
+
+@needs(Right.WRITE)
+def type_step(
+    session: Session, actor: Actor, drafts: Drafts, slug: str, name: str, fields: Mapping[str, str]
+) -> StepView:
+    """Keep what was typed without saving it, and look at it. Raises UnknownPerson, BadAddress."""
+    text = _typed(drafts, slug, name, fields)
+    address = fields.get("as", "").strip()
+    who = get_subscriber(session, address).id if address else None
+    typing = Typing(text, fields.get("digest", ""), who)
+    drafts.keep_typing(slug, name, _who(actor), typing)
+    return _view(drafts, slug, name, typing)
+
+
+@needs(Right.WRITE)
+def show_mail(session: Session, _: Actor, view: StepView, signer: Signer, base_url: str) -> Shown:
+    """The mail that a step becomes, for whom it is shown; raises NotFound, CannotRender."""
+    now = business_now(session)
+    return show_step(
+        session, view.look, now, as_subscriber=view.as_subscriber, signer=signer, base_url=base_url
+    )
+
+
+@needs(Right.WRITE)
+def save_step(
+    _: Session, actor: Actor, drafts: Drafts, slug: str, name: str, fields: Mapping[str, str]
+) -> list[Problem]:
+    """Save what was typed; returns what is wrong with it, which stands in nobody's way before publishing.
+
+    Raises Refused, and keeps what was typed, when somebody else has changed the step meanwhile.
+    """
+    text = _typed(drafts, slug, name, fields)
+    base = fields.get("digest", "")
+    drafts.keep_typing(slug, name, _who(actor), Typing(text, base))
+    drafts.save(slug, name, text, before=base)
+    drafts.keep_typing(slug, name, _who(actor), None)
+    return list(look_at_step(drafts.folder(slug), name, text).problems)
+
+
+@needs(Right.WRITE)
+def forget_typing(_: Session, actor: Actor, drafts: Drafts, slug: str, name: str) -> None:
+    """Back to what is saved."""
+    drafts.keep_typing(slug, name, _who(actor), None)
+
+
+@needs(Right.WRITE)
+def remove_step(_: Session, actor: Actor, drafts: Drafts, slug: str, name: str, digest: str) -> None:
+    """Take a step's file out of the draft; what is published stays until the next publication."""
+    drafts.keep_typing(slug, name, _who(actor), None)
+    drafts.remove_file(slug, name, before=digest)
+
+
+@needs(Right.WRITE)
+def course_text(_: Session, __: Actor, drafts: Drafts, slug: str) -> tuple[str, str]:
+    """course.toml as it is, and its digest."""
+    path = drafts.folder(slug) / COURSE_FILE
+    return plain_lines(path.read_text(encoding="utf-8", errors="replace")), file_digest(path)
+
+
+@needs(Right.WRITE)
+def save_course(
+    session: Session, actor: Actor, drafts: Drafts, slug: str, changes: Mapping[str, str | int], digest: str
+) -> None:
+    """Write some settings of course.toml anew; raises Refused."""
+    text, _digest = course_text(session, actor, drafts, slug)
+    drafts.save(slug, COURSE_FILE, changed_course(text, changes), before=digest)
+
+
+@needs(Right.WRITE)
+def save_course_text(_: Session, __: Actor, drafts: Drafts, slug: str, text: str, digest: str) -> None:
+    """Write course.toml anew as a whole; its slug stays, for the folder is named after it."""
+    text = plain_lines(text)
+    if _slug_in(text.encode()) != slug:
+        raise Refused(f'The slug stays: write slug = "{slug}". For another one, bring the folder anew.')
+    drafts.save(slug, COURSE_FILE, text, before=digest)
+
+
+@needs(Right.WRITE)
+def pictures(_: Session, __: Actor, drafts: Drafts, slug: str) -> list[tuple[str, int, int]]:
+    """The draft's pictures: how a text names each, its bytes, and its width in pixels."""
+    return [
+        (one.source, len(one.content), pixel_width(one.content) or 0)
+        for one in course_media(drafts.folder(slug)).files
+    ]
+
+
+@needs(Right.WRITE)
+def add_picture(_: Session, __: Actor, drafts: Drafts, slug: str, file: str, content: bytes) -> str:
+    """Put a picture into the draft; returns how a text names it. Raises Refused."""
+    name = PurePath(file.replace("\\", "/"))
+    if name.suffix.lower() not in CONTENT_TYPES or pixel_width(content) is None:
+        raise Refused("A picture is a PNG, JPEG or GIF file; mail programs show no other everywhere.")
+    if len(content) > MOST_PICTURE:
+        raise Refused(f"The picture is larger than {MOST_PICTURE // 1_000_000} MB; make it smaller first.")
+    source = f"{MEDIA_FOLDER}/{slug_of(name.stem) or 'picture'}{name.suffix.lower()}"
+    drafts.change(slug, {source: content}, before=drafts.digest(slug))
+    return source
+
+
+@needs(Right.WRITE)
+def remove_draft(session: Session, actor: Actor, drafts: Drafts, slug: str) -> None:
+    """Forget the draft; what is published of the course stays as it is."""
+    drafts.remove(slug)
+    record(session, actor, "course draft remove", course=slug)
+
+
+def _typed(drafts: Drafts, slug: str, name: str, fields: Mapping[str, str]) -> str:
+    """The file's text as the form says it: as a whole, or the settings and the text apart."""
+    if "file" in fields:
+        return plain_lines(fields["file"])
+    saved = _saved(drafts, slug, name)
+    before = settings_of(saved) or {}
+    changes: dict[str, Value] = {}
+    for field, value in fields.items():
+        if not field.startswith("set_"):
+            continue
+        setting, said = field.removeprefix("set_"), " ".join(value.split())
+        if said != before.get(setting, ""):
+            is_number = setting in ("day", "week") and said.isdecimal()
+            changes[setting] = None if not said else int(said) if is_number else said
+    return changed_step(saved, changes, plain_lines(fields.get("body", "")).rstrip("\n") + "\n")
+
+
+def _saved(drafts: Drafts, slug: str, name: str) -> str:
+    return plain_lines(drafts.step(slug, name).read_text(encoding="utf-8", errors="replace"))
+
+
+def _view(drafts: Drafts, slug: str, name: str, typing: Typing) -> StepView:
+    settings = settings_of(typing.text)
+    return StepView(
+        name=name,
+        text=typing.text,
+        settings=settings or {},
+        body=body_of(typing.text),
+        base=typing.base,
+        digest=file_digest(drafts.step(slug, name)),
+        is_unsaved=typing.text != _saved(drafts, slug, name),
+        has_settings=settings is not None,
+        look=look_at_step(drafts.folder(slug), name, typing.text),
+        as_subscriber=typing.as_subscriber,
+    )
+
+
+def _slug_in(toml: bytes) -> str:
+    """The slug that a course.toml says; raises Refused when it cannot be read or has none."""
+    try:
+        slug = tomllib.loads(toml.decode("utf-8-sig")).get("slug")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"{COURSE_FILE} cannot be read ({error}); mend it, then bring it again.") from None
+    if not isinstance(slug, str) or not slug:
+        raise Refused(f'{COURSE_FILE} has no slug; write slug = "…" in it.')
+    return slug
+
+
+def _who(actor: Actor) -> int:
+    return actor.operator_id or 0

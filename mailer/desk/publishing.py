@@ -1,0 +1,199 @@
+"""Courses: what is published and what is being written, publishing with its effect seen first, taking back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.record import record
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.content.course_folder import Problem, read_draft
+from mailer.content.draft_store import Drafts
+from mailer.db import business_now
+from mailer.errors import NotFound, Refused
+from mailer.launch.check import CompiledCourse, check_course
+from mailer.launch.draft_plan import plan_of
+from mailer.launch.effect import Past, Plan, plan_publication
+from mailer.launch.mailing import of_folder
+from mailer.launch.preflight import preflight
+from mailer.launch.publish import publish
+from mailer.launch.typical import Life, published_subjects, typical_readers
+from mailer.launch.undo import Undone, undo_publication
+from mailer.links import Signer
+from mailer.models import Course, MailingList
+from mailer.reports.course_list import courses_at_a_glance
+from mailer.reports.course_versions import Difference, VersionRow, difference, versions_of
+from mailer.reports.overview import StepRow, course_steps
+from mailer.schedule.courses import get_course, is_published, load_plan
+
+
+@dataclass(frozen=True)
+class CourseLine:
+    """One course in the list. `version` is None while it was never published; so many readers at least."""
+
+    slug: str
+    title: str
+    has_draft: bool
+    version: int | None = None
+    steps: int = 0
+    readers: int = 0
+    next_at: datetime | None = None
+    soon: int = 0
+
+
+@dataclass(frozen=True)
+class PublishedCourse:
+    """What is in place of a course now."""
+
+    course: Course
+    list_slug: str
+    steps: list[StepRow]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A draft that was compiled: ready when `compiled` is there. `digest` is of the folder it was made of."""
+
+    compiled: CompiledCourse | None
+    problems: Sequence[Problem]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What publishing would do. `seal` tells whether it is still the same when somebody says yes to it."""
+
+    plan: Plan
+    problems: Sequence[Problem]
+    seal: str
+
+    @property
+    def errors(self) -> int:
+        return sum(not problem.is_warning for problem in self.problems)
+
+
+@needs(Right.SEE)
+def list_courses(session: Session, _: Actor, drafts: Drafts) -> list[CourseLine]:
+    """Every course that is published or being written, in the order of their titles."""
+    slugs = set(drafts.slugs())
+    lines = [
+        CourseLine(
+            *(row.slug, row.title, row.slug in slugs),
+            *(row.version, row.steps, row.readers, row.next_at, row.soon),
+        )
+        for row in courses_at_a_glance(session, business_now(session))
+    ]
+    for slug in slugs - {line.slug for line in lines}:
+        source = read_draft(drafts.folder(slug))[0]
+        lines.append(CourseLine(slug, source.title or slug, has_draft=True, steps=len(source.steps)))
+    return sorted(lines, key=lambda line: (line.title.casefold(), line.slug))
+
+
+@needs(Right.SEE)
+def find_published(session: Session, _: Actor, slug: str) -> PublishedCourse | None:
+    """What is published of a course; None when nothing is."""
+    if not is_published(session, slug):
+        return None
+    course = get_course(session, slug)
+    list_ = session.get_one(MailingList, course.list_id)
+    return PublishedCourse(course, list_.slug, course_steps(session, course))
+
+
+def _checked(folder: Path, digest: str) -> Checked:
+    compiled, problems = check_course(folder)
+    return Checked(compiled, problems, digest)
+
+
+@needs(Right.SEND)
+def check_draft(_: Session, __: Actor, drafts: Drafts, slug: str) -> Checked:
+    """Compile every mail of a draft, which takes a moment; raises NotFound."""
+    digest = drafts.digest(slug)
+    checked = _checked(drafts.folder(slug), digest)
+    if checked.compiled is not None and checked.compiled.source.slug != slug:
+        raise Refused(f'Its course.toml says another slug; write slug = "{slug}", or bring it anew.')
+    return checked
+
+
+@needs(Right.SEND)
+def effect_of(session: Session, _: Actor, checked: Checked, signer: Signer, base_url: str) -> Effect:
+    """What publishing this would do to its readers, and what a sample of them would find wrong.
+
+    Raises Refused for what cannot be published at all.
+    """
+    if checked.compiled is None:
+        raise Refused("Mend the errors first.")
+    now = business_now(session)
+    plan = plan_publication(session, checked.compiled, now)
+    found = preflight(session, of_folder(checked.compiled), signer, base_url, now)
+    return Effect(plan, [*checked.problems, *found], _seal(plan, checked.digest))
+
+
+@needs(Right.SEND)
+def publish_draft(session: Session, actor: Actor, checked: Checked, past: str, seal: str) -> Plan:
+    """Publish what was looked at; raises Refused when it, or what it does, is another by now."""
+    if checked.compiled is None:
+        raise Refused("Mend the errors first.")
+    if past not in list(Past):
+        raise Refused("Say what becomes of new steps for those who are past their day.")
+    plan = publish(session, checked.compiled, business_now(session), past=Past(past))
+    if _seal(plan, checked.digest) != seal:
+        raise Refused("The course was changed since you looked, so nothing was published; look again.")
+    reached = max((change.reached for change in plan.changes), default=0)
+    record(session, actor, "course publish", reached, course=plan.slug, version=plan.version)
+    return plan
+
+
+@needs(Right.SEND)
+def undo_last(session: Session, actor: Actor, slug: str, version: int) -> Undone:
+    """Take back the publication of this version; raises Refused when another has come after it."""
+    undone = undo_publication(session, slug, business_now(session))
+    if undone.taken_back != version:
+        raise Refused(f"{slug} was published again since you looked, so nothing was taken back; look again.")
+    record(session, actor, "course undo", undone.readers, course=slug, version=undone.version)
+    return undone
+
+
+@needs(Right.SEE)
+def list_versions(session: Session, _: Actor, slug: str) -> tuple[Course, list[VersionRow]]:
+    """The course and its published versions, newest first; raises NotFound."""
+    course = get_course(session, slug)
+    return course, versions_of(session, course)
+
+
+@needs(Right.SEE)
+def compare_versions(session: Session, _: Actor, slug: str, old: int, new: int) -> Difference:
+    """What differs between two of them; raises NotFound."""
+    return difference(session, get_course(session, slug), old, new)
+
+
+@needs(Right.SEE)
+def live_through(session: Session, _: Actor, drafts: Drafts, slug: str, start: date | None) -> list[Life]:
+    """What typical readers get of the draft, or else of what is published, from `start` (today) on."""
+    day = start or business_now(session).date()
+    if drafts.has(slug):
+        source, problems = read_draft(drafts.folder(slug))
+        if not source.steps or any(not one.is_warning for one in problems):
+            raise Refused("Mend the errors of the draft first; then its days can be lived through.")
+        return typical_readers(session, plan_of(source), {one.key: one.subject for one in source.steps}, day)
+    if not is_published(session, slug):
+        raise NotFound(f"There is no course {slug!r}.")
+    course = get_course(session, slug)
+    return typical_readers(
+        session, load_plan(session, course.id), published_subjects(session, course.id), day
+    )
+
+
+def _seal(plan: Plan, digest: str) -> str:
+    """What of a plan somebody agrees to: not how many readers moved on by a day since."""
+    parts = [
+        digest,
+        str(plan.version),
+        *(f"{one.kind} {one.key}" for one in plan.changes),
+        *sorted(plan.past),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
