@@ -1,4 +1,4 @@
-"""Courses: what is published and what is being written, publishing with its effect seen first, taking back."""
+"""Courses: what is published and being written; publishing with its effect seen first; taking back."""
 
 from __future__ import annotations
 
@@ -83,8 +83,14 @@ def list_courses(session: Session, _: Actor, drafts: Drafts) -> list[CourseLine]
     slugs = set(drafts.slugs())
     lines = [
         CourseLine(
-            *(row.slug, row.title, row.slug in slugs),
-            *(row.version, row.steps, row.readers, row.next_at, row.soon),
+            slug=row.slug,
+            title=row.title,
+            has_draft=row.slug in slugs,
+            version=row.version,
+            steps=row.steps,
+            readers=row.readers,
+            next_at=row.next_at,
+            soon=row.soon,
         )
         for row in courses_at_a_glance(session, business_now(session))
     ]
@@ -114,6 +120,8 @@ def check_draft(_: Session, __: Actor, drafts: Drafts, slug: str) -> Checked:
     """Compile every mail of a draft, which takes a moment; raises NotFound."""
     digest = drafts.digest(slug)
     checked = _checked(drafts.folder(slug), digest)
+    if drafts.digest(slug) != digest:
+        raise Refused("Somebody is changing the course just now; try again in a moment.")
     if checked.compiled is not None and checked.compiled.source.slug != slug:
         raise Refused(f'Its course.toml says another slug; write slug = "{slug}", or bring it anew.')
     return checked
@@ -134,9 +142,12 @@ def effect_of(session: Session, _: Actor, checked: Checked, signer: Signer, base
 
 
 @needs(Right.SEND)
-def publish_draft(session: Session, actor: Actor, checked: Checked, past: str, seal: str) -> Plan:
-    """Publish what was looked at; raises Refused when it, or what it does, is another by now."""
-    if checked.compiled is None:
+def publish_draft(
+    session: Session, actor: Actor, checked: Checked, past: str, seal: str, signer: Signer, base_url: str
+) -> Plan:
+    """Publish what was looked at; raises Refused when it has errors, or is another by now."""
+    effect = effect_of(session, actor, checked, signer, base_url)
+    if checked.compiled is None or effect.errors:
         raise Refused("Mend the errors first.")
     if past not in list(Past):
         raise Refused("Say what becomes of new steps for those who are past their day.")

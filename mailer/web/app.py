@@ -15,6 +15,7 @@ from mailer.web.api.app import PATH as API
 from mailer.web.api.app import make_api
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
+from mailer.web.marketer import courses, new_course, publications, steps
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
 from mailer.web.subscriber import check_in, confirm, link, mail, manage, pace, progress, unsubscribe
@@ -55,6 +56,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(desk_pages.router)
     app.include_router(documentation.router)
     app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))
+    for course_pages in (courses, new_course, steps, publications):
+        app.include_router(course_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)
     return app

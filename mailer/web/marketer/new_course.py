@@ -1,0 +1,139 @@
+"""Bringing a course: a guide that is understood and looked at first, or a course folder in a zip."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from mailer.content.arrivals import MOST_GUIDE, Arrival, Arrivals, slug_for
+from mailer.content.course_zip import MOST_PACKED
+from mailer.content.draft_store import Drafts
+from mailer.desk import drafts as desk
+from mailer.errors import MailerError, NotFound, Refused
+from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.marketer.uploads import ROOM, UploadDep
+from mailer.web.signed_in import Write
+
+router = APIRouter()
+
+PATH = "/desk/new-course"
+MOST_DAYS = 3660
+
+
+@router.api_route(PATH, methods=READ)
+def ask(request: Request, parts: PartsDep, actor: Write) -> Response:
+    """The forms for a guide and for a folder."""
+    return _ask(request, parts, actor)
+
+
+@router.post(PATH, max_body_size=MOST_GUIDE + ROOM)
+def take(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+    """Keep a guide and show how it was understood; the form again when it was not."""
+    try:
+        if not upload.file:
+            raise Refused("Choose a guide first.")
+        days = days_in(upload.fields.get("days", "30"))
+        with parts.session() as session:
+            arrivals = Arrivals(parts.settings.data_dir)
+            arrival = desk.take_guide(session, actor, arrivals, upload.file, upload.content, days)
+    except MailerError as error:
+        return _ask(request, parts, actor, guide_error=str(error))
+    return parts.desk.go(f"{PATH}/{arrival.name}")
+
+
+@router.post(PATH + "/folder", max_body_size=MOST_PACKED + ROOM)
+def take_folder(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+    """Make a draft of a course folder."""
+    try:
+        if not upload.file:
+            raise Refused("Choose the zip of a course folder first.")
+        drafts, replace = Drafts(parts.settings.data_dir), "replace" in upload.fields
+        with parts.session() as session:
+            slug, left_out = desk.take_folder(session, actor, drafts, upload.content, replace=replace)
+    except MailerError as error:
+        return _ask(request, parts, actor, folder_error=str(error))
+    done = f"Brought {slug}."
+    if left_out:
+        done += f" Left out, for a course has no use for them: {', '.join(left_out[:5])}"
+        done += f" and {len(left_out) - 5} more." if len(left_out) > 5 else "."
+    return parts.desk.go(f"/desk/courses/{slug}", done=done)
+
+
+@router.api_route(PATH + "/{arrival}", methods=READ)
+def look(request: Request, arrival: str, parts: PartsDep, actor: Write) -> Response:
+    """How a guide was understood, with what can be adjusted."""
+    with parts.session() as session:
+        found = desk.look_at_guide(session, actor, Arrivals(parts.settings.data_dir), arrival, None)
+    return _look(request, parts, actor, found, {})
+
+
+@router.post(PATH + "/{arrival}")
+def make(request: Request, arrival: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+    """Understand it anew for another number of days, or make the course."""
+    arrivals = Arrivals(parts.settings.data_dir)
+    with parts.session() as session:
+        found = desk.look_at_guide(session, actor, arrivals, arrival, None)
+    try:
+        days = days_in(fields.get("days", str(found.days)))
+        with parts.session() as session:
+            found = desk.look_at_guide(session, actor, arrivals, arrival, days)
+        if "look" in fields:
+            return _look(request, parts, actor, found, fields)
+        slug = fields.get("slug", "").strip() or slug_for(fields.get("title", ""))
+        with parts.session() as session:
+            desk.make_course(
+                *(session, actor, Drafts(parts.settings.data_dir), arrivals, found),
+                title=fields.get("title", ""),
+                slug=slug,
+                sender=fields.get("sender", ""),
+            )
+    except NotFound:
+        raise
+    except MailerError as error:
+        return _look(request, parts, actor, found, fields, error=str(error))
+    done = f"Made {slug}. Nobody gets anything before it is published."
+    return parts.desk.go(f"/desk/courses/{slug}", done=done)
+
+
+def days_in(words: str) -> int:
+    """The number of days in a field; raises Refused."""
+    if not words.strip().isdecimal() or not 1 <= int(words.strip()[:9]) <= MOST_DAYS:
+        raise Refused(f"A course takes 1 to {MOST_DAYS:,} days.")
+    return int(words)
+
+
+def _ask(
+    request: Request, parts: Parts, actor: Write, *, guide_error: str = "", folder_error: str = ""
+) -> Response:
+    return parts.desk.page(
+        request,
+        "courses/new.html",
+        actor,
+        status=422 if guide_error or folder_error else 200,
+        guide_error=guide_error,
+        folder_error=folder_error,
+    )
+
+
+def _look(
+    request: Request,
+    parts: Parts,
+    actor: Write,
+    arrival: Arrival,
+    fields: dict[str, str],
+    error: str = "",
+) -> Response:
+    with parts.session() as session:
+        senders = desk.senders_to_choose(session, actor)
+    title = fields.get("title", arrival.report.title)
+    return parts.desk.page(
+        request,
+        "courses/understood.html",
+        actor,
+        status=422 if error else 200,
+        arrival=arrival,
+        title=title,
+        slug=fields.get("slug", slug_for(title)),
+        sender=fields.get("sender", senders[0][0] if senders else ""),
+        senders=senders,
+        error=error,
+    )

@@ -1,0 +1,117 @@
+"""Publishing a course with its effect seen first, taking it back, its versions, its days lived through."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from fastapi import APIRouter, Request, Response
+
+from mailer.desk import courses as desk
+from mailer.errors import MailerError, NotFound, Refused
+from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.marketer.courses import PATH, drafts_of, number
+from mailer.web.signed_in import See, Send
+
+router = APIRouter()
+
+
+@router.api_route(PATH + "/{slug}/publish", methods=READ)
+def ask_publish(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+    """What publishing would do, and to how many."""
+    return _effect(request, parts, actor, slug)
+
+
+@router.post(PATH + "/{slug}/publish")
+def publish(request: Request, slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Response:
+    """Publish what was looked at."""
+    try:
+        with parts.session() as session:
+            checked = desk.check_draft(session, actor, drafts_of(parts), slug)
+            plan = desk.publish_draft(
+                *(session, actor, checked, fields.get("past", "skip"), fields.get("seal", "")),
+                *(parts.signer, parts.base_url),
+            )
+    except NotFound:
+        raise
+    except MailerError as error:
+        return _effect(request, parts, actor, slug, str(error))
+    done = f"Published {slug} as version {plan.version}." if plan.changes else "It was published already."
+    return parts.desk.go(f"{PATH}/{slug}", done=done)
+
+
+@router.api_route(PATH + "/{slug}/versions", methods=READ)
+def versions(
+    request: Request,
+    slug: str,
+    parts: PartsDep,
+    actor: See,
+    old: int | None = None,
+    new: int | None = None,
+) -> Response:
+    """Its versions, and what differs between two: the last two when none are named."""
+    with parts.session() as session:
+        course, rows = desk.list_versions(session, actor, slug)
+        numbers = [row.number for row in rows]
+        if old is None or new is None:
+            new, old = (numbers[0], numbers[1]) if len(numbers) > 1 else (None, None)
+        found = None
+        if old is not None and new is not None:
+            found = desk.compare_versions(session, actor, slug, old, new)
+        return parts.desk.page(
+            request, "courses/versions.html", actor, course=course, rows=rows, difference=found
+        )
+
+
+@router.api_route(PATH + "/{slug}/undo", methods=READ)
+def ask_undo(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+    """What taking back the last publication would do."""
+    with parts.session() as session:
+        course, rows = desk.list_versions(session, actor, slug)
+        if len(rows) < 2:
+            raise Refused(f"{slug} was published once, so there is nothing to go back to.")
+        found = desk.compare_versions(session, actor, slug, rows[0].number, rows[1].number)
+        return parts.desk.page(
+            request, "courses/undo.html", actor, course=course, rows=rows, difference=found
+        )
+
+
+@router.post(PATH + "/{slug}/undo")
+def undo(slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Response:
+    """Take it back."""
+    version = number(fields.get("version", ""), "The version")
+    with parts.session() as session:
+        undone = desk.undo_last(session, actor, slug, version)
+    done = f"{slug} is as it was in version {undone.like}; this is version {undone.version}."
+    return parts.desk.go(f"{PATH}/{slug}", done=done)
+
+
+@router.api_route(PATH + "/{slug}/simulate", methods=READ)
+def simulate(request: Request, slug: str, parts: PartsDep, actor: See, start: date | None = None) -> Response:
+    """What typical readers get, and when."""
+    with parts.session() as session:
+        lives = desk.live_through(session, actor, drafts_of(parts), slug, start)
+    return parts.desk.page(request, "courses/simulate.html", actor, slug=slug, lives=lives, start=start)
+
+
+def _effect(request: Request, parts: Parts, actor: Send, slug: str, error: str = "") -> Response:
+    effect = None
+    with parts.session() as session:
+        checked = desk.check_draft(session, actor, drafts_of(parts), slug)
+        published = desk.find_published(session, actor, slug)
+        if checked.compiled is not None:
+            try:
+                effect = desk.effect_of(session, actor, checked, parts.signer, parts.base_url)
+            except Refused as refused:
+                error = error or str(refused)
+        return parts.desk.page(
+            request,
+            "courses/publish.html",
+            actor,
+            status=422 if error else 200,
+            slug=slug,
+            checked=checked,
+            effect=effect,
+            published=published,
+            problems=effect.problems if effect else checked.problems,
+            error=error,
+        )

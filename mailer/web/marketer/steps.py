@@ -1,0 +1,155 @@
+"""The step editor: its settings and its text, what is wrong where, and the mail beside it as it will be."""
+
+from __future__ import annotations
+
+from html import escape
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from mailer.desk import drafts as desk
+from mailer.errors import MailerError, NotFound
+from mailer.launch.step_look import Shown, in_scheme
+from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.marketer.courses import PATH, drafts_of
+from mailer.web.pages import PRIVATE_HEADERS
+from mailer.web.signed_in import Write
+
+router = APIRouter()
+
+STEP = PATH + "/{slug}/steps/{name}"
+MOST_TYPED = 1_100_000
+"""Bytes of a posted step: its text has up to a million."""
+
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src 'none'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox"
+)
+"""What a marketer writes runs no script, asks nothing of anybody, and has no origin."""
+
+
+@router.api_route(STEP, methods=READ)
+def edit(request: Request, slug: str, name: str, parts: PartsDep, actor: Write) -> Response:
+    """The editor, with what was typed and not saved."""
+    with parts.session() as session:
+        view = desk.open_step(session, actor, drafts_of(parts), slug, name)
+    return _editor(request, parts, actor, slug, view)
+
+
+@router.post(STEP, max_body_size=MOST_TYPED)
+def save(
+    request: Request, slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Write
+) -> Response:
+    """Save it; the editor again, nothing lost, when somebody else has changed it meanwhile."""
+    drafts = drafts_of(parts)
+    try:
+        with parts.session() as session:
+            problems = desk.save_step(session, actor, drafts, slug, name, fields)
+    except NotFound:
+        raise
+    except MailerError as error:
+        with parts.session() as session:
+            view = desk.open_step(session, actor, drafts, slug, name)
+        return _editor(request, parts, actor, slug, view, error=str(error))
+    errors = sum(not problem.is_warning for problem in problems)
+    done = "Saved." if not errors else "Saved. Before it can be published, mend what is named below."
+    return parts.desk.go(f"{PATH}/{slug}/steps/{name}", done=done)
+
+
+@router.post(STEP + "/preview", max_body_size=MOST_TYPED)
+def preview(
+    request: Request, slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Write
+) -> Response:
+    """Keep what is typed and show the mail: the part beside the editor, or (no script) the whole page."""
+    drafts, error = drafts_of(parts), ""
+    with parts.session() as session:
+        try:
+            view = desk.type_step(session, actor, drafts, slug, name, fields)
+        except NotFound:
+            raise
+        except MailerError as refused:
+            error = str(refused)
+            view = desk.type_step(session, actor, drafts, slug, name, {**fields, "as": ""})
+    if not request.headers.get("hx-request"):
+        return _editor(request, parts, actor, slug, view, error=error, address=fields.get("as", ""))
+    shown, cannot = _shown(parts, actor, view)
+    return parts.desk.page(
+        request,
+        "courses/preview.html",
+        actor,
+        slug=slug,
+        view=view,
+        shown=shown,
+        cannot=error or cannot,
+    )
+
+
+@router.get(STEP + "/mail")
+def mail(slug: str, name: str, parts: PartsDep, actor: Write, dark: bool = False) -> Response:
+    """The mail itself, for a frame that lets nothing out of it."""
+    with parts.session() as session:
+        view = desk.open_step(session, actor, drafts_of(parts), slug, name)
+    shown, cannot = _shown(parts, actor, view)
+    html = in_scheme(shown.mail.html, is_dark=dark) if shown else f"<p>{escape(cannot)}</p>"
+    return HTMLResponse(html, headers={**PRIVATE_HEADERS, "Content-Security-Policy": MAIL_POLICY})
+
+
+@router.post(STEP + "/forget")
+def forget(slug: str, name: str, parts: PartsDep, actor: Write) -> Response:
+    """Back to what is saved."""
+    with parts.session() as session:
+        desk.forget_typing(session, actor, drafts_of(parts), slug, name)
+    return parts.desk.go(f"{PATH}/{slug}/steps/{name}", done="This is the text as it is saved.")
+
+
+@router.api_route(STEP + "/remove", methods=READ)
+def ask_remove(request: Request, slug: str, name: str, parts: PartsDep, actor: Write) -> Response:
+    """What removing a step means."""
+    with parts.session() as session:
+        view = desk.open_step(session, actor, drafts_of(parts), slug, name)
+    return parts.desk.page(request, "courses/step_remove.html", actor, slug=slug, view=view)
+
+
+@router.post(STEP + "/remove")
+def remove(slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+    """Take it out of the draft."""
+    with parts.session() as session:
+        desk.remove_step(session, actor, drafts_of(parts), slug, name, fields.get("digest", ""))
+    return parts.desk.go(f"{PATH}/{slug}", done=f"Removed {name} from the draft.")
+
+
+def _shown(parts: Parts, actor: Write, view: desk.StepView) -> tuple[Shown | None, str]:
+    """The mail, or why there is none."""
+    try:
+        with parts.session() as session:
+            return desk.show_mail(session, actor, view, parts.signer, parts.base_url), ""
+    except MailerError as error:
+        return None, str(error)
+
+
+def _editor(
+    request: Request,
+    parts: Parts,
+    actor: Write,
+    slug: str,
+    view: desk.StepView,
+    *,
+    error: str = "",
+    address: str = "",
+) -> Response:
+    shown, cannot = _shown(parts, actor, view)
+    if not address and shown is not None and view.as_subscriber is not None:
+        address = shown.who
+    return parts.desk.page(
+        request,
+        "courses/step.html",
+        actor,
+        status=422 if error else 200,
+        slug=slug,
+        view=view,
+        shown=shown,
+        cannot=cannot,
+        as_file="as_file" in request.query_params or not view.has_settings,
+        address=address,
+        error=error,
+    )
