@@ -25,6 +25,9 @@ STATIC_TYPES = {
     "htmx.js": SCRIPT,
     "sse.js": SCRIPT,
     "chart.js": SCRIPT,
+    "sortable.js": SCRIPT,
+    "courses.js": SCRIPT,
+    "courses.css": CSS,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

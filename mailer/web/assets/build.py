@@ -20,6 +20,7 @@ FILES = {
     "htmx.js": "htmx.org/dist/htmx.min.js",
     "sse.js": "htmx-ext-sse/dist/sse.min.js",
     "chart.js": "chart.js/dist/chart.umd.min.js",
+    "sortable.js": "sortablejs/Sortable.min.js",
     # For tests only; no page names it.
     "axe.js": "axe-core/axe.min.js",
 }
