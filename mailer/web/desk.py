@@ -36,6 +36,7 @@ class Entry:
 
 
 MENU: Mapping[str, tuple[Entry, ...]] = {
+    "Write": (Entry("Courses", "/desk/courses"),),
     "Watch": (
         Entry("Board", "/desk/board"),
         Entry("Deliveries", "/desk/deliveries"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -24,10 +25,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def settings(database_url: str, redis: EmbeddedRedis) -> Settings:
+def settings(database_url: str, redis: EmbeddedRedis, tmp_path: Path) -> Settings:
     # It counts who tries to sign in, and other tests' people have the same addresses.
     Broker(redis.broker_url).empty()
-    return Settings(database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,))
+    return Settings(
+        database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,), data_dir=tmp_path / "data"
+    )
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,12 @@ from tests.support.staff import Person, hire, signs_in
 
 
 @pytest.fixture
-def settings(database_url: str, redis: EmbeddedRedis) -> Settings:
+def settings(database_url: str, redis: EmbeddedRedis, tmp_path: Path) -> Settings:
     # It counts who tries to sign in, and other tests' people have the same addresses.
     Broker(redis.broker_url).empty()
-    return Settings(database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,))
+    return Settings(
+        database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,), data_dir=tmp_path / "data"
+    )
 
 
 @pytest.fixture
