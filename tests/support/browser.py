@@ -68,7 +68,8 @@ def is_well_made(page: Page, name: str) -> None:
         for width, height in (WIDE, NARROW):
             page.set_viewport_size({"width": width, "height": height})
             assert not overflows(page), f"{name} is wider than {width} px"
-            assert serious_findings(page) == [], f"{name}, {theme}, {width} px"
             picture(page, f"{name}-{theme}-{width}")
+            found = serious_findings(page)
+            assert found == [], f"{name}, {theme}, {width} px: {found}"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
