@@ -18,6 +18,8 @@ from mailer.errors import NotFound
 from mailer.models import Course, CourseVersion, Message
 
 MOST_VERSIONS = 50
+CONTEXT = 160
+"""Signs of what is the same that are shown around a difference."""
 WORDS = re.compile(r"\n+|[^\S\n]+|[^\s]+")
 HEADER_NAMES = {"list": "list", "list_title": "list's title", "opt_in": "opt-in"}
 SETTINGS = ("subject", "kind", "day", "send_time", "week", "condition", "instead_of", "easier_than")
@@ -111,11 +113,21 @@ def pieces_of(old: str, new: str) -> tuple[Piece, ...]:
     # Without the shortcut for frequent words: in a long letter all of "the" and " " would count for nothing.
     for kind, a, b, c, d in difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if kind == "equal":
-            found.append(Piece(Side.BOTH, "".join(one[a:b])))
+            is_first, is_last = not found, b == len(one)
+            found.append(Piece(Side.BOTH, _around("".join(one[a:b]), is_first, is_last)))
             continue
         found += [Piece(Side.OLD, "".join(one[a:b]))] if a < b else []
         found += [Piece(Side.NEW, "".join(other[c:d]))] if c < d else []
     return tuple(found)
+
+
+def _around(words: str, is_first: bool, is_last: bool) -> str:
+    """What of words that both texts have is needed to see where the others stand."""
+    if len(words) <= 2 * CONTEXT:
+        return words
+    before = "" if is_first else words[:CONTEXT].rpartition(" ")[0]
+    after = "" if is_last else words[-CONTEXT:].partition(" ")[2]
+    return f"{before} […] {after}"
 
 
 def _manifest(session: Session, course: Course, number: int) -> dict[str, Any]:

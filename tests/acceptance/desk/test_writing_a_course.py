@@ -67,7 +67,7 @@ def _say_who_sends_it(page: Page) -> None:
 
 
 def _write_a_step(page: Page) -> None:
-    """A mistake is told while it is typed, with its line; the mail beside it follows, and nothing of it runs."""
+    """A mistake is told while it is typed, and the mail beside it follows what is written."""
     page.locator(".timeline-step a").first.click()
     text = page.get_by_label("Text in Markdown")
     written = text.input_value()

@@ -21,7 +21,10 @@ def settings(database_url: str, redis: EmbeddedRedis, tmp_path: Path) -> Setting
     # It counts who tries to sign in, and other tests' people have the same addresses.
     Broker(redis.broker_url).empty()
     return Settings(
-        database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,), data_dir=tmp_path / "data"
+        database_url=database_url,
+        redis_url=redis.broker_url,
+        secret_key=(SECRET,),
+        data_dir=tmp_path / "data",
     )
 
 

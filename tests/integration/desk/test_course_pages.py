@@ -1,0 +1,280 @@
+"""Marc writes courses on the desk: from a guide or a folder, moved, typed, published, taken back."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mailer.content.draft_store import Drafts
+from mailer.db import Sessions, session_scope
+from mailer.models import Action, Course
+from mailer.settings import Settings
+from tests.support.cast import write_course
+from tests.support.staff import Person
+
+GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
+DIGEST = re.compile(r'name="digest" value="([0-9a-f]{64})"')
+SEAL = re.compile(r'name="seal" value="([0-9a-f]{32})"')
+PIXEL = b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + (40).to_bytes(4, "big") + (40).to_bytes(4, "big") + b"\0" * 8
+
+
+@pytest.fixture
+def drafts(settings: Settings) -> Drafts:
+    return Drafts(settings.data_dir)
+
+
+@pytest.fixture
+def calm(drafts: Drafts) -> str:
+    """A draft with three steps, ready to be published."""
+    write_course(drafts.home / "calm")
+    return "/desk/courses/calm"
+
+
+def digest(page: str) -> str:
+    found = DIGEST.search(page)
+    assert found, page
+    return found[1]
+
+
+def upload(who: Person, path: str, name: str, content: bytes, **fields: str) -> str:
+    answer = who.client.post(
+        path,
+        data={"form_key": who.key, **fields},
+        files={"file": (name, content)},
+        follow_redirects=True,
+    )
+    return answer.text
+
+
+def publishes(who: Person, path: str, **fields: str) -> str:
+    page = who.get(f"{path}/publish").text
+    seal = SEAL.search(page)
+    assert seal, page
+    return who.post(f"{path}/publish", seal=seal[1], **fields).text
+
+
+def test_where_there_is_no_course_marc_is_told_to_bring_a_guide_and_rea_is_not(
+    marc: Person, rea: Person
+) -> None:
+    assert "Bring a guide" in marc.get("/desk/courses").text
+    page = rea.get("/desk/courses").text
+    assert "There is no course yet." in page
+    assert "/desk/new-course" not in page
+
+
+def test_a_guide_is_shown_as_it_was_understood_and_becomes_a_draft(marc: Person, drafts: Drafts) -> None:
+    marc.get("/desk/new-course")
+    page = upload(marc, "/desk/new-course", "My guide.md", GUIDE.read_bytes(), days="30")
+    assert "15 steps in 30 days" in page
+    assert "My guide.md" in page
+    arrival = re.search(r'action="(/desk/new-course/[0-9a-f]{32})"', page)
+    assert arrival
+    # The title goes into the list and the consent too; the slug is the folder's.
+    shown = marc.post(arrival[1], title="Sleep", slug="sleep", days="60", look="yes").text
+    assert "15 steps in 60 days" in shown
+    made = marc.post(arrival[1], title="Sleep", slug="sleep", days="60", create="yes").text
+    assert "Made sleep." in made
+    toml = (drafts.folder("sleep") / "course.toml").read_text()
+    assert 'title = "Sleep"' in toml
+    assert 'list = "sleep"' in toml
+    assert "email course “Sleep”" in toml
+    assert "days = 60" in toml
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("guide.exe", b"MZ", "ends in .txt, .md, .html or .docx"),
+        ("list.md", b"milk\n", "has no structure of a guide"),
+        ("guide.docx", b"PK no zip", "guide.docx"),
+        ("empty.md", b"", "The file is empty"),
+    ],
+)
+def test_what_is_no_guide_is_refused_in_words_without_a_path_of_this_machine(
+    marc: Person, settings: Settings, name: str, content: bytes, said: str
+) -> None:
+    marc.get("/desk/new-course")
+    page = upload(marc, "/desk/new-course", name, content, days="30")
+    assert said in page
+    assert str(settings.data_dir) not in page
+
+
+def test_a_course_goes_out_as_a_zip_and_comes_back_the_same(marc: Person, drafts: Drafts, calm: str) -> None:
+    folder = drafts.folder("calm")
+    (folder / "media").mkdir()
+    (folder / "media" / "tea.png").write_bytes(PIXEL)
+    before = drafts.digest("calm")
+    marc.get(calm)
+    packed = marc.client.get(f"{calm}/course.zip").content
+    marc.post(f"{calm}/remove")
+    assert not drafts.has("calm")
+    marc.get("/desk/new-course")
+    assert "Brought calm." in upload(marc, "/desk/new-course/folder", "calm.zip", packed)
+    assert drafts.digest("calm") == before
+    # A second time it says that there is one, and replaces it only when it is told to.
+    marc.get("/desk/new-course")
+    assert "There is a draft of calm already" in upload(marc, "/desk/new-course/folder", "calm.zip", packed)
+    assert "Brought calm." in upload(marc, "/desk/new-course/folder", "calm.zip", packed, replace="yes")
+
+
+def test_a_zip_that_leads_out_of_its_folder_writes_nothing(
+    marc: Person, drafts: Drafts, settings: Settings
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("course.toml", 'slug = "calm"')
+        archive.writestr("../../evil.md", "x")
+    marc.get("/desk/new-course")
+    page = upload(marc, "/desk/new-course/folder", "calm.zip", packed.getvalue())
+    assert "cannot be in a course folder" in page
+    assert drafts.slugs() == []
+    assert not (settings.data_dir / "evil.md").exists()
+
+
+def test_a_lesson_moves_by_a_button_and_by_its_day_and_not_when_somebody_was_faster(
+    marc: Person, drafts: Drafts, calm: str
+) -> None:
+    names = [path.name for path in sorted(drafts.folder("calm").glob("*.md"))]
+    before = digest(marc.get(calm).text)
+    page = marc.post(f"{calm}/move", name=names[0], before="later", digest=before).text
+    assert f"Moved {names[0]}." in page
+    # hello 1, rest 2, walk 4: hello and rest change places, walk stays.
+    assert days(drafts) == {"rest": 1, "hello": 2, "walk": 4}
+    assert (
+        "changed calm meanwhile"
+        in marc.post(f"{calm}/move", name=names[0], before="later", digest=before).text
+    )
+    assert days(drafts) == {"rest": 1, "hello": 2, "walk": 4}
+    marc.post(f"{calm}/move", name=names[0], day="4", digest=digest(page))
+    assert days(drafts) == {"rest": 1, "walk": 2, "hello": 4}
+
+
+def days(drafts: Drafts) -> dict[str, int]:
+    found = {}
+    for path in drafts.folder("calm").glob("*.md"):
+        text = path.read_text()
+        key, day = re.search(r"^key: (.+)$", text, re.M), re.search(r"^day: (\d+)$", text, re.M)
+        assert key
+        assert day
+        found[key[1].strip('"')] = int(day[1])
+    return dict(sorted(found.items(), key=lambda one: one[1]))
+
+
+def test_what_marc_types_is_shown_and_kept_and_saved_only_when_he_says_so(
+    marc: Person, drafts: Drafts, calm: str
+) -> None:
+    name = min(path.name for path in drafts.folder("calm").glob("*.md"))
+    saved = (drafts.folder("calm") / name).read_text()
+    step = f"{calm}/steps/{name}"
+    base = digest(marc.get(step).text)
+    typed = {"set_subject": "Good morning", "body": "# Hello\r\n\r\nA <script>alert(1)</script> word.\r\n"}
+    page = marc.post(f"{step}/preview", digest=base, **typed).text
+    assert "is not saved yet" in page
+    assert (drafts.folder("calm") / name).read_text() == saved
+    typed["body"] = "# Hello\r\n\r\nA *quiet* word.\r\n"
+    marc.post(f"{step}/preview", digest=base, **typed)
+    mail = marc.client.get(f"{step}/mail")
+    assert "<em" in mail.text
+    policy = mail.headers["content-security-policy"]
+    assert "sandbox" in policy.split("; ")
+    assert "script-src" not in policy
+    assert "default-src 'none'" in policy
+    assert "Saved." in marc.post(step, digest=base, **typed).text
+    now = (drafts.folder("calm") / name).read_text()
+    assert 'subject: "Good morning"' in now or "subject: Good morning" in now
+    assert now.endswith("A *quiet* word.\n")
+    assert "\r" not in now
+
+
+def test_two_who_write_the_same_step_do_not_overwrite_each_other(
+    marc: Person, opal: Person, drafts: Drafts, calm: str
+) -> None:
+    name = min(path.name for path in drafts.folder("calm").glob("*.md"))
+    step = f"{calm}/steps/{name}"
+    marcs, opals = digest(marc.get(step).text), digest(opal.get(step).text)
+    opal.post(step, digest=opals, set_subject="Opal's", body="# Opal\n")
+    page = marc.post(step, digest=marcs, set_subject="Marc's", body="# Marc\n").text
+    assert "Somebody else has changed" in page
+    assert "# Marc" in page
+    assert "# Opal" in (drafts.folder("calm") / name).read_text()
+
+
+def test_an_error_is_told_with_its_line(marc: Person, drafts: Drafts, calm: str) -> None:
+    name = min(path.name for path in drafts.folder("calm").glob("*.md"))
+    step = f"{calm}/steps/{name}"
+    page = marc.get(step).text
+    body = "# Hello\n\nDear {{ nobody_knows }},\n"
+    page = marc.post(f"{step}/preview", digest=digest(page), body=body).text
+    first = (drafts.folder("calm") / name).read_text().split("---\n", 2)[1].count("\n") + 3
+    assert f'data-line="{first + 2}"' in page
+
+
+def test_publishing_shows_its_effect_and_is_refused_when_the_course_changed_since(
+    marc: Person, drafts: Drafts, calm: str, sessions: Sessions
+) -> None:
+    page = marc.get(f"{calm}/publish").text
+    assert "This is its first version, of 3 steps" in page
+    seal = SEAL.search(page)
+    assert seal
+    path = min(drafts.folder("calm").glob("*.md"))
+    path.write_text(path.read_text() + "\nOne more line.\n")
+    page = marc.post(f"{calm}/publish", seal=seal[1]).text
+    assert "changed since you looked" in page
+    with session_scope(sessions) as session:
+        assert session.query(Course).count() == 0
+    assert "Published calm as version 1." in publishes(marc, calm)
+    with session_scope(sessions) as session:
+        assert session.query(Action).filter_by(what="course publish").one().detail["version"] == 1
+
+
+def test_a_publication_is_compared_in_words_and_taken_back_once(
+    marc: Person, drafts: Drafts, calm: str
+) -> None:
+    publishes(marc, calm)
+    path = min(drafts.folder("calm").glob("*.md"))
+    path.write_text(path.read_text() + "\nBreathe slowly.\n")
+    publishes(marc, calm)
+    page = marc.get(f"{calm}/versions").text
+    assert re.search(r"<ins>[^<]*Breathe slowly\.[^<]*</ins>", page)
+    assert "Take back version 2?" in marc.get(f"{calm}/undo").text
+    assert "as it was in version 1" in marc.post(f"{calm}/undo", version="2").text
+    # Pressed twice, or in a window left open: that would bring version 2 back.
+    assert "published again since you looked" in marc.post(f"{calm}/undo", version="2").text
+
+
+def test_a_course_is_lived_through_by_typical_readers(marc: Person, calm: str) -> None:
+    page = marc.get(f"{calm}/simulate", start="2027-03-01").text
+    # Enrolled on 1 March, day 1 is the 2nd.
+    assert "Tue 2027-03-02" in page
+    assert 'data-chart="line"' in page
+
+
+def test_rea_reads_a_draft_and_changes_nothing(rea: Person, calm: str) -> None:
+    page = rea.get(calm).text
+    assert "Timeline" in page
+    assert '<form method="post" action="/desk/courses' not in page
+
+
+def test_a_picture_is_added_and_what_is_none_is_refused(marc: Person, drafts: Drafts, calm: str) -> None:
+    marc.get(f"{calm}/settings")
+    assert "Added media/green-tea.png." in upload(marc, f"{calm}/pictures", "Green tea.PNG", PIXEL)
+    assert (drafts.folder("calm") / "media" / "green-tea.png").read_bytes() == PIXEL
+    assert "PNG, JPEG or GIF" in upload(marc, f"{calm}/pictures", "x.png", b"<svg onload=alert(1)>")
+
+
+def test_course_toml_keeps_its_comments_and_its_slug(marc: Person, drafts: Drafts, calm: str) -> None:
+    path = drafts.folder("calm") / "course.toml"
+    path.write_text("# Ours, from the beginning.\n" + path.read_text())
+    page = marc.get(f"{calm}/settings").text
+    marc.post(f"{calm}/settings", **{"digest": digest(page), "title": "Calmer", "days": "40"})
+    text = path.read_text()
+    assert text.startswith("# Ours, from the beginning.\n")
+    assert 'title = "Calmer"' in text
+    assert "days = 40" in text
+    page = marc.get(f"{calm}/settings").text
+    other = text.replace('slug = "calm"', 'slug = "loud"')
+    assert "The slug stays" in marc.post(f"{calm}/settings", digest=digest(page), text=other).text
