@@ -1,4 +1,4 @@
-"""Courses: what is published and being written; publishing with its effect seen first; taking back."""
+"""What becomes of a draft: its effect on readers seen first, published, compared, taken back."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.content.course_folder import Problem, read_draft
 from mailer.content.draft_store import Drafts
 from mailer.db import business_now
+from mailer.desk.courses import publish_course, undo_course
 from mailer.errors import NotFound, Refused
+from mailer.launch.asked import WARNINGS
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Past, Plan, plan_publication
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import preflight
-from mailer.launch.publish import publish
 from mailer.launch.typical import Life, published_subjects, typical_readers
-from mailer.launch.undo import Undone, undo_publication
+from mailer.launch.undo import Undone
 from mailer.links import Signer
 from mailer.models import Course, MailingList
 from mailer.reports.course_list import courses_at_a_glance
@@ -146,26 +146,27 @@ def publish_draft(
     session: Session, actor: Actor, checked: Checked, past: str, seal: str, signer: Signer, base_url: str
 ) -> Plan:
     """Publish what was looked at; raises Refused when it has errors, or is another by now."""
-    effect = effect_of(session, actor, checked, signer, base_url)
-    if checked.compiled is None or effect.errors:
+    if checked.compiled is None:
         raise Refused("Mend the errors first.")
     if past not in list(Past):
         raise Refused("Say what becomes of new steps for those who are past their day.")
-    plan = publish(session, checked.compiled, business_now(session), past=Past(past))
+    # Warnings are agreed to: they stand on the page that the button is on.
+    plan = publish_course(
+        *(session, actor, checked.compiled, checked.problems, signer, base_url),
+        past=Past(past),
+        agreed=(WARNINGS,),
+    )
     if _seal(plan, checked.digest) != seal:
         raise Refused("The course was changed since you looked, so nothing was published; look again.")
-    reached = max((change.reached for change in plan.changes), default=0)
-    record(session, actor, "course publish", reached, course=plan.slug, version=plan.version)
     return plan
 
 
 @needs(Right.SEND)
 def undo_last(session: Session, actor: Actor, slug: str, version: int) -> Undone:
     """Take back the publication of this version; raises Refused when another has come after it."""
-    undone = undo_publication(session, slug, business_now(session))
+    undone = undo_course(session, actor, slug)
     if undone.taken_back != version:
         raise Refused(f"{slug} was published again since you looked, so nothing was taken back; look again.")
-    record(session, actor, "course undo", undone.readers, course=slug, version=undone.version)
     return undone
 
 

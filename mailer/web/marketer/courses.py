@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from mailer.content.draft_store import Drafts
-from mailer.desk import courses as desk
 from mailer.desk import drafts as writing
+from mailer.desk import publishing as desk
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.uploads import ROOM, UploadDep

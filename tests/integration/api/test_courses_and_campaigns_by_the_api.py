@@ -105,7 +105,7 @@ def test_what_is_no_course_folder_is_refused_and_writes_nothing_outside(
         answer = upload(shop, "/courses/plan", content)
         assert kind(answer) == "refused"
         assert words in answer.json()["detail"]
-    assert kind(upload(shop, "/courses/plan", outside.getvalue())) == "faulty-files"
+    assert kind(upload(shop, "/courses/plan", outside.getvalue())) == "refused"
     assert not list(Path("/tmp").glob("evil*"))
 
 

@@ -1,0 +1,79 @@
+"""What a zip that somebody uploads may hold, and what it may not."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+
+import pytest
+
+from mailer.content import course_zip
+from mailer.content.course_zip import unpack
+from mailer.errors import Refused
+
+TOML = b'slug = "calm"'
+
+
+def zipped(files: dict[str, bytes], kind: int = stat.S_IFREG, packed: int = zipfile.ZIP_DEFLATED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (kind | 0o644) << 16
+            info.compress_type = packed
+            archive.writestr(info, text)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("root", ["", "calm/", "somewhere/calm/"])
+def test_the_folder_may_stand_anywhere_in_it(root: str) -> None:
+    found = unpack(zipped({f"{root}course.toml": TOML, f"{root}01-hello.md": b"x"}))
+    assert found.files == {"course.toml": TOML, "01-hello.md": b"x"}
+
+
+def test_what_a_course_has_no_use_for_is_left_out_and_named() -> None:
+    files = {"calm/course.toml": TOML, "__MACOSX/calm/._course.toml": b"x", "calm/.git/config": b"x"}
+    assert unpack(zipped(files)).left_out == ("__MACOSX/calm/._course.toml", "calm/.git/config")
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.md", "/etc/evil.md", "a/../../evil.md", "..\\evil.md", "c:evil.md", "a\nb.md"]
+)
+def test_no_path_leads_out_of_the_folder(name: str) -> None:
+    with pytest.raises(Refused, match="cannot be in a course folder"):
+        unpack(zipped({"course.toml": TOML, name: b"x"}))
+
+
+def test_a_link_is_refused() -> None:
+    with pytest.raises(Refused, match="is a link or a device"):
+        unpack(zipped({"course.toml": b"/etc/passwd"}, kind=stat.S_IFLNK))
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 60 MB of nothing are 60 kB packed; what counts is what comes out, not what the zip says of itself.
+    monkeypatch.setattr(course_zip, "MOST_TEXT", 100_000_000)
+    with pytest.raises(Refused, match="larger than 50 MB"):
+        unpack(zipped({"course.toml": TOML, "01-bomb.md": b"\0" * 60_000_000}))
+
+
+def test_what_unpacks_without_a_bound_is_refused() -> None:
+    with pytest.raises(Refused, match="packed in an unusual way"):
+        unpack(zipped({"course.toml": TOML}, packed=zipfile.ZIP_BZIP2))
+
+
+def test_a_picture_in_name_only_is_refused() -> None:
+    with pytest.raises(Refused, match="no PNG, JPEG or GIF"):
+        unpack(zipped({"course.toml": TOML, "media/tea.png": b"<svg>"}))
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", zipped({"01-hello.md": b"x"})])
+def test_what_is_no_course_folder_is_refused(content: bytes) -> None:
+    with pytest.raises(Refused):
+        unpack(content)
+
+
+def test_a_damaged_zip_is_refused() -> None:
+    whole = zipped({"course.toml": TOML * 50}, packed=zipfile.ZIP_STORED)
+    with pytest.raises(Refused, match="damaged"):
+        unpack(whole.replace(TOML, b'slug = "loud"'))
