@@ -69,6 +69,18 @@ class Signer:
         except BadLink:
             return False
 
+    def form_key(self, about: bytes, made_at: datetime, nonce: bytes) -> str:
+        """A key for what somebody asks by a form, good for that alone; `nonce` makes it the only one."""
+        when = int(made_at.timestamp()).to_bytes(5, "big")
+        return self._sign(b"form", when + nonce + hashlib.sha256(about).digest()[:16])
+
+    def form_key_made_at(self, key: str, about: bytes) -> datetime:
+        """When this key was made; raises BadLink when it is none of ours, or about something else."""
+        payload = self._verify(b"form", key)
+        if len(payload) < 22 or payload[-16:] != hashlib.sha256(about).digest()[:16]:
+            raise BadLink
+        return datetime.fromtimestamp(int.from_bytes(payload[:5], "big"), UTC)
+
     def _sign(self, purpose: bytes, payload: bytes) -> str:
         mac = _mac(self._keys[0], purpose, payload)
         return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode("ascii")

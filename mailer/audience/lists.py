@@ -75,9 +75,17 @@ def find_subscription(session: Session, subscriber_id: int, list_id: int) -> Sub
 
 
 def subscribe(
-    session: Session, subscriber_id: int, list_: MailingList, evidence: Evidence, now: datetime
+    session: Session,
+    subscriber_id: int,
+    list_: MailingList,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    must_confirm: bool = False,
 ) -> Subscription:
     """Put somebody on a list as far as their consent goes: active, or pending until they confirm.
+
+    They confirm when the list says so, and whatever it says when they `must_confirm`.
 
     Somebody who is active already stays so. Somebody who left the list, or everything, comes back only
     by confirming, because the one who asks now may not be the one who left.
@@ -95,7 +103,7 @@ def subscribe(
     if subscription.state == SubscriptionState.ACTIVE:
         return subscription
     has_left = added is None or _has_left_everything(session, subscriber_id, now)
-    is_active = list_.opt_in == OptIn.SINGLE and not has_left
+    is_active = list_.opt_in == OptIn.SINGLE and not has_left and not must_confirm
     subscription.state = SubscriptionState.ACTIVE if is_active else SubscriptionState.PENDING
     subscription.changed_at = now
     kind = ConsentKind.GIVEN if is_active else ConsentKind.ASKED

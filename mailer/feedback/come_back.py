@@ -53,7 +53,7 @@ def come_back(session: Session, subscriber_id: int, list_id: int, source: str, n
     suppression = find_suppression(session, subscriber.email, now)
     if suppression is not None and suppression.reason not in LIFTED_BY_CONFIRMING:
         return Answer.BLOCKED
-    if _asked_since(session, subscription.id, now - timedelta(days=1)) >= ASKED_AT_MOST:
+    if asked_since(session, subscription.id, now - timedelta(days=1)) >= ASKED_AT_MOST:
         return Answer.TOO_OFTEN
     list_ = session.get_one(MailingList, list_id)
     put_on_list(session, subscriber, list_, Evidence(wording=list_.title, source=source), now)
@@ -62,7 +62,8 @@ def come_back(session: Session, subscriber_id: int, list_id: int, source: str, n
     return Answer.MAILED
 
 
-def _asked_since(session: Session, subscription_id: int, moment: datetime) -> int:
+def asked_since(session: Session, subscription_id: int, moment: datetime) -> int:
+    """How many confirmation mails this subscription was asked for after `moment`."""
     return session.execute(
         select(func.count()).where(
             Consent.subscription_id == subscription_id,

@@ -8,12 +8,15 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from mailer.audience.forms import SOURCE, take_name
 from mailer.audience.lists import Evidence, confirm, end_subscription
 from mailer.audience.subscribers import describe
 from mailer.audience.suppression import lift_own_stop, suppress
 from mailer.clock import local_date
 from mailer.links import BadLink
 from mailer.models import (
+    Consent,
+    ConsentKind,
     Course,
     Delivery,
     Enrollment,
@@ -77,8 +80,19 @@ def look_at_confirmation(session: Session, subscription_id: int) -> Confirmation
         is_ended=subscription.state == SubscriptionState.ENDED,
         is_active=subscription.state == SubscriptionState.ACTIVE,
         sender_name=sender_name or "",
-        consent=course.consent if course else "",
+        consent=_words_of_form(session, subscription_id) or (course.consent if course else ""),
     )
+
+
+def _words_of_form(session: Session, subscription_id: int) -> str:
+    """What they agreed to, when it was by a form that they were asked last."""
+    newest = session.execute(
+        select(Consent.source, Consent.wording)
+        .where(Consent.subscription_id == subscription_id, Consent.kind == ConsentKind.ASKED)
+        .order_by(Consent.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return newest.wording if newest is not None and newest.source.startswith(SOURCE) else ""
 
 
 def confirm_subscription(session: Session, subscription_id: int, source: str, now: datetime) -> Confirmation:
@@ -99,6 +113,7 @@ def confirm_subscription(session: Session, subscription_id: int, source: str, no
     evidence = Evidence(wording=seen.consent or seen.list_title, source=source)
     is_new = confirm(session, subscription, evidence, now)
     if is_new:
+        take_name(session, subscription.id, subscriber)
         if lift_own_stop(session, subscriber.email) == SuppressionReason.SOFT_BOUNCE:
             enroll.go_on(session, subscriber.email, now)
         enroll.start_waiting(session, subscriber, subscription.list_id, now)

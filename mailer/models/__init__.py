@@ -26,6 +26,7 @@ from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignPhase, CampaignState
 from mailer.models.cap import FrequencyCap, Losing
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
+from mailer.models.forms import SignUpForm, WaitingName
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldCause, HoldScope, Role
 from mailer.models.routing import (
@@ -123,6 +124,7 @@ __all__ = [
     "SeriesItem",
     "SeriesOccurrence",
     "SeriesState",
+    "SignUpForm",
     "SigningKey",
     "SoftBounce",
     "Span",
@@ -136,6 +138,7 @@ __all__ = [
     "Tally",
     "Transport",
     "Verdict",
+    "WaitingName",
     "Webhook",
     "WebhookCall",
     "WebhookKind",

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, func
+from sqlalchemy import BigInteger, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -47,7 +47,8 @@ class Campaign(Base):
     `trial` holds its variants and the test of them (content/trial.py), `canary` what goes first
     (content/canary.py); with either, its rows are held until their phase lets them go, in the order of
     their ids: those up to `let_go_up_to` so far, None when the phase has no more. `waits_since` is when the
-    phase's waiting time began. `findings` is what each phase chose and found, by its name.
+    phase's waiting time began. `findings` is what each phase chose and found, by its name. One that
+    `is_public` is in the archive once it has begun.
     """
 
     __tablename__ = "campaigns"
@@ -76,5 +77,10 @@ class Campaign(Base):
     let_go_up_to: Mapped[int | None]
     waits_since: Mapped[datetime | None]
     findings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    is_public: Mapped[bool] = mapped_column(server_default=text("false"))
 
-    __table_args__ = (one_of("state", CampaignState), one_of("phase", CampaignPhase))
+    __table_args__ = (
+        Index("ix_campaigns_public", "begun_at", "id", postgresql_where=text("is_public")),
+        one_of("state", CampaignState),
+        one_of("phase", CampaignPhase),
+    )

@@ -43,10 +43,16 @@ def sign_up(
 
 
 def put_on_list(
-    session: Session, subscriber: Subscriber, list_: MailingList, evidence: Evidence, now: datetime
+    session: Session,
+    subscriber: Subscriber,
+    list_: MailingList,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    must_confirm: bool = False,
 ) -> Subscription:
-    """The same for somebody who is known already."""
-    subscription = subscribe(session, subscriber.id, list_, evidence, now)
+    """The same for somebody who is known already; they confirm, whatever the list says, if they must."""
+    subscription = subscribe(session, subscriber.id, list_, evidence, now, must_confirm=must_confirm)
     if subscription.state == SubscriptionState.PENDING:
         ask_to_confirm(session, subscription, now)
     elif subscription.state == SubscriptionState.ACTIVE:

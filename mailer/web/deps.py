@@ -19,6 +19,7 @@ from mailer.sealing import Seal
 from mailer.settings import Settings
 from mailer.web.desk import Desk
 from mailer.web.pages import Pages
+from mailer.web.subscriber.guard import Guard
 
 MAX_FIELDS = 20
 """More than any form of ours has."""
@@ -38,6 +39,7 @@ class Parts:
     pages: Pages
     desk: Desk
     throttle: Throttle
+    guard: Guard
     base_url: str
     settings: Settings
 
@@ -58,14 +60,16 @@ def make_parts(settings: Settings) -> Parts:
         names = ", ".join(f"STEADYPOST_{name.upper()}" for name in missing)
         raise BadSetting(f"{names} missing, the web application cannot run without")
     broker = Broker(str(settings.redis_url))
+    signer = Signer(settings.secret_key)
     return Parts(
         sessions=make_sessions(make_engine(str(settings.database_url))),
         broker=broker,
         wake=broker.wake,
-        signer=Signer(settings.secret_key),
+        signer=signer,
         pages=Pages(settings.base_url),
         desk=Desk(settings.base_url),
         throttle=Throttle(client_url(str(settings.redis_url))),
+        guard=Guard(client_url(str(settings.redis_url)), signer),
         base_url=settings.base_url,
         settings=settings,
     )

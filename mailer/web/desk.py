@@ -46,6 +46,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Audit log", "/desk/audit"),
         Entry("What to do", "/desk/operating"),
     ),
+    "Audience": (Entry("Forms", "/desk/forms"),),
     "Set up": (
         Entry("Senders", "/desk/senders"),
         Entry("Transports", "/desk/transports"),

@@ -22,6 +22,7 @@ STATIC_TYPES = {
     "theme.js": SCRIPT,
     "desk.js": SCRIPT,
     "passkeys.js": SCRIPT,
+    "proof.js": SCRIPT,
     "htmx.js": SCRIPT,
     "sse.js": SCRIPT,
     "chart.js": SCRIPT,

@@ -1,1 +1,1 @@
-"""Pages of those who write: courses."""
+"""Pages of those who write: courses, forms, the archive."""
