@@ -14,7 +14,18 @@ from mailer.content.trial import TestPlan, VariantSource
 from mailer.content.trial_settings import NAMES, read_canary_setting, read_test, read_variants
 
 AIM = ("segment", "exclude_segment", "exclude_lists", "not_if_sent")
-SETTINGS = ("slug", "subject", "preheader", "language", "lists", *AIM, "sender", "disclaimer", *NAMES)
+SETTINGS = (
+    "slug",
+    "subject",
+    "preheader",
+    "language",
+    "lists",
+    *AIM,
+    "sender",
+    "disclaimer",
+    "public",
+    *NAMES,
+)
 SEVERAL = ("lists", "exclude_lists", "not_if_sent")
 BEGIN = "Begin the file with a `---` block with slug, subject and lists."
 OF_SENDER = (*SENDER, "reply_to")
@@ -27,8 +38,8 @@ class CampaignSource:
 
     `sender` is a block of its own, or the slug of a sender that is known; empty, it is the first list's.
     It is for those of the lists (none: of every list) who are in `segment`, but not in `exclude_segment`, on
-    `exclude_lists`, nor reached by the campaigns `not_if_sent`. What the file does not say rightly is left
-    blank.
+    `exclude_lists`, nor reached by the campaigns `not_if_sent`. When it `is_public`, anybody may read it in
+    the archive. What the file does not say rightly is left blank.
     """
 
     path: Path
@@ -48,6 +59,7 @@ class CampaignSource:
     variants: tuple[VariantSource, ...] = ()
     test: TestPlan | None = None
     canary: Canary | None = None
+    is_public: bool = False
     lines: dict[str, int] = field(default_factory=dict, compare=False)
 
     @property
@@ -94,6 +106,7 @@ def campaign_of(path: Path, text: Text, settings: Settings, *, is_translation: b
         variants=read_variants(settings),
         test=None if is_translation else read_test(settings),
         canary=read_canary_setting(settings),
+        is_public=_is_public(settings),
         lines=settings.lines,
     )
 
@@ -159,6 +172,13 @@ def _segment(settings: Settings, name: str) -> str:
     fix = "Write the slug of a segment; `steadypost segment list` shows them."
     settings.problem(name, f"`{name}` is {value!r}.", fix)
     return ""
+
+
+def _is_public(settings: Settings) -> bool:
+    value = settings.values.get("public", "false")
+    if value not in ("true", "false"):
+        settings.problem("public", f"`public` is {value!r}.", "Write `public: true` or `public: false`.")
+    return value == "true"
 
 
 def _sender(settings: Settings) -> SenderSource | str:

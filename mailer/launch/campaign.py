@@ -82,7 +82,7 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
     asked = {name: value for name, value in campaign.canary.items() if name != "written"}
     campaign.canary = {**asked, "written": source.canary.as_values()} if source.canary else asked
     campaign.subject, campaign.language, campaign.list_ids = source.subject, source.language, list_ids
-    campaign.aim = _aim(source, campaign).as_values()
+    campaign.aim, campaign.is_public = _aim(source, campaign).as_values(), source.is_public
     is_changed = is_new or _content(campaign) != was
     was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
     if is_changed:

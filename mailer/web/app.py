@@ -15,10 +15,22 @@ from mailer.web.api.app import PATH as API
 from mailer.web.api.app import make_api
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
+from mailer.web.marketer import archive as archive_choice
 from mailer.web.marketer import courses, forms, new_course, publications, steps
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
-from mailer.web.subscriber import check_in, confirm, form, link, mail, manage, pace, progress, unsubscribe
+from mailer.web.subscriber import (
+    archive,
+    check_in,
+    confirm,
+    form,
+    link,
+    mail,
+    manage,
+    pace,
+    progress,
+    unsubscribe,
+)
 from mailer.web.watchman import watching
 
 MAX_BODY_BYTES = 64 * 1024
@@ -46,13 +58,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry=NO_TELEMETRY,
     )
     app.state.parts = make_parts(settings)
-    for pages in (health, files, form, confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
+    for pages in (health, files, form, archive):
         app.include_router(pages.router)
+    for mail_pages in (confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
+        app.include_router(mail_pages.router)
     for own_pages in (sign_in, provider, factor, passkeys, recovery, join, you, tokens, first_run):
         app.include_router(own_pages.router)
     for watch_pages in (board, history, guide, deliveries, holds, alarms):
         app.include_router(watch_pages.router)
-    app.include_router(forms.router)
+    for write_pages in (forms, archive_choice):
+        app.include_router(write_pages.router)
     for desk_pages in (audit, senders, transports, people, webhooks):
         app.include_router(desk_pages.router)
     app.include_router(documentation.router)

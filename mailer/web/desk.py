@@ -46,6 +46,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Audit log", "/desk/audit"),
         Entry("What to do", "/desk/operating"),
     ),
+    "Write": (Entry("Archive", "/desk/archive"),),
     "Audience": (Entry("Forms", "/desk/forms"),),
     "Set up": (
         Entry("Senders", "/desk/senders"),

@@ -38,7 +38,7 @@ class Pages:
     """Makes the pages of one installation; `base_url` may end in a path that a proxy takes away."""
 
     def __init__(self, base_url: str) -> None:
-        self._root = urlsplit(base_url).path.rstrip("/")
+        self.root = urlsplit(base_url).path.rstrip("/")
 
     def render(
         self,
@@ -59,7 +59,7 @@ class Pages:
 
     def _asset_url(self, name: str) -> str:
         """The address of a file in `static`; it changes with the file, so browsers may keep it for good."""
-        return f"{self._root}/static/{name}?v={asset_digest(name)}"
+        return f"{self.root}/static/{name}?v={asset_digest(name)}"
 
 
 @lru_cache(maxsize=64)

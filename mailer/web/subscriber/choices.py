@@ -31,7 +31,7 @@ class Region:
 def language_choices(current: str) -> list[tuple[str, str]]:
     """Tag and name of each language we have words for, and of the one in use."""
     tags = sorted({*languages(), current})
-    return [(tag, _own_name(tag)) for tag in tags]
+    return [(tag, own_name(tag)) for tag in tags]
 
 
 def zone_choices(language: str, current: str) -> list[Region]:
@@ -62,7 +62,7 @@ def _places() -> list[str]:
     return [line.split("\t")[2] for line in table.splitlines() if line and not line.startswith("#")]
 
 
-def _own_name(tag: str) -> str:
+def own_name(tag: str) -> str:
     """ "Deutsch" for de: a reader looks for the name they know."""
     name = locale_of(tag).get_display_name()
     return name[:1].upper() + name[1:] if name else tag

@@ -46,6 +46,7 @@ def edit(path: Path, *pairs: Sequence[str]) -> Path:
         ("slug: spring", "slug: Spring!", 2, "`slug` is 'Spring!'."),
         ("language: en", "language: english", 5, "'english' is not a language."),
         ("lists: [calm, letters]\n", "", 1, "`lists` is missing."),
+        ("language: en", "public: perhaps", 5, "`public` is 'perhaps'."),
         ("lists: [calm, letters]", "lists: []", 6, "`lists` is empty."),
         ("lists: [calm, letters]", "lists: [calm, leters]", 6, "There is no list 'leters'."),
         ("lists: [calm, letters]", "lists: {calm: 1}", 6, "`lists` is not plain text."),

@@ -135,6 +135,8 @@ LEAST = {
     "POST /desk/forms/{slug}": Role.MARKETER,
     "POST /desk/forms/{slug}/close": Role.MARKETER,
     "POST /desk/forms/{slug}/open": Role.MARKETER,
+    "GET /desk/archive": Role.READER,
+    "POST /desk/archive": Role.MARKETER,
     "GET /desk/board": Role.READER,
     "GET /desk/board/events": Role.READER,
     "GET /desk/history": Role.READER,
