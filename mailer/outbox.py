@@ -22,6 +22,7 @@ LANE_OF = {
     DeliveryKind.REPEAT: Lane.COURSE,
     DeliveryKind.CAMPAIGN: Lane.CAMPAIGN,
     DeliveryKind.MAIL: Lane.TRANSACTIONAL,
+    DeliveryKind.DATA: Lane.TRANSACTIONAL,
 }
 PERIOD_BITS = 36
 """Bits of a delivery's id below its period: more numbers than there will be mails in a month."""
@@ -111,7 +112,7 @@ def lane_of(row: NewDelivery) -> Lane:
 
 def source_of(row: NewDelivery) -> str:
     """What the mail is part of; see `Delivery.source`."""
-    if row.kind == DeliveryKind.MAIL:
+    if row.kind in (DeliveryKind.MAIL, DeliveryKind.DATA):
         # Apart from the list's confirmations, which a course's statement counts as its own.
         return f"mail:{row.list_id}"
     return f"course:{row.course_id}" if row.course_id is not None else f"list:{row.list_id}"

@@ -1,6 +1,8 @@
-"""The mails that belong to no course's text: confirm and welcome, in each language of the catalogues."""
+"""The mails that belong to no course's text: confirm, welcome, data; in each language of the catalogues."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from mailer.content.assemble import CompiledMessage, assemble
 from mailer.content.layout import Frame, mail_templates
@@ -8,10 +10,15 @@ from mailer.content.markdown import Findings, parser, read_blocks
 from mailer.content.placeholders import Placeholders
 from mailer.errors import NotFound
 
-SYSTEM_MAILS = ("confirm", "welcome")
+SYSTEM_MAILS = ("confirm", "welcome", "data")
 
-LINKS = {"confirm": (), "welcome": ("pace", "view", "manage", "unsubscribe")}
+LINKS: Mapping[str, tuple[str, ...]] = {
+    "confirm": (),
+    "data": (),
+    "welcome": ("pace", "view", "manage", "unsubscribe"),
+}
 """The links at the foot. Before a confirmation there is nothing to manage or to leave."""
+MASTHEADS = {"confirm": "list.title", "welcome": "course.title", "data": "sender.name"}
 
 
 def compile_system_mail(name: str, language: str) -> CompiledMessage:
@@ -22,8 +29,8 @@ def compile_system_mail(name: str, language: str) -> CompiledMessage:
     parts = _parts(name, language, placeholders)
     frame = Frame(
         language=language,
-        purpose=name,
-        masthead=placeholders.expression("list.title" if name == "confirm" else "course.title"),
+        purpose="mail" if name == "data" else name,
+        masthead=placeholders.expression(MASTHEADS[name]),
         subject=parts["subject"],
         preheader=parts["preheader"],
         list_title=placeholders.expression("list.title"),

@@ -92,6 +92,12 @@ VARIABLES: tuple[Variable, ...] = (
         Where.SYSTEM_MAILS,
     ),
     Variable(
+        "links.data",
+        "Where readers take what is kept of them, or have it erased",
+        "https://mail.example.org/m/sample/data",
+        Where.SYSTEM_MAILS,
+    ),
+    Variable(
         "first_lesson_on",
         "The first lesson's day, written out",
         "Tuesday, August 4, 2026",

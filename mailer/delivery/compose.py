@@ -20,8 +20,8 @@ from mailer.render.personalize import CannotRender, Rendered, Templates, render
 from mailer.render.tracking import NO_TRACKING, tracked
 
 CONFIRM_WITHIN = timedelta(days=14)
-UNTRACKED = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME, DeliveryKind.MAIL)
-WITHOUT_UNSUBSCRIBE = (DeliveryKind.CONFIRM, DeliveryKind.MAIL)
+UNTRACKED = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME, DeliveryKind.MAIL, DeliveryKind.DATA)
+WITHOUT_UNSUBSCRIBE = (DeliveryKind.CONFIRM, DeliveryKind.MAIL, DeliveryKind.DATA)
 """There is nothing to leave: no list yet, or none at all."""
 
 

@@ -39,7 +39,7 @@ _S = DeliveryState
 
 MOST_REFUSED = 100_000
 
-WITHOUT_STEP = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME, DeliveryKind.MAIL)
+WITHOUT_STEP = (DeliveryKind.CONFIRM, DeliveryKind.WELCOME, DeliveryKind.MAIL, DeliveryKind.DATA)
 
 
 @dataclass(frozen=True)

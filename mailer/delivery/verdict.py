@@ -37,10 +37,12 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
     if facts.is_cancelled:
         return DeliveryState.CANCELLED, "campaign cancelled"
     is_confirmation = facts.kind == DeliveryKind.CONFIRM
-    if facts.suppression and not (is_confirmation and facts.suppression in LIFTED_BY_CONFIRMING):
+    # Also who wants no mail at all may ask what is kept of them, and have it erased.
+    is_asked_for = is_confirmation or facts.kind == DeliveryKind.DATA
+    if facts.suppression and not (is_asked_for and facts.suppression in LIFTED_BY_CONFIRMING):
         return DeliveryState.SUPPRESSED, facts.suppression
-    if facts.kind == DeliveryKind.MAIL:
-        # It answers what they did, and needs no list; who wants no mail at all gets none of these either.
+    if facts.kind in (DeliveryKind.MAIL, DeliveryKind.DATA):
+        # It answers what they did, and needs no list; who wants no mail at all gets none by programs either.
         return None
     if is_confirmation and facts.subscription == SubscriptionState.ACTIVE:
         return DeliveryState.SKIPPED, "confirmed already"

@@ -52,7 +52,7 @@ def put_message(
 
 
 def publish_system_mails(session: Session) -> None:
-    """Publish the confirmation and the welcome in every language that has a catalogue."""
+    """Publish the system mails in every language that has a catalogue."""
     mails = [
         (f"system/{name}", compile_system_mail(name, language))
         for name in SYSTEM_MAILS

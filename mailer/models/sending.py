@@ -47,6 +47,7 @@ class DeliveryKind(StrEnum):
     """Repeat: a week's step once more, because its reader was not ready to go on.
 
     Mail: to one person, because of something that they did elsewhere, as a program asked for it.
+    Data: the link to what is kept of somebody, because they asked for it on a page of ours.
     """
 
     CONFIRM = "confirm"
@@ -55,6 +56,7 @@ class DeliveryKind(StrEnum):
     REPEAT = "repeat"
     CAMPAIGN = "campaign"
     MAIL = "mail"
+    DATA = "data"
 
 
 class DeliveryState(StrEnum):

@@ -54,6 +54,7 @@ class MailLinks:
     unsubscribe: str
     pace: str
     confirm: str = ""
+    data: str = ""
     check_in: str = ""
     progress: str = ""
     click: str = ""
@@ -70,6 +71,7 @@ def mail_links(base_url: str, signer: Signer, delivery_id: int, confirm_token: s
         unsubscribe=f"{mail}/unsubscribe",
         pace=f"{mail}/pace",
         confirm=confirm,
+        data=f"{mail}/data",
         check_in=f"{mail}/check-in",
         progress=f"{mail}/progress",
         click=f"{base_url}/l/{token}",
@@ -105,6 +107,7 @@ def build_context(
             "pace": links.pace,
             "unsubscribe": links.unsubscribe,
             "confirm": links.confirm,
+            "data": links.data,
             "check_in": links.check_in,
             "progress": links.progress,
             "click": links.click,

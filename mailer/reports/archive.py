@@ -138,6 +138,7 @@ def _nobodys(language: str, base_url: str, about: About, slug: str = "") -> dict
         check_in=own,
         progress=own,
         confirm=own,
+        data=own,
         click=own,
     )
     return build_context(Reader("", "", language, {}), about, links, language=language, base_url=base_url)

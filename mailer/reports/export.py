@@ -30,6 +30,7 @@ from mailer.models import (
     Step,
     Subscriber,
     Subscription,
+    WaitingName,
     WebhookCall,
 )
 
@@ -100,6 +101,13 @@ def export_person(session: Session, subscriber_id: int, now: datetime) -> dict[s
             .join(MailingList, MailingList.id == Subscription.list_id)
             .where(Subscription.subscriber_id == who.id)
             .order_by(Consent.id),
+        ),
+        "names_that_wait": _rows(
+            session,
+            select(MailingList.slug.label("list"), WaitingName.name, WaitingName.at)
+            .join(Subscription, Subscription.id == WaitingName.subscription_id)
+            .join(MailingList, MailingList.id == Subscription.list_id)
+            .where(Subscription.subscriber_id == who.id),
         ),
         **_courses(session, who.id),
         **_mails(session, who.id),

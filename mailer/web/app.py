@@ -23,6 +23,7 @@ from mailer.web.subscriber import (
     archive,
     check_in,
     confirm,
+    data,
     form,
     link,
     mail,
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = make_parts(settings)
     for pages in (health, files, form, archive):
         app.include_router(pages.router)
-    for mail_pages in (confirm, link, mail, unsubscribe, manage, pace, check_in, progress):
+    for mail_pages in (confirm, link, mail, unsubscribe, manage, pace, check_in, progress, data):
         app.include_router(mail_pages.router)
     for own_pages in (sign_in, provider, factor, passkeys, recovery, join, you, tokens, first_run):
         app.include_router(own_pages.router)

@@ -14,6 +14,7 @@ from mailer.accounts.throttle import TooOften
 from mailer.db import DatabaseDown
 from mailer.delivery.compose import CONFIRM_WITHIN
 from mailer.errors import MailerError, NotFound
+from mailer.feedback.own_data import GOOD_FOR, DataLinkOld
 from mailer.links import BadLink, ExpiredLink
 from mailer.web.desk import Desk
 from mailer.web.language import asked_for
@@ -30,6 +31,7 @@ def show_failures(app: FastAPI) -> None:
     """Answer every error of `app` by a page."""
     app.add_exception_handler(BadLink, _bad_link)
     app.add_exception_handler(ExpiredLink, _expired)
+    app.add_exception_handler(DataLinkOld, _old_data_link)
     app.add_exception_handler(OnlyATest, _only_a_test)
     app.add_exception_handler(DatabaseDown, _short_break)
     app.add_exception_handler(PoolExhausted, _short_break)
@@ -51,6 +53,10 @@ async def _bad_link(request: Request, _: Exception) -> Response:
 
 async def _expired(request: Request, _: Exception) -> Response:
     return _page(request, "expired", 410, days=CONFIRM_WITHIN.days)
+
+
+async def _old_data_link(request: Request, _: Exception) -> Response:
+    return _page(request, "old-data-link", 410, days=GOOD_FOR.days)
 
 
 async def _only_a_test(request: Request, _: Exception) -> Response:

@@ -13,6 +13,7 @@ from mailer.db import business_now
 from mailer.delivery.compose import CONFIRM_WITHIN
 from mailer.errors import Refused, UnknownZone
 from mailer.feedback.come_back import come_back
+from mailer.feedback.own_data import ask_for_data
 from mailer.feedback.record import change_details, leave
 from mailer.reports.reader import ReaderPage, Receives
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
@@ -64,6 +65,8 @@ def _act(
             return "everything"
         case "again" if about is not None:
             return come_back(session, who, about.list_id, SOURCE, now)
+        case "data":
+            return ask_for_data(session, who, reader.about_list_id, reader.language, now)
         case "details":
             return _change_details(session, reader, fields, now)
     return ""

@@ -1,0 +1,137 @@
+"""Ada takes what is kept of her, and is forgotten, by a link that only her inbox gets."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from mailer.audience.suppression import find_suppression, suppress
+from mailer.db import Sessions, session_scope
+from mailer.delivery.verdict import Facts, refusal
+from mailer.feedback.own_data import ask_for_data
+from mailer.launch.messages import publish_system_mails
+from mailer.models import Action, Delivery, DeliveryKind, Subscriber, Subscription, SuppressionReason
+from tests.support.reader_pages import Links, Reader, make_course, signs_up, stop_clock
+
+ASK = {"action": "data"}
+
+
+@pytest.fixture
+def links_to_data(site: httpx.Client, links: Links, ada: Reader, sessions: Sessions) -> str:
+    """The address of Ada's page, as in the mail that she asked for."""
+    with session_scope(sessions) as session:
+        publish_system_mails(session)
+    assert "A mail is on its way" in site.post(links.manage(ada), data=ASK).text
+    return links.signer.delivery_token(data_mails(sessions)[-1])
+
+
+def data_mails(sessions: Sessions) -> list[int]:
+    with sessions() as session:
+        rows = select(Delivery.id).where(Delivery.kind == DeliveryKind.DATA).order_by(Delivery.id)
+        return list(session.scalars(rows))
+
+
+def test_the_way_to_it_is_mailed_because_pages_get_forwarded(
+    site: httpx.Client, links: Links, ada: Reader, links_to_data: str
+) -> None:
+    # The link of any other mail of hers leads nowhere.
+    for page in ("data", "erase"):
+        assert site.get(links.mail(ada, f"/{page}")).status_code == 404
+        assert site.post(links.mail(ada, f"/{page}"), data={"sure": "yes"}).status_code == 404
+    page = site.get(f"/m/{links_to_data}/data").text
+    assert "What we keep of you" in page
+    assert "ada@example.org" not in page
+
+
+def test_ada_downloads_all_of_it_by_a_post(
+    site: httpx.Client, links_to_data: str, sessions: Sessions, now: datetime
+) -> None:
+    with session_scope(sessions) as session:
+        signs_up(session, make_course(session, "letters", "Letters"), now)
+    answer = site.post(f"/m/{links_to_data}/data")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-disposition"] == 'attachment; filename="my-data.json"'
+    assert answer.headers["cache-control"] == "private, no-store"
+    kept = answer.json()
+    assert kept["person"]["email"] == "ada@example.org"
+    assert {one["slug"] for one in kept["lists"]} == {"neck", "letters"}
+    assert kept["consents"][0]["wording"].startswith("Yes, please send me")
+
+
+def test_ada_sees_what_goes_and_what_stays_and_is_forgotten_by_a_post(
+    site: httpx.Client, links_to_data: str, ada: Reader, sessions: Sessions, now: datetime
+) -> None:
+    page = site.get(f"/m/{links_to_data}/erase").text
+    assert "What goes" in page
+    assert "A fingerprint of your address" in page
+    assert site.post(f"/m/{links_to_data}/erase").status_code == 422
+    done = site.post(f"/m/{links_to_data}/erase", data={"sure": "yes"})
+    assert "You are forgotten" in done.text
+    with sessions() as session:
+        assert session.get(Subscriber, ada.id) is None
+        assert session.scalars(select(Subscription)).all() == []
+        stays = find_suppression(session, "ada@example.org", now)
+        assert stays is not None
+        assert stays.email is None
+        action = session.scalars(select(Action).where(Action.what == "subscriber erase")).one()
+        assert action.who == "the reader"
+        assert "ada" not in str(action.detail)
+    # Pressed again, or opened later: there is nothing there.
+    assert site.post(f"/m/{links_to_data}/erase", data={"sure": "yes"}).status_code == 404
+    assert site.get(f"/m/{links_to_data}/data").status_code == 404
+
+
+def test_the_link_works_for_two_days(
+    site: httpx.Client, links_to_data: str, sessions: Sessions, now: datetime
+) -> None:
+    with session_scope(sessions) as session:
+        stop_clock(session, now + timedelta(days=2))
+    assert site.get(f"/m/{links_to_data}/data").status_code == 200
+    with session_scope(sessions) as session:
+        stop_clock(session, now + timedelta(days=2, seconds=1))
+    for answer in (
+        site.get(f"/m/{links_to_data}/data"),
+        site.post(f"/m/{links_to_data}/data"),
+        site.post(f"/m/{links_to_data}/erase", data={"sure": "yes"}),
+    ):
+        assert answer.status_code == 410
+        assert "It worked for 2 days" in answer.text
+
+
+def test_three_such_mails_a_day_and_no_more(
+    site: httpx.Client, links: Links, ada: Reader, links_to_data: str, sessions: Sessions, now: datetime
+) -> None:
+    pages = [site.post(links.manage(ada), data=ASK).text for _ in range(3)]
+    assert ["Several mails went to" in page for page in pages] == [False, False, True]
+    assert len(data_mails(sessions)) == 3
+    with session_scope(sessions) as session:
+        stop_clock(session, now + timedelta(days=1))
+    site.post(links.manage(ada), data=ASK)
+    assert len(data_mails(sessions)) == 4
+
+
+@pytest.mark.parametrize(
+    ("suppression", "leaves"),
+    [
+        (None, True),
+        # Who wants no mail at all may still ask what is kept of them.
+        (SuppressionReason.EVERYTHING, True),
+        (SuppressionReason.COMPLAINT, False),
+        (SuppressionReason.HARD_BOUNCE, False),
+    ],
+)
+def test_whom_such_a_mail_reaches(suppression: str | None, leaves: bool) -> None:
+    facts = Facts(DeliveryKind.DATA, subscription="ended", suppression=suppression)
+    assert (refusal(facts) is None) is leaves
+
+
+def test_an_address_that_cannot_be_mailed_is_told_so(
+    site: httpx.Client, links: Links, ada: Reader, sessions: Sessions, now: datetime
+) -> None:
+    with session_scope(sessions) as session:
+        suppress(session, "ada@example.org", SuppressionReason.HARD_BOUNCE, now)
+        assert ask_for_data(session, ada.id, 1, "en", now) == "blocked"
+    assert "came back" in site.post(links.manage(ada), data=ASK).text
