@@ -17,6 +17,7 @@ from mailer.delivery.buckets import WORDS
 from mailer.delivery.one_mail import plain_mail
 from mailer.delivery.transports.base import Email
 from mailer.delivery.transports.check import check_server, server_of
+from mailer.delivery.transports.server import SmtpServer
 from mailer.delivery.warmup import WarmupPlan
 from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
@@ -98,7 +99,7 @@ def add(
     """Add a relay. It is connected to first; no mail goes by it before a sender names it."""
     server = server_of(url)
     if not no_check:
-        check_server(server)
+        _try_out(server)
     with connect() as connected, connected.session() as session:
         roster.add_transport(session, _seal(connected), slug, url, conversations, operator())
     say(f"Added {slug} ({server}){'' if no_check else ': it lets us in'}.")
@@ -120,7 +121,7 @@ def edit(
     if url is not None and slug != DEFAULT:
         server = server_of(url)
         if not no_check:
-            check_server(server)
+            _try_out(server)
     with connect() as connected, connected.session() as session:
         transport = roster.get_transport(session, slug)
         roster.edit_transport(
@@ -227,6 +228,13 @@ def warmup(
         return
     say(f"{slug}: at most {first:,} mails today, {growth} % more each day that goes well.")
     say(f"It reaches {target:,} after {plan.days()} days; the rest goes by other transports, or waits.")
+
+
+def _try_out(server: SmtpServer) -> None:
+    try:
+        check_server(server)
+    except Refused as error:
+        raise Refused(f"{error} --no-check skips this look.") from None
 
 
 def _view(connected: Connected, slug: str) -> TransportView:

@@ -67,14 +67,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(own_pages.router)
     for watch_pages in (board, history, guide, deliveries, holds, alarms):
         app.include_router(watch_pages.router)
-    for write_pages in (forms, archive_choice):
-        app.include_router(write_pages.router)
     for desk_pages in (audit, senders, transports, people, webhooks):
         app.include_router(desk_pages.router)
     app.include_router(documentation.router)
     app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))
-    for course_pages in (courses, new_course, steps, publications):
-        app.include_router(course_pages.router)
+    for write_pages in (courses, new_course, steps, publications, forms, archive_choice):
+        app.include_router(write_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)
     return app

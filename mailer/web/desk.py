@@ -36,7 +36,7 @@ class Entry:
 
 
 MENU: Mapping[str, tuple[Entry, ...]] = {
-    "Write": (Entry("Courses", "/desk/courses"),),
+    "Write": (Entry("Courses", "/desk/courses"), Entry("Archive", "/desk/archive")),
     "Watch": (
         Entry("Board", "/desk/board"),
         Entry("Deliveries", "/desk/deliveries"),
@@ -46,7 +46,6 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Audit log", "/desk/audit"),
         Entry("What to do", "/desk/operating"),
     ),
-    "Write": (Entry("Archive", "/desk/archive"),),
     "Audience": (Entry("Forms", "/desk/forms"),),
     "Set up": (
         Entry("Senders", "/desk/senders"),
