@@ -12,8 +12,8 @@ from mailer.i18n import fallback_chain, format_date, install, is_right_to_left, 
 TUESDAY = date(2026, 8, 4)
 
 
-def test_there_are_english_and_german_to_begin_with() -> None:
-    assert {"de", "en"} <= set(languages())
+def test_there_are_english_german_and_arabic_to_begin_with() -> None:
+    assert {"ar", "de", "en"} <= set(languages())
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ def test_there_are_english_and_german_to_begin_with() -> None:
     [
         ("en", "Unsubscribe"),
         ("de", "Abbestellen"),
+        ("ar", "إلغاء الاشتراك"),
         ("de-AT", "Abbestellen"),
         ("de_CH", "Abbestellen"),
         ("DE", "Abbestellen"),

@@ -10,10 +10,13 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from mailer.i18n import DOMAIN, LOCALE_DIR
+from mailer.settings import PROJECT
 from mailer.web.language import asked_for, spoken
 from mailer.web.pages import TEMPLATES
 from mailer.web.subscriber.choices import language_choices, zone_choices
 from mailer.web.subscriber.reader import masked
+
+VALUE = re.compile(r"%\(\w+\)s")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,7 @@ from mailer.web.subscriber.reader import masked
         ("", "en"),
         ("de", "de"),
         ("de-CH, en;q=0.5", "de"),
+        ("ar-EG", "ar"),
         ("fr, en;q=0.8, de;q=0.9", "de"),  # French is liked best, but we have no words for it
         ("en, de", "en"),  # alike in weight: the first wins
         ("de;q=0", "en"),  # not wanted
@@ -52,13 +56,27 @@ def test_an_address_is_shown_so_that_only_its_owner_knows_it(address: str, shown
     assert masked(address) == shown
 
 
-def test_every_word_of_the_pages_is_there_in_german() -> None:
-    method = [("**.html", "jinja2")]
-    found = {str(message) for _, _, message, _, _ in extract_from_dir(TEMPLATES, method_map=method)}
-    assert len(found) > 60
-    with (LOCALE_DIR / "de" / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
-        german = {str(entry.id) for entry in read_po(file) if entry.string and not entry.fuzzy}
-    assert found - german == set()
+WHERE = ("mail", "web")
+KINDS = [(f"**.{ending}", "jinja2") for ending in ("html", "mjml", "md", "txt", "jinja")]
+
+
+@pytest.mark.parametrize("language", ["de", "ar"])
+def test_every_word_of_the_pages_and_mails_is_there(language: str) -> None:
+    found = {
+        str(message)
+        for folder in WHERE
+        for _, _, message, _, _ in extract_from_dir(TEMPLATES.parent / folder, method_map=KINDS)
+    }
+    found |= {
+        str(message)
+        for _, _, message, _, _ in extract_from_dir(PROJECT / "mailer", method_map=[("**.py", "python")])
+    }
+    assert len(found) > 250
+    with (LOCALE_DIR / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+        known = {str(entry.id): entry for entry in read_po(file) if entry.string and not entry.fuzzy}
+    assert found - known.keys() == set()
+    for words, entry in known.items():
+        assert sorted(VALUE.findall(words)) == sorted(VALUE.findall(str(entry.string))), words
 
 
 def test_cities_are_named_in_the_readers_language_and_sorted() -> None:
