@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import pages, signing
+from benchmarks.campaigns import materialised
 from benchmarks.foreseeing import restricted, simulating
 from benchmarks.importing import imported
 from benchmarks.latency import confirmation
@@ -139,10 +140,13 @@ class Measuring:
         sizes = self._sizes
         house = self._scene.house(FEW, 0)
         small, few = idle_tick(house), counting(house)
+        written = materialised(house, self._scene.folder)
         house = self._scene.house(sizes.many, 0)
         self._note(idle=idle_tick(house) / small)
         many = counting(house)
         self._note(counted=many, counted_growth=many / few / (sizes.many / FEW))
+        all_written = materialised(house, self._scene.folder)
+        self._note(written=all_written, written_growth=all_written / written / (sizes.many / FEW))
         usual = whole_path(self._scene, self._port, self._ready(sizes.usual), sizes.usual)
         large = whole_path(self._scene, self._port, self._ready(sizes.many), sizes.many)
         self._note(growth=large.rate / usual.rate, memory=large.memory, memory_usual=usual.memory)
@@ -180,6 +184,8 @@ def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
         ),
         "page_ratio": ("the same, ratio to a page that reads nothing", ""),
         "page_size": ("largest page with all it loads, kB", "<= 300"),
+        "written": (f"writing a campaign's audience of {sizes.many:,}, s", ""),
+        "written_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
         "growth": (f"rate at {sizes.many:,} recipients against {sizes.usual:,}", ">= 0.9"),
         "memory": (f"a worker process's peak memory at {sizes.many:,} recipients, MB", "<= 150"),
         "memory_usual": (f"the same at {sizes.usual:,}", "the same"),

@@ -118,5 +118,5 @@ def test_a_preview_has_a_sample_of_every_variable() -> None:
 
 def test_steps_are_not_offered_what_only_system_mails_have() -> None:
     only_system = {each.path for each in VARIABLES if each.where is Where.SYSTEM_MAILS}
-    assert only_system == {"links.confirm", "first_lesson_on"}
+    assert only_system == {"links.confirm", "links.data", "first_lesson_on"}
     assert only_system.isdisjoint(offered(Where.COURSE_MAILS))
