@@ -91,7 +91,7 @@ def measure(house: House, settings: Settings) -> list[Page]:
     with _served(app) as address, httpx.Client(base_url=address, follow_redirects=True) as client:
         client.cookies.set(COOKIE, secret)
         bare, _ = _timed(client, BARE)
-        found = [_page(client, path, bare) for path in paths]
+        found = [_page(client, path, bare) for path in paths if _is_whole(client, path)]
     return sorted(found, key=lambda page: -page.milliseconds)
 
 
@@ -109,6 +109,11 @@ def _served(app: FastAPI) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join(timeout=10)
+
+
+def _is_whole(client: httpx.Client, path: str) -> bool:
+    """Whether the address alone is a page; some want to be told what of."""
+    return client.get(path).status_code not in (404, 422)
 
 
 def _page(client: httpx.Client, path: str, bare: float) -> Page:
@@ -160,7 +165,7 @@ def _filled(session: Session, path: str) -> str | None:
         "/desk/people/{operator_id}": select(Operator.id),
     }
     if "{" not in path:
-        is_no_page = path.endswith(("/stream", ".csv", "/setup")) or path.startswith("/desk/sign-in")
+        is_no_page = path.endswith(("/events", ".csv", "/setup")) or path.startswith("/desk/sign-in")
         return None if is_no_page else path
     for beginning, asked in known.items():
         if path == beginning:
