@@ -9,27 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from mailer.content.compile import CompiledMessage
 from mailer.content.system_mails import SYSTEM_MAILS, compile_system_mail
 from mailer.content.variables import author_environment, sample_context
 from mailer.i18n import languages
 from mailer.launch.check import check_course
+from tests.support.browser import chromium, needs_browser
 from tests.support.mails import TINY_COURSE
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 SAMPLE_COURSE = Path(__file__).parents[2] / "templates" / "courses" / "neck-and-shoulder"
 
 NARROW_PHONE, PHONE, DESK = 320, 375, 1280
 ACCENT, NIGHT_ACCENT = "rgb(47, 107, 94)", "rgb(143, 199, 181)"  # #2f6b5e and #8fc7b5
 PAPER, NIGHT_PAPER = "rgb(250, 247, 242)", "rgb(19, 26, 25)"  # #faf7f2 and #131a19
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium")
+pytestmark = needs_browser
 
 WEAKEST_CONTRAST = """() => {
   const channels = (color) => color.match(/[\\d.]+/g).map(Number);
@@ -59,10 +55,8 @@ WEAKEST_CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as running:
+        yield running
 
 
 @dataclass(frozen=True)
@@ -133,7 +127,8 @@ def test_without_pictures_nothing_is_lost(browser: Browser, letters: Letters, tm
 def test_every_mail_has_one_title_and_its_language(browser: Browser, letters: Letters) -> None:
     for name, page in opened(browser, letters, PHONE):
         assert page.locator("h1:visible").count() == 1, name
-        assert page.get_attribute("html", "lang") == ("de" if name.endswith("-de") else "en")
+        system, _, language = name.rpartition("-")
+        assert page.get_attribute("html", "lang") == (language if system in SYSTEM_MAILS else "en")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["by day", "by night"])
