@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import BindParameter, bindparam, create_engine, text
+from sqlalchemy import BindParameter, bindparam, create_engine, func, select, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -95,6 +95,15 @@ def business_now(session: Session) -> datetime:
     now: datetime = session.execute(
         text("SELECT coalesce((SELECT stepped_at FROM instance WHERE id = 1), clock_timestamp())")
     ).scalar_one()
+    return now
+
+
+def clock_now(session: Session) -> datetime:
+    """The database's own clock, which runs on while business time stands or is stepped.
+
+    Whatever is compared between machines goes by it: leases, limits, sessions, alarms.
+    """
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
     return now
 
 

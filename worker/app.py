@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging
@@ -35,53 +36,32 @@ def make_app(settings: Settings) -> Celery:
         imports=["worker.tasks", "worker.stopping"],
         beat_scheduler="celery.beat:Scheduler",  # intervals only, so there is nothing to keep in a file
         beat_schedule={
-            "tick": {
-                "task": TaskName.TICK,
-                "schedule": TICK_SECONDS,
-                # A tick that waited this long has been followed by others; less would ask the clocks of
-                # two machines to agree more closely than they may.
-                "options": {"queue": CONTROL, "expires": 60},
-            },
-            "keep house": {
-                "task": TaskName.KEEP_HOUSE,
-                "schedule": HOUSE_SECONDS,
-                "options": {"queue": CONTROL, "expires": HOUSE_SECONDS},
-            },
-            "triggers": {
-                "task": TaskName.PULL_TRIGGERS,
-                "schedule": TRIGGER_SECONDS,
-                # Their rules are asked of everybody, so not with each tick.
-                "options": {"queue": CONTROL, "expires": TRIGGER_SECONDS},
-            },
-            "webhooks": {
-                "task": TaskName.CALL_WEBHOOKS,
-                "schedule": WEBHOOK_SECONDS,
-                "options": {"queue": ERRANDS, "expires": WEBHOOK_SECONDS},
-            },
-            "series": {
-                "task": TaskName.MAKE_SERIES,
-                "schedule": SERIES_SECONDS,
-                "options": {"queue": ERRANDS, "expires": SERIES_SECONDS},
-            },
-            "watch": {
-                "task": TaskName.WATCH,
-                "schedule": WATCH_SECONDS,
-                "options": {"queue": CONTROL, "expires": WATCH_SECONDS},
-            },
-            "alarms": {
-                "task": TaskName.TELL_ALARMS,
-                "schedule": WATCH_SECONDS,
-                "options": {"queue": ERRANDS, "expires": WATCH_SECONDS},
-            },
-            "heartbeats": {
-                "task": TaskName.ASK_HEARTBEATS,
-                "schedule": HEARTBEAT_SECONDS,
-                "options": {"queue": CONTROL, "expires": 60},
-            },
+            # A tick that waited this long has been followed by others; less would ask the clocks of
+            # two machines to agree more closely than they may.
+            "tick": _every(TICK_SECONDS, TaskName.TICK, expires=60),
+            "keep house": _every(HOUSE_SECONDS, TaskName.KEEP_HOUSE),
+            # Their rules are asked of everybody, so not with each tick.
+            "triggers": _every(TRIGGER_SECONDS, TaskName.PULL_TRIGGERS),
+            "webhooks": _every(WEBHOOK_SECONDS, TaskName.CALL_WEBHOOKS, ERRANDS),
+            "series": _every(SERIES_SECONDS, TaskName.MAKE_SERIES, ERRANDS),
+            "watch": _every(WATCH_SECONDS, TaskName.WATCH),
+            "alarms": _every(WATCH_SECONDS, TaskName.TELL_ALARMS, ERRANDS),
+            "heartbeats": _every(HEARTBEAT_SECONDS, TaskName.ASK_HEARTBEATS, expires=60),
         },
     )
     celery.set_default()
     return celery
+
+
+def _every(
+    seconds: float, task: TaskName, queue: str = CONTROL, *, expires: float | None = None
+) -> dict[str, Any]:
+    """A line of the beat schedule; a task that waited until the next one is dropped unless said otherwise."""
+    return {
+        "task": task,
+        "schedule": seconds,
+        "options": {"queue": queue, "expires": seconds if expires is None else expires},
+    }
 
 
 settings = load_settings(os.environ)

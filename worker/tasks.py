@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from celery import Task
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer import tally
@@ -16,7 +15,7 @@ from mailer.accounts.once import forget_answers
 from mailer.accounts.sessions import drop_old_sessions, session_now
 from mailer.alarms.tell import tell_due
 from mailer.alarms.watch import watch
-from mailer.db import DatabaseDown, business_now, session_scope
+from mailer.db import DatabaseDown, business_now, clock_now, session_scope
 from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
 from mailer.launch import campaign_phases, campaign_tick
@@ -137,7 +136,7 @@ def tell_alarms() -> dict[str, int]:
 def ask_heartbeats() -> dict[str, int]:
     """Send a heartbeat through every queue, with the moment on the database's clock."""
     with session_scope(parts().sessions) as session:
-        sent_at = session.execute(select(func.clock_timestamp())).scalar_one()
+        sent_at = clock_now(session)
     return {"asked": parts().broker.ask_heartbeats(sent_at)}
 
 

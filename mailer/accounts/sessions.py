@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from mailer.accounts.rights import Actor
 from mailer.accounts.secrets import hashed, new_secret
+from mailer.db import clock_now
 from mailer.models import Operator, OperatorSession, Role
 
 IDLE = timedelta(days=7)
@@ -123,5 +124,4 @@ def actor_of(operator: Operator, session_id: int | None = None) -> Actor:
 
 def session_now(session: Session) -> datetime:
     """The database's own clock: who is signed in does not depend on a demo's stepped time."""
-    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return now
+    return clock_now(session)

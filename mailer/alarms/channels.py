@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.addresses import normalise
+from mailer.db import clock_now
 from mailer.errors import NotFound, Refused
 from mailer.models import Alarm, AlarmChannel, AlarmNote, ChannelKind, NoteKind
 from mailer.sealing import Seal
@@ -43,7 +43,7 @@ def add_channel(session: Session, seal: Seal, kind: str, address: str, who: str)
         kind=kind,
         sealed=seal.close(json.dumps(kept)),
         shown=shown,
-        created_at=_clock(session),
+        created_at=clock_now(session),
         created_by=who,
     )
     session.add(channel)
@@ -74,7 +74,7 @@ def last_notes(session: Session) -> dict[int, AlarmNote]:
 
 def try_channel(session: Session, channel: AlarmChannel) -> None:
     """Have it told that this is a test."""
-    clock = _clock(session)
+    clock = clock_now(session)
     session.add(AlarmNote(channel_id=channel.id, what=NoteKind.TEST, made_at=clock, next_try_at=clock))
     session.flush()
 
@@ -83,8 +83,3 @@ def list_alarms(session: Session, most: int = 50) -> Sequence[Alarm]:
     """The alarms that were told, newest first; those that are open are among them."""
     told = select(Alarm).where(Alarm.opened_at.is_not(None))
     return session.scalars(told.order_by(Alarm.opened_at.desc(), Alarm.id.desc()).limit(most)).all()
-
-
-def _clock(session: Session) -> datetime:
-    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return now

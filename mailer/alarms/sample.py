@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from mailer.db import clock_now
 from mailer.models import LaneSample, Span
 from mailer.reports.queues import QueueStatus
 
@@ -47,7 +48,7 @@ def take_sample(session: Session, status: QueueStatus) -> bool:
 
     A minute in which nobody took one stays missing: what waited then, nobody knows.
     """
-    clock = session.execute(select(func.clock_timestamp())).scalar_one()
+    clock = clock_now(session)
     begin = (clock - SETTLES).replace(second=0, microsecond=0) - MINUTE
     moved = {row.lane: row for row in session.execute(_MOVED, {"begin": begin, "end": begin + MINUTE})}
     rows = []

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.clock import real_now
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, clock_now, session_scope
 from mailer.delivery.one_mail import plain_mail, send_at_once
 from mailer.errors import MailerError
 from mailer.fetch import Fetcher
@@ -70,7 +70,7 @@ def tell_due(sessions: Sessions, seal: Seal, fetcher: Fetcher, smtp_url: str, ba
 
 
 def _take(session: Session, seal: Seal, base_url: str) -> list[Told]:
-    clock = _clock(session)
+    clock = clock_now(session)
     rows = session.execute(
         select(AlarmNote, AlarmChannel, Alarm)
         .join(AlarmChannel, AlarmChannel.id == AlarmNote.channel_id)
@@ -175,14 +175,9 @@ def _settle(session: Session, note_id: int, error: str) -> None:
     note = session.get(AlarmNote, note_id, with_for_update=True)
     if note is None:
         return
-    clock = _clock(session)
+    clock = clock_now(session)
     note.error = error
     if not error:
         note.told_at, note.next_try_at = clock, None
     elif note.next_try_at is not None:  # None: it is over meanwhile
         note.next_try_at = clock + WAITS[note.tries - 1] if note.tries <= len(WAITS) else None
-
-
-def _clock(session: Session) -> datetime:
-    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return now

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from mailer.alarms.sample import take_sample
-from mailer.db import business_now
+from mailer.db import business_now, clock_now
 from mailer.models import Alarm, AlarmChannel, AlarmNote, NoteKind
 from mailer.reports.board import board
 from mailer.reports.findings import Finding, FindingKind
@@ -50,7 +50,7 @@ def watch(session: Session, depths: Mapping[str, int | None]) -> int:
 
 def note_findings(session: Session, found: Sequence[Finding]) -> int:
     """Remember what was found, open what lasts and resolve what stays away; how many are open."""
-    clock = session.execute(select(func.clock_timestamp())).scalar_one()
+    clock = clock_now(session)
     known = {
         (alarm.kind, alarm.target): alarm
         for alarm in session.scalars(select(Alarm).where(Alarm.resolved_at.is_(None)))

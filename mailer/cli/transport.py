@@ -14,8 +14,7 @@ from mailer.cli.show import as_json, as_table, say
 from mailer.cli.stack import running_smtp_url
 from mailer.delivery import roster
 from mailer.delivery.buckets import WORDS
-from mailer.delivery.one_mail import plain_mail
-from mailer.delivery.transports.base import Email
+from mailer.delivery.one_mail import transport_test
 from mailer.delivery.transports.check import check_server, server_of
 from mailer.delivery.transports.server import SmtpServer
 from mailer.delivery.warmup import WarmupPlan
@@ -160,7 +159,7 @@ def send_test(
             users = roster.senders_by(session, transport)
             if sender is None:
                 sender = roster.get_sender(session, users[0][0]).email if users else address
-        reply = hand_over(connected, transport, _test_mail(slug, sender, address))
+        reply = hand_over(connected, transport, transport_test(transport, from_=sender, to=address).email)
     say(f"Sent to {address} from {sender} by {slug}: {reply.code} {reply.text}")
 
 
@@ -264,8 +263,3 @@ def _state(view: TransportView) -> str:
 
 def _by_default(view: TransportView) -> str:
     return "senders without their own" if view.slug == DEFAULT else "nobody yet"
-
-
-def _test_mail(slug: str, sender: str, to: str) -> Email:
-    text = f"This mail went by the transport {slug}. Nothing else happened.\n"
-    return plain_mail(from_=sender, to=to, subject=f"Steadypost: test of {slug}", text=text)

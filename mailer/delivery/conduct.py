@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from mailer.db import clock_now
 from mailer.delivery.breaker import (
     Health,
     Pace,
@@ -62,7 +63,7 @@ def report(session: Session, conduct: Conduct) -> None:
     ).one_or_none()
     if row is None:
         return
-    now = session.execute(select(func.clock_timestamp())).scalar_one()
+    now = clock_now(session)
     health = health_of(row)
     after = _judged(health, conduct, now)
     if after != health:

@@ -13,9 +13,10 @@ from dataclasses import fields
 from datetime import datetime
 from heapq import heapify, heapreplace
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from mailer.db import clock_now
 from mailer.delivery.buckets import Limit
 from mailer.models import LimitOrigin, Period, SendLimit
 
@@ -135,7 +136,7 @@ def locked_allowances(
         .order_by(SendLimit.id)
         .with_for_update()
     ).all()
-    now = session.execute(select(func.clock_timestamp())).scalar_one()
+    now = clock_now(session)
     return Allowances(map(_limit, rows), now, is_urgent=is_urgent)
 
 

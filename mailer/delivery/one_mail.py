@@ -2,18 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, make_msgid
+
+from sqlalchemy.orm import Session
 
 from mailer.clock import real_now
 from mailer.db import Sessions
 from mailer.delivery.pools import Pools
 from mailer.delivery.retry import SmtpReply
+from mailer.delivery.roster import get_transport, transports_of
 from mailer.delivery.transports.base import Answered, Email
 from mailer.delivery.transports.smtp_pool import send_one
+from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
+from mailer.models import Sender, Transport
 from mailer.sealing import Seal
+
+
+@dataclass(frozen=True)
+class OneMail:
+    """A mail to be handed to a transport at once."""
+
+    email: Email
+    transport_id: int
+    transport: str
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it goes by the server of STEADYPOST_SMTP_URL."""
+        return self.transport == DEFAULT
+
+
+def way_of(session: Session, sender: Sender) -> Transport:
+    """By which transport one mail of this sender goes: the first of its own, or the default."""
+    ways = transports_of(session, sender)
+    return ways[0][0] if ways else get_transport(session, DEFAULT)
+
+
+def from_sender(sender: Sender, way: Transport, *, to: str, subject: str, text: str) -> OneMail:
+    """A mail of plain text from this sender by `way`."""
+    email = plain_mail(from_=sender.email, from_name=sender.name, to=to, subject=subject, text=text)
+    return OneMail(email, way.id, way.slug)
+
+
+def transport_test(transport: Transport, *, from_: str, to: str) -> OneMail:
+    """A mail that shows whether this transport works."""
+    text = f"This mail went by the transport {transport.slug}. Nothing else happened.\n"
+    email = plain_mail(from_=from_, to=to, subject=f"Steadypost: test of {transport.slug}", text=text)
+    return OneMail(email, transport.id, transport.slug)
 
 
 def send_at_once(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from mailer.db import ask_to_wake, business_now
+from mailer.db import ask_to_wake, business_now, clock_now
 from mailer.delivery.domains import group_of
 from mailer.delivery.set_aside import release
 from mailer.delivery.transports.check import server_of
@@ -153,7 +152,7 @@ def pause_transport(session: Session, transport: Transport, reason: str, who: st
     """Send nothing by this transport until it is resumed; False when it was paused already."""
     if transport.paused_at is not None:
         return False
-    transport.paused_at, transport.paused_reason = _clock(session), reason
+    transport.paused_at, transport.paused_reason = clock_now(session), reason
     session.flush()
     _note(session, who, "transport pause", transport=transport.slug, reason=reason)
     return True
@@ -173,7 +172,7 @@ def resume_transport(session: Session, transport: Transport, who: str) -> bool:
 def try_again(session: Session, transport: Transport) -> None:
     """Have the next small chunk find out whether a transport that is out works."""
     if transport.state != BreakerState.CLOSED:
-        transport.state, transport.probe_at, transport.openings = BreakerState.OPEN, _clock(session), 0
+        transport.state, transport.probe_at, transport.openings = BreakerState.OPEN, clock_now(session), 0
     _wake(session)
 
 
@@ -209,7 +208,7 @@ def set_warmup(session: Session, transport: Transport, plan: WarmupPlan | None, 
         return
     if not 0 < plan.first <= plan.target <= LARGEST_LIMIT or not 5 <= plan.growth <= 200:
         raise Refused("A warm-up goes from --first up to --target, and grows by 5 to 200 percent a day.")
-    begin_warmup(session, transport, plan, _clock(session))
+    begin_warmup(session, transport, plan, clock_now(session))
     session.flush()
     _note(session, who, "transport warmup", transport=transport.slug, first=plan.first, target=plan.target)
 
@@ -246,7 +245,7 @@ def _put_limit(session: Session, transport_id: int, group: str, period: Period, 
 
     What went out today counts for a transport's own daily limit; by domain nobody has counted it.
     """
-    now = _clock(session)
+    now = clock_now(session)
     used = 0
     if period is Period.DAY and not group:
         used, _ = results(session, transport_id, now.replace(hour=0, minute=0, second=0, microsecond=0), now)
@@ -279,12 +278,6 @@ def _conversations(number: int) -> int:
     if not 1 <= number <= MOST_CONVERSATIONS:
         raise Refused(f"A worker has 1 to {MOST_CONVERSATIONS} conversations with a transport.")
     return number
-
-
-def _clock(session: Session) -> datetime:
-    """The database's clock, which limits and pauses go by."""
-    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return now
 
 
 def _wake(session: Session) -> None:

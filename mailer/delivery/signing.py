@@ -15,6 +15,7 @@ import dns.resolver
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
+from mailer.db import clock_now
 from mailer.delivery.claim import SenderFacts
 from mailer.errors import NotFound, Refused
 from mailer.models import Sender, SigningKey
@@ -114,7 +115,7 @@ def activate(session: Session, key: SigningKey) -> list[SigningKey]:
         for other in session.execute(_active().where(SigningKey.sender_id == key.sender_id)).scalars()
         if other.algorithm == key.algorithm
     ]
-    now = session.execute(select(func.clock_timestamp())).scalar_one()
+    now = clock_now(session)
     for other in replaced:
         other.retired_at = now
     key.activated_at, key.retired_at = now, None

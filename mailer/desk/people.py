@@ -12,12 +12,9 @@ from mailer.accounts import invitations, people
 from mailer.accounts.invitations import Invited
 from mailer.accounts.operators import get_operator
 from mailer.accounts.rights import Actor, Right, needs
-from mailer.delivery.one_mail import plain_mail
+from mailer.delivery.one_mail import OneMail, from_sender, way_of
 from mailer.delivery.roster import list_senders
-from mailer.delivery.transports.base import Email
-from mailer.delivery.ways import DEFAULT
 from mailer.errors import NotFound
-from mailer.launch.first_run import way_of
 from mailer.models import Invitation, Operator, Role
 from mailer.reports.people import Colleague, list_colleagues
 
@@ -28,15 +25,6 @@ class Staff:
 
     colleagues: Sequence[Colleague]
     invited: Sequence[Invitation]
-
-
-@dataclass(frozen=True)
-class LinkMail:
-    """A mail with a link, and its transport; `is_default` for the server of STEADYPOST_SMTP_URL."""
-
-    email: Email
-    transport_id: int
-    is_default: bool
 
 
 @needs(Right.MANAGE)
@@ -71,17 +59,16 @@ def withdraw(session: Session, actor: Actor, invitation_id: int, now: datetime) 
 
 
 @needs(Right.MANAGE)
-def write_link_mail(session: Session, actor: Actor, invitation: Invitation, link: str) -> LinkMail:
+def write_link_mail(session: Session, actor: Actor, invitation: Invitation, link: str) -> OneMail:
     """The mail with somebody's link, from the first sender; raises NotFound when there is none yet."""
     senders = list_senders(session)
     if not senders:
         raise NotFound("There is no sender yet, so no mail could be sent.")
-    transport = way_of(session, senders[0])
     is_new = invitation.operator_id is None
     words = INVITED if is_new else INVITED_BACK
-    email = plain_mail(
-        from_=senders[0].email,
-        from_name=senders[0].name,
+    return from_sender(
+        senders[0],
+        way_of(session, senders[0]),
         to=invitation.email,
         subject=f"You are invited to Steadypost at {senders[0].name}" if is_new else "A new password",
         text=words.format(
@@ -92,7 +79,6 @@ def write_link_mail(session: Session, actor: Actor, invitation: Invitation, link
             day=f"{invitation.expires_at:%d %B %Y, %H:%M} UTC",
         ),
     )
-    return LinkMail(email, transport.id, transport.slug == DEFAULT)
 
 
 @needs(Right.MANAGE)

@@ -8,17 +8,12 @@ from mailer.accounts.operators import get_operator
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.delivery import roster
-from mailer.delivery.one_mail import plain_mail
-from mailer.delivery.transports.base import Email
+from mailer.delivery.one_mail import OneMail, transport_test
 from mailer.delivery.warmup import WarmupPlan
-from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
-from mailer.launch.first_run import FirstMail
 from mailer.models import Period
 from mailer.reports.transports import TransportView, transport_view
 from mailer.sealing import Seal
-
-TEST_TEXT = "This mail went by the transport {transport}. Nothing else happened.\n"
 
 
 @needs(Right.SEE)
@@ -84,7 +79,7 @@ def warm_up(session: Session, actor: Actor, slug: str, plan: WarmupPlan | None) 
 
 
 @needs(Right.RUN)
-def write_test_mail(session: Session, actor: Actor, slug: str) -> FirstMail:
+def write_test_mail(session: Session, actor: Actor, slug: str) -> OneMail:
     """A mail to the actor's own address by this transport; noted as sent."""
     transport = roster.get_transport(session, slug)
     me = get_operator(session, actor.operator_id or 0)
@@ -93,9 +88,4 @@ def write_test_mail(session: Session, actor: Actor, slug: str) -> FirstMail:
     names = users[0][0] if users else senders[0].slug if senders else None
     from_ = roster.get_sender(session, names).email if names else me.email
     record(session, actor, "mail test", 1, transport=slug)
-    return FirstMail(_test_mail(slug, from_, me.email), transport.id, slug, slug == DEFAULT)
-
-
-def _test_mail(slug: str, from_: str, to: str) -> Email:
-    text = TEST_TEXT.format(transport=slug)
-    return plain_mail(from_=from_, to=to, subject=f"Steadypost: test of {slug}", text=text)
+    return transport_test(transport, from_=from_, to=me.email)

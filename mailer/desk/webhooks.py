@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
-from mailer.db import business_now
+from mailer.db import business_now, clock_now
 from mailer.models import Webhook, WebhookCall
 from mailer.sealing import Seal
 from mailer.webhooks import endpoints
@@ -35,7 +34,7 @@ def add_webhook(
     session: Session, actor: Actor, seal: Seal, name: str, url: str, kinds: Collection[str]
 ) -> tuple[Webhook, str]:
     """A new one, and its secret, which is shown once."""
-    now = session.execute(select(func.clock_timestamp())).scalar_one()
+    now = clock_now(session)
     webhook, secret = endpoints.add_webhook(session, seal, name, url, kinds, now)
     record(session, actor, "webhook add", webhook=webhook.name, kinds=", ".join(webhook.kinds))
     return webhook, secret
@@ -55,7 +54,7 @@ def change_webhook(
 def change_secret(session: Session, actor: Actor, seal: Seal, webhook_id: int) -> tuple[Webhook, str]:
     """A new secret, shown once; the old one goes on to sign beside it for a day."""
     webhook = endpoints.get_webhook(session, webhook_id)
-    now = session.execute(select(func.clock_timestamp())).scalar_one()
+    now = clock_now(session)
     secret = endpoints.change_secret(session, seal, webhook, now)
     record(session, actor, "webhook secret", webhook=webhook.name)
     return webhook, secret
@@ -65,7 +64,7 @@ def change_secret(session: Session, actor: Actor, seal: Seal, webhook_id: int) -
 def pause_webhook(session: Session, actor: Actor, webhook_id: int) -> None:
     """Tell it nothing; what happens meanwhile is not kept for it."""
     webhook = endpoints.get_webhook(session, webhook_id)
-    webhook.paused_at = session.execute(select(func.clock_timestamp())).scalar_one()
+    webhook.paused_at = clock_now(session)
     webhook.paused_reason = f"by {actor.who}"
     record(session, actor, "webhook pause", webhook=webhook.name)
 

@@ -12,13 +12,11 @@ from sqlalchemy.orm import Session
 from mailer.accounts.operators import add_operator, is_set_up
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import begin_session
-from mailer.delivery.one_mail import plain_mail
-from mailer.delivery.roster import add_transport, list_senders, transports_of, use_transport
+from mailer.delivery.one_mail import OneMail, from_sender, way_of
+from mailer.delivery.roster import add_transport, list_senders, use_transport
 from mailer.delivery.senders import add_sender
-from mailer.delivery.transports.base import Email
-from mailer.delivery.ways import DEFAULT
 from mailer.errors import NotFound, Refused
-from mailer.models import Instance, Operator, Role, Sender, Transport
+from mailer.models import Instance, Operator, Role
 from mailer.sealing import Seal
 
 FIRST_SENDER = "news"
@@ -71,44 +69,16 @@ def set_up(session: Session, seal: Seal, wishes: FirstWishes, now: datetime, *, 
     return begin_session(session, owner, now, needs_factor=False, browser=browser, way="password")
 
 
-@dataclass(frozen=True)
-class FirstMail:
-    """A test mail, to be handed to `transport_id`; `is_default` is the server of STEADYPOST_SMTP_URL."""
-
-    email: Email
-    transport_id: int
-    transport: str
-    is_default: bool
-
-
-def first_mail(session: Session, operator: Operator, slug: str = "") -> FirstMail:
+def first_mail(session: Session, operator: Operator, slug: str = "") -> OneMail:
     """A mail from the sender `slug` (or the first) to who asks for it; raises NotFound without a sender."""
     senders = [one for one in list_senders(session) if slug in ("", one.slug)]
     if not senders:
         raise NotFound("There is no sender yet; add one first.")
-    transport = way_of(session, senders[0])
+    sender, way = senders[0], way_of(session, senders[0])
     text = FIRST_TEXT.format(
-        name=operator.name or operator.email,
-        sender=senders[0].name,
-        slug=senders[0].slug,
-        way=transport.slug,
+        name=operator.name or operator.email, sender=sender.name, slug=sender.slug, way=way.slug
     )
-    email = plain_mail(
-        from_=senders[0].email,
-        from_name=senders[0].name,
-        to=operator.email,
-        subject="Your first mail from Steadypost",
-        text=text,
-    )
-    return FirstMail(email, transport.id, transport.slug, transport.slug == DEFAULT)
-
-
-def way_of(session: Session, sender: Sender) -> Transport:
-    """By which transport one mail of this sender goes: the first of its own, or the default."""
-    ways = transports_of(session, sender)
-    if ways:
-        return ways[0][0]
-    return session.execute(select(Transport).where(Transport.slug == DEFAULT)).scalar_one()
+    return from_sender(sender, way, to=operator.email, subject="Your first mail from Steadypost", text=text)
 
 
 FIRST_TEXT = """Hello {name},

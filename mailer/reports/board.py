@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.db import clock_now
 from mailer.delivery.buckets import LENGTH, Limit
 from mailer.delivery.limits import all_limits
 from mailer.delivery.ways import DEFAULT
@@ -81,7 +82,7 @@ def board(
 
 
 def _transports(session: Session) -> tuple[list[TransportGauge], list[Way]]:
-    clock = session.execute(select(func.clock_timestamp())).scalar_one()
+    clock = clock_now(session)
     limits: dict[int, list[Limit]] = {}
     for limit in all_limits(session):
         limits.setdefault(limit.transport_id, []).append(limit)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from mailer.db import written_out
+from mailer.db import clock_now, written_out
 from mailer.models import LaneSample, Span, Suppression, SuppressionReason
 from mailer.reports.findings import LastHour
 
@@ -40,7 +40,7 @@ def last_weeks(session: Session, weeks: int = 4) -> list[Moment]:
 
 
 def _moments(session: Session, span: Span, length: timedelta, step: timedelta) -> list[Moment]:
-    clock = session.execute(select(func.clock_timestamp())).scalar_one()
+    clock = clock_now(session)
     point = func.date_bin(step, LaneSample.at, text("timestamptz 'epoch'")).label("point")
     rows = session.execute(
         select(
@@ -72,7 +72,7 @@ def _moments(session: Session, span: Span, length: timedelta, step: timedelta) -
 
 def last_hour(session: Session, now: datetime) -> LastHour:
     """What came of the mails of the last hour by the samples, and the complaints of a day until `now`."""
-    clock = session.execute(select(func.clock_timestamp())).scalar_one()
+    clock = clock_now(session)
     tried = session.execute(
         select(
             func.coalesce(func.sum(LaneSample.sent), 0).label("sent"),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from mailer.db import clock_now
 from mailer.delivery.buckets import Limit
 from mailer.delivery.limits import limits_of
 from mailer.delivery.roster import senders_by, transports_of
@@ -70,7 +70,7 @@ def transport_view(
     session: Session, transport: Transport, seal: Seal, default_url: str | None
 ) -> TransportView:
     """One transport; `default_url` is where the default one's mail goes, None when nothing runs."""
-    now = session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
+    now = clock_now(session).astimezone(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     accepted, deferred = results(session, transport.id, midnight, now)
     limits = tuple(limits_of(session, transport.id))

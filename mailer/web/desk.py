@@ -75,11 +75,16 @@ class Desk:
         template: str,
         actor: Actor | None = None,
         *,
-        status: int = 200,
+        status: int | None = None,
         headers: Mapping[str, str] | None = None,
         **values: Any,
     ) -> HTMLResponse:
-        """The page made from a template of `desk/`; `actor` sees their own entries, zone and theme."""
+        """The page made from a template of `desk/`; `actor` sees their own entries, zone and theme.
+
+        A page with an `error` is a form shown again, and answers 422 unless `status` says otherwise.
+        """
+        if status is None:
+            status = 422 if values.get("error") else 200
         body = self.part(
             template,
             actor,

@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.db import clock_now
 from mailer.errors import NotFound, Refused
 from mailer.fetch import web_address
 from mailer.models import CallState, Webhook, WebhookCall, WebhookKind
@@ -78,7 +79,7 @@ def list_calls(session: Session, webhook_id: int, before: int | None = None) -> 
 
 def send_test(session: Session, webhook: Webhook, at: datetime) -> None:
     """Have it told that this is a test; also when it does not listen to anything yet."""
-    now = session.execute(select(func.clock_timestamp())).scalar_one()
+    now = clock_now(session)
     session.add(
         WebhookCall(
             webhook_id=webhook.id,
@@ -99,7 +100,7 @@ def send_again(session: Session, webhook: Webhook, call_id: int) -> None:
     if call is None or call.webhook_id != webhook.id:
         raise NotFound("There is no such call; calls are kept for a month.")
     call.state, call.settled_at, call.attempts = CallState.WAITING, None, 0
-    call.due_at = session.execute(select(func.clock_timestamp())).scalar_one()
+    call.due_at = clock_now(session)
     session.flush()
 
 

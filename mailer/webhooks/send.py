@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, clock_now, session_scope
 from mailer.errors import MailerError
 from mailer.fetch import Fetcher
 from mailer.models import CallState, Webhook, WebhookCall
@@ -73,7 +73,7 @@ def send_due(sessions: Sessions, seal: Seal, fetcher: Fetcher) -> int:
 
 def take_due(session: Session, seal: Seal) -> list[Call]:
     """Take calls that are due for LEASE: another worker passes over them."""
-    now = _clock(session)
+    now = clock_now(session)
     rows = session.execute(
         select(WebhookCall, Webhook)
         .join(Webhook, Webhook.id == WebhookCall.webhook_id)
@@ -118,7 +118,7 @@ def settle(session: Session, call_id: int, answer: Answer) -> None:
     call = session.get(WebhookCall, call_id, with_for_update=True)
     if call is None or call.state != CallState.WAITING:
         return
-    now = _clock(session)
+    now = clock_now(session)
     call.status, call.reason, call.milliseconds = answer.status, answer.reason, round(answer.seconds * 1000)
     if answer.is_taken:
         call.state, call.settled_at = CallState.DELIVERED, now
@@ -154,12 +154,7 @@ def drop_old(session: Session) -> int:
     """Forget calls that are done and older than KEPT; returns how many."""
     gone = session.execute(
         delete(WebhookCall)
-        .where(WebhookCall.created_at < _clock(session) - KEPT, WebhookCall.state != CallState.WAITING)
+        .where(WebhookCall.created_at < clock_now(session) - KEPT, WebhookCall.state != CallState.WAITING)
         .returning(WebhookCall.id)
     )
     return len(gone.all())
-
-
-def _clock(session: Session) -> datetime:
-    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return now

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from mailer.db import Sessions, session_scope
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.links import Signer
 from mailer.models import SubscriptionState
 from mailer.settings import Settings
+from tests.support.browser import chromium, needs_browser
 from tests.support.reader_pages import (
     SECRET,
     TITLE,
@@ -29,15 +29,10 @@ from tests.support.reader_pages import (
     with_welcome,
 )
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 SMALLEST_TARGET = 44
 """Pixels: what a thumb hits (WCAG 2.2, 2.5.5)."""
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium here")
+pytestmark = needs_browser
 
 
 class Site(NamedTuple):
@@ -55,10 +50,8 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 from playwright.sync_api import Page
@@ -15,7 +16,11 @@ from mailer.accounts.operators import add_operator
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import session_now
 from mailer.db import Sessions, session_scope
+from mailer.embedded.redis import EmbeddedRedis
 from mailer.models import Role
+from mailer.queue import Broker
+from mailer.settings import Settings
+from tests.support.reader_pages import SECRET
 
 PASSWORD = "a calm and steady hand"
 STAFF = {
@@ -25,6 +30,18 @@ STAFF = {
     Role.OWNER: ("owen@example.org", "Owen"),
 }
 FORM_KEY = re.compile(r'name="form_key" value="([0-9a-f]+)"')
+
+
+def desk_settings(database_url: str, redis: EmbeddedRedis, folder: Path) -> Settings:
+    """What the desk runs with; nobody's tries to sign in are counted yet."""
+    # Other tests' people have the same addresses.
+    Broker(redis.broker_url).empty()
+    return Settings(
+        database_url=database_url,
+        redis_url=redis.broker_url,
+        secret_key=(SECRET,),
+        data_dir=folder / "data",
+    )
 
 
 def hire(sessions: Sessions, *roles: Role) -> None:

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 
 from mailer.accounts.operators import is_set_up
 from mailer.accounts.sessions import session_now
-from mailer.delivery.one_mail import send_at_once
+from mailer.delivery.one_mail import OneMail
 from mailer.delivery.transports.check import check_server, server_of
 from mailer.desk.first_mail import senders_to_try, write_first_mail
 from mailer.embedded.addresses import read_address
 from mailer.errors import MailerError, NotFound
-from mailer.launch.first_run import FirstMail, FirstWishes, set_up
+from mailer.launch.first_run import FirstWishes, set_up
 from mailer.web.cookie import set_cookie
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import Run, check_origin
@@ -74,6 +74,22 @@ class Outcome:
 @router.api_route("/desk/first-mail", methods=READ)
 def look(request: Request, parts: PartsDep, actor: Run, sender: str = "") -> Response:
     """From which sender, and the button."""
+    return _first_mail(request, parts, actor, sender, None, _mailbox(parts))
+
+
+@router.post("/desk/first-mail")
+def send(request: Request, fields: FormFields, parts: PartsDep, actor: Run) -> Response:
+    """One mail to whoever presses the button; the page tells what the server said."""
+    sender = fields.get("sender", "")
+    with parts.session() as session:
+        made = write_first_mail(session, actor, sender)
+    mailbox = _mailbox(parts) if made.is_default else None
+    return _first_mail(request, parts, actor, sender, _sent(parts, made), mailbox)
+
+
+def _first_mail(
+    request: Request, parts: Parts, actor: Run, sender: str, outcome: Outcome | None, mailbox: str | None
+) -> Response:
     with parts.session() as session:
         senders = senders_to_try(session, actor)
     return parts.desk.page(
@@ -82,33 +98,14 @@ def look(request: Request, parts: PartsDep, actor: Run, sender: str = "") -> Res
         actor,
         senders=senders,
         chosen=sender,
-        outcome=None,
-        mailbox=_mailbox(parts),
+        outcome=outcome,
+        mailbox=mailbox,
     )
 
 
-@router.post("/desk/first-mail")
-def send(request: Request, fields: FormFields, parts: PartsDep, actor: Run) -> Response:
-    """One mail to whoever presses the button; the page tells what the server said."""
-    with parts.session() as session:
-        made = write_first_mail(session, actor, fields.get("sender", ""))
-        senders = senders_to_try(session, actor)
-    return parts.desk.page(
-        request,
-        "first_mail.html",
-        actor,
-        senders=senders,
-        chosen=fields.get("sender", ""),
-        outcome=_sent(parts, made),
-        mailbox=_mailbox(parts) if made.is_default else None,
-    )
-
-
-def _sent(parts: Parts, made: FirstMail) -> Outcome:
+def _sent(parts: Parts, made: OneMail) -> Outcome:
     try:
-        reply = send_at_once(
-            parts.sessions, parts.seal, parts.settings.smtp_url or "", made.transport_id, made.email
-        )
+        reply = parts.send_at_once(made)
     except MailerError as error:
         return Outcome(False, str(error))
     return Outcome(True, f"{reply.code} {reply.text}", made.email.recipient)
@@ -126,7 +123,6 @@ def _form(request: Request, parts: Parts, key: str, given: dict[str, str], *, er
     return parts.desk.page(
         request,
         "setup.html",
-        status=422 if error else 200,
         key=key,
         given=given,
         error=error,

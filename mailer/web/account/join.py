@@ -51,7 +51,6 @@ def _form(
     return parts.desk.page(
         request,
         "join.html",
-        status=422 if error else 200,
         found=found,
         name=name,
         error=error,

@@ -169,7 +169,6 @@ def _settings(
         request,
         "courses/settings.html",
         actor,
-        status=422 if error else 200,
         slug=slug,
         source=draft.source,
         problems=[one for one in draft.problems if one.path == "course.toml"],

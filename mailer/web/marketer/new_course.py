@@ -129,7 +129,6 @@ def _look(
         request,
         "courses/understood.html",
         actor,
-        status=422 if error else 200,
         arrival=arrival,
         title=title,
         slug=fields.get("slug", slug_for(title)),

@@ -107,7 +107,6 @@ def _effect(request: Request, parts: Parts, actor: Send, slug: str, error: str =
             request,
             "courses/publish.html",
             actor,
-            status=422 if error else 200,
             slug=slug,
             checked=checked,
             effect=effect,

@@ -144,7 +144,6 @@ def _editor(
         request,
         "courses/step.html",
         actor,
-        status=422 if error else 200,
         slug=slug,
         view=view,
         shown=shown,

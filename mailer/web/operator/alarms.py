@@ -65,7 +65,6 @@ def _list(request: Request, parts: Parts, actor: See, *, kind: str = "mail", err
             request,
             "alarms.html",
             actor,
-            status=422 if error else 200,
             view=view,
             kind=kind,
             error=error,

@@ -115,10 +115,7 @@ def retire(slug: str, selector: str, parts: PartsDep, actor: Run) -> Response:
 def _list(request: Request, parts: Parts, actor: See, given: dict[str, str], *, error: str = "") -> Response:
     with parts.session() as session:
         found = desk.list_senders(session, actor)
-    status = 422 if error else 200
-    return parts.desk.page(
-        request, "senders.html", actor, status=status, senders=found, given=given, error=error
-    )
+    return parts.desk.page(request, "senders.html", actor, senders=found, given=given, error=error)
 
 
 def _show(
@@ -131,7 +128,6 @@ def _show(
         request,
         "sender.html",
         actor,
-        status=422 if error else 200,
         sender={**sender, **given},
         ways=ways,
         error=error,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from mailer.delivery.one_mail import send_at_once
 from mailer.delivery.transports.check import check_server, server_of
 from mailer.delivery.warmup import WarmupPlan
 from mailer.desk import transports as desk
@@ -111,9 +110,7 @@ def test(slug: str, parts: PartsDep, actor: Run) -> Response:
     """One mail to whoever presses the button, outside every count and limit."""
     with parts.session() as session:
         made = desk.write_test_mail(session, actor, slug)
-    reply = send_at_once(
-        parts.sessions, parts.seal, parts.settings.smtp_url or "", made.transport_id, made.email
-    )
+    reply = parts.send_at_once(made)
     done = f"{made.email.recipient} was accepted by {slug}, which said: {reply.code} {reply.text}"
     return parts.desk.go(f"{PATH}/{slug}", done=done)
 
@@ -148,7 +145,6 @@ def _list(request: Request, parts: Parts, actor: See, *, slug: str = "", error: 
         request,
         "transports.html",
         actor,
-        status=422 if error else 200,
         views=views,
         slug=slug,
         error=error,

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from mailer.accounts.invitations import Invited
 from mailer.accounts.rights import MEANING, ROLES, Actor, Right, rights_of
 from mailer.accounts.sessions import session_now
-from mailer.delivery.one_mail import send_at_once
 from mailer.desk import people
 from mailer.errors import MailerError, Refused
 from mailer.models import Role
@@ -144,8 +143,7 @@ def _mailed(parts: Parts, actor: Actor, invited: Invited, link: str) -> str:
     try:
         with parts.session() as session:
             made = people.write_link_mail(session, actor, invited.invitation, link)
-        url = parts.settings.smtp_url or ""
-        send_at_once(parts.sessions, parts.seal, url, made.transport_id, made.email)
+        parts.send_at_once(made)
     except MailerError as error:
         return str(error)
     return ""

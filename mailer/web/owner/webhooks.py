@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from mailer.desk import webhooks as desk
 from mailer.errors import MailerError
-from mailer.models import WebhookKind
+from mailer.models import Webhook, WebhookKind
 from mailer.web.deps import MAX_FIELDS, READ, Parts, PartsDep
 from mailer.web.signed_in import Manage
 from mailer.webhooks.endpoints import CHOICES, PAGE
@@ -48,12 +48,9 @@ def add(request: Request, form: Form, parts: PartsDep, actor: Manage) -> Respons
             webhook, secret = desk.add_webhook(
                 session, actor, parts.seal, _one(form, "name"), _one(form, "url"), form.get("kinds", [])
             )
-            webhook_id, name = webhook.id, webhook.name
+            return _secret(request, parts, actor, webhook, secret, is_new=True)
     except MailerError as error:
         return _list(request, parts, actor, form, error=str(error))
-    return parts.desk.page(
-        request, "webhook_secret.html", actor, webhook_id=webhook_id, name=name, secret=secret, is_new=True
-    )
 
 
 @router.api_route(PATH + "/{webhook_id}", methods=READ)
@@ -82,10 +79,7 @@ def change_secret(request: Request, webhook_id: int, parts: PartsDep, actor: Man
     """A new secret, shown this once."""
     with parts.session() as session:
         webhook, secret = desk.change_secret(session, actor, parts.seal, webhook_id)
-        name = webhook.name
-    return parts.desk.page(
-        request, "webhook_secret.html", actor, webhook_id=webhook_id, name=name, secret=secret, is_new=False
-    )
+        return _secret(request, parts, actor, webhook, secret, is_new=False)
 
 
 @router.post(PATH + "/{webhook_id}/pause")
@@ -136,6 +130,15 @@ def remove(webhook_id: int, parts: PartsDep, actor: Manage) -> Response:
     return parts.desk.go(PATH, done="Removed.")
 
 
+def _secret(
+    request: Request, parts: Parts, actor: Manage, webhook: Webhook, secret: str, *, is_new: bool
+) -> Response:
+    """The page that shows a secret this once."""
+    return parts.desk.page(
+        request, "webhook_secret.html", actor, webhook=webhook, secret=secret, is_new=is_new
+    )
+
+
 def _one(form: dict[str, list[str]], name: str) -> str:
     return form.get(name, [""])[0].strip()
 
@@ -148,7 +151,6 @@ def _list(
             request,
             "webhooks.html",
             actor,
-            status=422 if error else 200,
             webhooks=desk.list_webhooks(session, actor),
             choices=[(kind, MEANING[kind]) for kind in CHOICES],
             given={"name": _one(form, "name"), "url": _one(form, "url"), "kinds": form.get("kinds", [])},
@@ -176,7 +178,6 @@ def _show(
             request,
             "webhook.html",
             actor,
-            status=422 if error else 200,
             webhook=webhook,
             calls=calls[:PAGE],
             choices=[(kind, MEANING[kind]) for kind in CHOICES],

@@ -10,11 +10,10 @@ from playwright.sync_api import Browser, Page
 
 from mailer.db import Sessions
 from mailer.embedded.redis import EmbeddedRedis
-from mailer.queue import Broker
 from mailer.settings import Settings
 from tests.support.browser import WIDE, chromium
-from tests.support.reader_pages import SECRET, running_app
-from tests.support.staff import hire
+from tests.support.reader_pages import running_app
+from tests.support.staff import desk_settings, hire
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +25,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def settings(database_url: str, redis: EmbeddedRedis, tmp_path: Path) -> Settings:
-    # It counts who tries to sign in, and other tests' people have the same addresses.
-    Broker(redis.broker_url).empty()
-    return Settings(
-        database_url=database_url,
-        redis_url=redis.broker_url,
-        secret_key=(SECRET,),
-        data_dir=tmp_path / "data",
-    )
+    return desk_settings(database_url, redis, tmp_path)
 
 
 @pytest.fixture

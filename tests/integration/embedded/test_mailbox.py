@@ -14,19 +14,15 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from mailer.embedded.mailbox.store import MailStore
 from mailer.embedded.ports import LOOPBACK, PortClaims
 from mailer.embedded.process import wait_until
 from mailer.embedded.supervisor import Child, Supervisor
+from tests.support.browser import CHROMIUM, chromium
 from tests.support.servers import short_folder
 
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 DARK_INK, LIGHT_INK = "rgb(143, 199, 181)", "rgb(47, 107, 94)"
 LESSON = """<!doctype html><html lang="en"><head><meta name="color-scheme" content="light dark"><style>
 a { color: #2f6b5e } @media (prefers-color-scheme: dark) { a { color: #8fc7b5 } }</style></head>
@@ -95,10 +91,8 @@ def answers(url: str) -> bool:
 def browser_page() -> Iterator[Page]:
     if not CHROMIUM.exists():
         pytest.skip("there is no chromium here")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+    with chromium() as browser:
         yield browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
-        browser.close()
 
 
 def test_an_empty_mailbox_says_how_mail_gets_there(mailbox: Mailbox) -> None:
