@@ -115,6 +115,22 @@ def step_clock(session: Session, to: datetime | None) -> None:
     session.execute(text("UPDATE instance SET stepped_at = :to WHERE id = 1"), {"to": to})
 
 
+@contextmanager
+def impatient(session: Session, patience: str) -> Iterator[None]:
+    """A savepoint in which no lock is waited for longer than `patience` ("100ms"); then all is as before.
+
+    Raises OperationalError when one is.
+    """
+    with session.begin_nested():
+        before = session.execute(text("SELECT current_setting('lock_timeout')")).scalar_one()
+        limit = text("SELECT set_config('lock_timeout', :patience, true)")
+        session.execute(limit, {"patience": patience})
+        yield
+        session.flush()
+        # A savepoint that is released keeps what was set in it; one that is rolled back does not.
+        session.execute(limit, {"patience": before})
+
+
 def written_out(word: str) -> BindParameter[str]:
     """`word` as it stands in a partial index, written into the statement itself.
 

@@ -19,9 +19,18 @@ from mailer.delivery.messages import Published, published
 from mailer.delivery.sources import Source, read_sources
 from mailer.delivery.verdict import Facts, its_hour, refusal
 from mailer.errors import MailerError
-from mailer.models import Course, DeliveryKind, DeliveryState, EnrollmentState, MailingList, Sender, Step
+from mailer.models import (
+    Course,
+    DeliveryKind,
+    DeliveryState,
+    EnrollmentState,
+    Lane,
+    MailingList,
+    Sender,
+    Step,
+)
 from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
-from mailer.schedule.cap import NOTHING_BEFORE, mails_before, read_cap, room_after
+from mailer.schedule.cap import NOTHING_BEFORE, Cap, mails_before, read_cap, room_after
 from mailer.schedule.timing import ANY_DAY, Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
 
@@ -155,11 +164,12 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     setting = read_setting(session, [row for row, _ in found])
     (source,) = read_sources(session, [batch.source])
     stopped = holds.in_force(session)
+    cap = None if batch.lane == Lane.TRANSACTIONAL else read_cap(session)
     rows, refused, waiting = [], [], []
     for row, known in found:
         try:
             verdict = refusal(_facts(row, known, setting, source, now))
-            wait = None if verdict else _wait(row, known, setting, now)
+            wait = None if verdict else _wait(row, known, setting, cap, now)
         except MailerError as error:
             # Such as a zone that is no more: this one is set aside, and keeps nobody waiting.
             verdict, wait = (DeliveryState.QUARANTINED, str(error)), None
@@ -171,7 +181,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
             waiting.append((row, *wait))
         else:
             rows.append(row)
-    rows = _with_room(session, rows, refused, waiting, now)
+    rows = _with_room(session, cap, rows, refused, waiting, now)
     way = (batch.transport_id, batch.domain_group, batch.made_at)
     return Claim(
         batch.id,
@@ -188,12 +198,16 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
 
 
 def _with_room(
-    session: Session, rows: list[Claimed], refused: list[Any], waiting: list[Any], now: datetime
+    session: Session,
+    cap: Cap | None,
+    rows: list[Claimed],
+    refused: list[Any],
+    waiting: list[Any],
+    now: datetime,
 ) -> list[Claimed]:
     """The rows that their readers have room for. Only of campaigns: a lesson found its day when planned."""
     asked = [(row.id, row.subscriber_id) for row in rows if row.kind == DeliveryKind.CAMPAIGN]
-    cap = read_cap(session) if asked else None
-    if cap is None:
+    if cap is None or not asked:
         return rows
     mails = mails_before(session, asked, now)
     kept = []
@@ -338,7 +352,9 @@ def _facts(row: Claimed, known: Known, setting: Setting, source: Source, now: da
     )
 
 
-def _wait(row: Claimed, known: Known, setting: Setting, now: datetime) -> tuple[datetime, str] | None:
+def _wait(
+    row: Claimed, known: Known, setting: Setting, cap: Cap | None, now: datetime
+) -> tuple[datetime, str] | None:
     """Until when a mail of a course has to wait, and for what; None when it may leave now."""
     if row.course_id is None:
         return None
@@ -352,5 +368,7 @@ def _wait(row: Claimed, known: Known, setting: Setting, now: datetime) -> tuple[
     # Planned before its reader paused: it comes when they want to go on, and what follows comes after it.
     if known.paused_until is not None and known.paused_until > local_date(now, zone):
         return window_on(known.paused_until, send_time, timing, zone).opens_at, outbox.PAUSED_BY_READER
-    until = its_hour(row.due_at, send_time, timing, zone, now)
+    # An hour that readers chose for themselves counts for more than quiet hours.
+    quiet = cap.quiet if cap is not None and known.send_time is None else None
+    until = its_hour(row.due_at, send_time, timing, zone, now, quiet)
     return None if until is None else (until, ITS_HOUR)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from mailer.db import impatient
 from mailer.outbox import FIRST_YEAR, first_id, period_of
 from mailer.tally import FORGOTTEN
 
@@ -81,8 +82,7 @@ def drop_old(session: Session, now: datetime, months: int) -> list[Month]:
 def _try(session: Session, change: Callable[[Session, Month], bool], month: Month) -> bool:
     """Whether the change could be made without keeping anybody waiting."""
     try:
-        with session.begin_nested():
-            session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+        with impatient(session, PATIENCE):
             return change(session, month)
     except OperationalError:
         return False  # somebody is reading; another time

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING
 from mailer.clock import local_date
+from mailer.clock import zone as clock_zone
 from mailer.models import (
     DeliveryKind,
     DeliveryState,
     SubscriptionState,
 )
-from mailer.schedule.timing import Timing, first_open, window_on
+from mailer.schedule.timing import (
+    Timing,
+    Window,
+    after_quiet,
+    first_open,
+    leaves_at,
+    quiet_ends,
+    window_on,
+)
 
 
 class Facts(NamedTuple):
@@ -56,14 +65,36 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
     return None
 
 
-def its_hour(due_at: datetime, send_time: time, timing: Timing, zone: str, now: datetime) -> datetime | None:
-    """When a lesson that was left over from an earlier day may leave; None when it may now.
+def its_hour(
+    due_at: datetime,
+    send_time: time,
+    timing: Timing,
+    zone: str,
+    now: datetime,
+    quiet: tuple[time, time] | None = None,
+) -> datetime | None:
+    """When a lesson that was left over may leave; None when it may now.
 
-    After an outage it leaves at its own hour today, as `decide` has it for those not planned yet, and
-    not in the middle of its reader's night.
+    After an outage one of an earlier day leaves at its own hour today, as `decide` has it for those not
+    planned yet, and not in the middle of its reader's night. One of today that a server deferred into the
+    `quiet` hours waits for their end, unless it was due in them: then its reader asked for it.
     """
     today = local_date(now, zone)
     if local_date(due_at, zone) >= today:
-        return None
-    window = first_open(lambda day: window_on(day, send_time, timing, zone), today, now)
+        return _quiet_until(due_at, zone, now, quiet) if quiet else None
+
+    def window_of(day: date) -> Window:
+        if quiet is None:
+            return window_on(day, send_time, timing, zone)
+        return window_on(*after_quiet(quiet, day, send_time, timing), zone)
+
+    window = first_open(window_of, today, now)
     return window.opens_at if now < window.opens_at else None
+
+
+def _quiet_until(due_at: datetime, zone: str, now: datetime, quiet: tuple[time, time]) -> datetime | None:
+    local = now.astimezone(clock_zone(zone))
+    days = quiet_ends(quiet, local.time())
+    if days is None or quiet_ends(quiet, due_at.astimezone(clock_zone(zone)).time()) is not None:
+        return None
+    return leaves_at(local.date() + timedelta(days=days), quiet[1], zone)

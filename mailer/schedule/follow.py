@@ -6,11 +6,12 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, literal, select, text, update
+from sqlalchemy import exists, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from mailer.db import impatient
 from mailer.models import Course, Enrollment, EnrollmentState, Firing, Subscriber
 from mailer.rules import as_sql, expand, parse
 from mailer.schedule.conditions import meets
@@ -41,8 +42,7 @@ def follow(session: Session, plan: CoursePlan, enrollment_id: int, subscriber_id
     if not plan.flow.then:
         return True
     try:
-        with session.begin_nested():
-            session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+        with impatient(session, PATIENCE):
             _follow(session, plan, subscriber_id, now)
     except Exception:
         fields = {"event": "course.not_followed", "enrollment_id": enrollment_id}

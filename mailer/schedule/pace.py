@@ -86,9 +86,7 @@ def next_now(session: Session, enrollment_id: int, asker: Asker, now: datetime) 
     case = _running(session, enrollment_id, asker, now)
     if case.is_said_already(What.NEXT) or case.enrollment.asked_at is not None:
         return case.newest
-    mail = case.last_mail()
-    # Who follows a link of the last mail has it, though its acceptance may not be written down yet.
-    if case.place.is_last_open and mail is not None and mail.id != asker.delivery_id:
+    if case.place.is_last_open and not _has_last_mail(case):
         if case.paused_days:
             return _resume(case, What.NEXT)
         raise OnItsWay
@@ -177,7 +175,10 @@ def set_zone(
 
 
 def repeat_week(session: Session, enrollment_id: int, asker: Asker, now: datetime) -> PaceChange | None:
-    """The newest week of the protocol once more, from tomorrow on, and all that follows it again."""
+    """The newest week of the protocol once more, from tomorrow on, and all that follows it again.
+
+    Raises OnItsWay while a worker has an extra: of a round that is over, it would not be tried again.
+    """
     case = _running(session, enrollment_id, asker, now)
     if case.is_said_already(What.REPEAT):
         return case.newest
@@ -189,6 +190,8 @@ def repeat_week(session: Session, enrollment_id: int, asker: Asker, now: datetim
     if not passed:
         raise NoWeekYet
     week = passed[-1]
+    if case.is_being_sent() and _is_extra(case, week.day - 1) and not _has_last_mail(case):
+        raise OnItsWay
     _go_back(case, week.day - 1)
     case.put(week, case.today + DAY)
     enrollment = case.enrollment
@@ -329,11 +332,24 @@ def _go_back(case: Case, last_day: int) -> None:
 def _keep_extra(case: Case, last_day: int) -> None:
     """What was passed over is an extra once more if it was one: no way on from `last_day` leads there."""
     mail = case.last_mail()
+    if mail is not None and mail.step_id is not None and _is_extra(case, last_day):
+        case.enrollment.extras = [mail.step_id, *case.enrollment.extras]
+
+
+def _is_extra(case: Case, last_day: int) -> bool:
+    """Whether the mail planned last is one that no way on from `last_day` leads to."""
+    mail = case.last_mail()
     if mail is None or mail.kind != DeliveryKind.STEP or mail.step_id is None:
-        return
+        return False
     step = case.session.get_one(Step, mail.step_id)
-    if step.day <= last_day and not step.easier_than:
-        case.enrollment.extras = [step.id, *case.enrollment.extras]
+    return step.day <= last_day and not step.easier_than
+
+
+def _has_last_mail(case: Case) -> bool:
+    """Whether who asks has the mail planned last: they follow its link, though its acceptance is not
+    written down yet."""
+    mail = case.last_mail()
+    return mail is not None and mail.id == case.asker.delivery_id
 
 
 def _has_moved_on(case: Case, change: PaceChange) -> bool:

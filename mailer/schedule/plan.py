@@ -35,6 +35,9 @@ from mailer.webhooks.tell import Fact, tell
 OPEN = (DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.QUARANTINED)
 """While the last mail is in one of these the next one waits: no lesson is passed over silently."""
 
+PLANNING_UNDER_A_CAP = 7_318_003
+"""PostgreSQL's advisory lock of a tick while there is a cap on a person's mails."""
+
 UNDECIDED_WAIT = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
@@ -84,6 +87,10 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
     Returns how many enrollments were looked at, `limit` at most; ask again until it is 0. Running it
     twice, also at the same time, plans each mail once: rows are locked, and the dedup key is unique.
     """
+    cap = read_cap(session)
+    if cap is not None:
+        # Two ticks at once would each find room for one lesson of the same person's two courses.
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PLANNING_UNDER_A_CAP})
     due = session.execute(
         select_places()
         .where(IS_ACTIVE, Enrollment.next_due_at <= now)
@@ -91,7 +98,7 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
         .limit(limit)
         .with_for_update(of=Enrollment, key_share=True, skip_locked=True)
     ).all()
-    courses = _courses(session, due, now)
+    courses = _courses(session, due, cap, now)
     batch = _Batch()
     undecided = [row.id for row in due if row.course_id not in courses]
     for row in due:
@@ -121,11 +128,10 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
     return len(due)
 
 
-def _courses(session: Session, due: Sequence[Any], now: datetime) -> dict[int, _Course]:
+def _courses(session: Session, due: Sequence[Any], cap: Cap | None, now: datetime) -> dict[int, _Course]:
     people: dict[int, list[int]] = {}
     for row in due:
         people.setdefault(row.course_id, []).append(row.subscriber_id)
-    cap = read_cap(session)
     lessons: dict[int, list[datetime]] = {}
     if cap is not None:
         lessons = dict(lessons_of(session, [row.subscriber_id for row in due], now))

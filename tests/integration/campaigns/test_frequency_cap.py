@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
+from mailer.schedule.plan import plan_due
 from mailer.tally import mend
 from tests.support.campaigns import SPRING, draft, set_going, write_campaign
 from tests.support.cast import ADA, BEN, join, publish_folder, write_course
@@ -178,6 +180,22 @@ def test_lessons_of_two_courses_share_the_days(spring: House, second: Course) ->
     # Six lessons, two a day on days 1, 2 and 4 without the cap; with it each has a day of its own.
     assert len(days) == 6
     assert len(set(days)) == 6
+
+
+def test_two_ticks_at_once_keep_to_the_cap(spring: House, second: Course) -> None:
+    cap(spring, per_day=1)
+    in_both(spring)
+    spring.send()
+    spring.go_to((spring.at + timedelta(days=1)).replace(hour=9, minute=0))
+    with session_scope(spring.sessions) as first, ThreadPoolExecutor() as pool:
+        assert plan_due(first, spring.at, limit=1) == 1
+        other = pool.submit(spring.plan)
+        with pytest.raises(TimeoutError):
+            other.result(timeout=0.3)  # it waits for the first
+        first.commit()
+        other.result(timeout=5)
+    with session_scope(spring.sessions) as session:
+        assert session.scalars(select(Delivery.kind).where(Delivery.state == "planned")).all() == ["step"]
 
 
 def in_both(house: House) -> None:

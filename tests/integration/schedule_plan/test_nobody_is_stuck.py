@@ -9,11 +9,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from mailer.audience.lists import confirm, find_subscription
 from mailer.audience.suppression import suppress
-from mailer.db import session_scope
+from mailer.db import impatient, session_scope
 from mailer.feedback.record import leave
 from mailer.models import (
     Course,
@@ -258,7 +258,8 @@ def test_who_has_only_an_extra_to_come_can_pause_for_it(desk: Desk) -> None:
     assert desk.enrollment_of(ADA).state == "finished"
 
 
-def test_an_extra_that_had_not_left_when_its_reader_repeats_a_week_comes_after_all(desk: Desk) -> None:
+def with_an_extra_due(desk: Desk) -> int:
+    """Ada had hello, and rest with its week; the tick has planned hello as an extra. Her enrollment's id."""
     desk.edit("02-rest.md", "kind: lesson", "kind: protocol\nweek: 1")
     desk.publish()
     desk.house.enroll(ADA)
@@ -271,8 +272,32 @@ def test_an_extra_that_had_not_left_when_its_reader_repeats_a_week_comes_after_a
     desk.house.go_to(desk.start.replace(day=5, hour=8))
     desk.house.plan()  # the extra, which does not leave at once
     assert desk.enrollment_of(ADA).extras == []
-    change = ask(desk, pace.repeat_week, ada.id)
+    return ada.id
+
+
+def test_an_extra_that_had_not_left_when_its_reader_repeats_a_week_comes_after_all(desk: Desk) -> None:
+    ada = with_an_extra_due(desk)
+    change = ask(desk, pace.repeat_week, ada)
     assert change is not None
     desk.live_to(14)
     assert [line.split()[0] for line in lived(desk)] == ["hello", "rest", "hello", "rest", "walk"]
     assert desk.enrollment_of(ADA).state == "finished"
+
+
+def test_a_week_is_not_repeated_while_a_worker_has_an_extra(desk: Desk) -> None:
+    ada = with_an_extra_due(desk)
+    assert desk.house.offers() != []
+    with pytest.raises(pace.OnItsWay):
+        ask(desk, pace.repeat_week, ada)
+    desk.house.forget_offers_and_leases()
+    desk.house.send()
+    assert ask(desk, pace.repeat_week, ada) is not None
+    desk.live_to(20)
+    assert [line.split()[0] for line in lived(desk)] == ["hello", "rest", "hello", "rest", "walk"]
+
+
+def test_what_was_impatient_leaves_the_rest_of_its_transaction_as_patient_as_before(desk: Desk) -> None:
+    with session_scope(desk.sessions) as session:
+        with impatient(session, "100ms"):
+            assert session.execute(text("SHOW lock_timeout")).scalar_one() == "100ms"
+        assert session.execute(text("SHOW lock_timeout")).scalar_one() == "0"
