@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from mailer.delivery.ledger import Filter
 from mailer.desk import deliveries as desk
 from mailer.models import DeliveryState
 from mailer.reports.ledger import LedgerRow
-from mailer.web.api.caller import See
+from mailer.web.api.caller import Run, See
+from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
+from mailer.web.api.subscribers import Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/deliveries", tags=["Deliveries"])
 
+MOST_ACTED = 10_000
+"""Mails that one request changes; more is the desk's."""
 Slug = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
@@ -40,6 +45,52 @@ class DeliveryRow(BaseModel):
     @classmethod
     def of(cls, row: LedgerRow) -> DeliveryRow:
         return cls.model_validate(row, from_attributes=True)
+
+
+class Act(StrEnum):
+    """What can be done to mails that have not left, or of which nobody knows."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+    RELEASE = "release"
+    CANCEL = "cancel"
+    SETTLE_ACCEPTED = "settle-accepted"
+    SETTLE_CANCELLED = "settle-cancelled"
+
+
+class Acting(Told):
+    """What to do to which mails: those of `ids`, or those that fit all that is named beside it."""
+
+    act: Act = Field(examples=["cancel"])
+    because: str = Field(default="", max_length=500, description="Why, for whoever looks next.")
+    at_most: int = Field(ge=1, le=MOST_ACTED, description="When there are more, nothing is done.")
+    ids: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(
+        default_factory=list, max_length=1000, examples=[[1]]
+    )
+    course: str | None = Field(default=None, min_length=1, max_length=200)
+    campaign: str | None = Field(default=None, min_length=1, max_length=200)
+    step: str | None = Field(default=None, min_length=1, max_length=200)
+    state: list[DeliveryState] = Field(default_factory=list, max_length=len(DeliveryState))
+    domain: str | None = Field(default=None, min_length=1, max_length=255)
+    reason: str | None = Field(default=None, min_length=1, max_length=200)
+
+    def filter(self) -> Filter:
+        """As the ledger has it."""
+        return Filter(
+            course=self.course,
+            step=self.step,
+            states=tuple(self.state),
+            domain=self.domain,
+            reason=self.reason,
+            campaign=self.campaign,
+            ids=tuple(self.ids),
+        )
+
+
+class Acted(BaseModel):
+    """How many mails were changed."""
+
+    changed: int
 
 
 class AttemptRow(BaseModel):
@@ -97,3 +148,14 @@ def show_delivery(parts: PartsDep, actor: See, delivery_id: int) -> DeliveryWhol
         row, attempts = desk.show_row(session, actor, delivery_id)
         talks = [AttemptRow.model_validate(one, from_attributes=True) for one in attempts]
     return DeliveryWhole(**DeliveryRow.of(row).model_dump(), conversations=talks)
+
+
+@router.post("/act", response_model=Acted)
+def act(actor: Run, once: OnceDep, asked: Acting) -> Response:
+    """Retry, hold, release, cancel or settle mails. Those whose state the act does not fit are left alone."""
+    return once.answer(
+        actor,
+        lambda session: Acted(
+            changed=desk.act(session, actor, asked.act, asked.filter(), asked.at_most, asked.because.strip())
+        ),
+    )

@@ -68,6 +68,7 @@ TAKES = {
     "POST /mails": Right.SEND,
     "GET /deliveries": Right.SEE,
     "GET /deliveries/{delivery_id}": Right.SEE,
+    "POST /deliveries/act": Right.RUN,
     "GET /queues": Right.SEE,
     "GET /holds": Right.SEE,
     "POST /holds": Right.RUN,

@@ -42,6 +42,23 @@ def test_a_mail_of_its_own_text_is_sent_once_however_often_it_is_asked_for(
     assert hers["id"] == row["id"]
 
 
+def test_mails_that_have_not_left_are_cancelled_by_filter_or_id_and_never_more_than_were_seen(
+    shop_of_house: Program,
+) -> None:
+    shop = shop_of_house
+    ids = [shop.post("/mails", TO_ADA | RECEIPT, key=f"{n}").json()["delivery_id"] for n in range(3)]
+    hers = {"act": "cancel", "ids": ids}
+    too_many = shop.post("/deliveries/act", hers | {"at_most": 2})
+    assert too_many.status_code == 422
+    assert "more than the 2" in too_many.json()["detail"]
+    one = shop.post("/deliveries/act", {"act": "cancel", "ids": ids[:1], "at_most": 1, "because": "late"})
+    assert one.json() == {"changed": 1}
+    assert shop.post("/deliveries/act", hers | {"at_most": 3}).json() == {"changed": 2}
+    assert shop.get(f"/deliveries/{ids[0]}").json()["state"] == "cancelled"
+    # Nothing named would mean every mail.
+    assert shop.post("/deliveries/act", {"act": "cancel", "at_most": 3}).status_code == 422
+
+
 def test_it_says_why_one_gets_it_and_has_nothing_to_unsubscribe_from(
     shop_of_house: Program, house: House, server: ScriptedSmtp
 ) -> None:
