@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.cli.connect import connect
 from mailer.cli.course import AsJson
-from mailer.cli.show import as_json, as_table, count, say
+from mailer.cli.show import as_json, as_table, count, say, warn
+from mailer.content.course_folder import COURSE_FILE, read_draft
 from mailer.db import business_now
 from mailer.errors import Refused
+from mailer.launch.asked import refuse_faulty
+from mailer.launch.draft_plan import plan_of
 from mailer.launch.simulate import Simulation, compare, read_people, simulate
-from mailer.models import Step
+from mailer.launch.typical import published_subjects
 from mailer.schedule.conditions import rules_of
-from mailer.schedule.courses import get_course, load_plan
+from mailer.schedule.courses import CoursePlan, get_course, load_plan
 
+TESTS = "tests"
 SHOWN = 200
 """Lines of a table that somebody reads; --json has all of them."""
 
+Course = Annotated[str, typer.Argument(metavar="COURSE", help="The slug of a published course, or a folder.")]
 People = Annotated[Path, typer.Option("--people", help="A CSV file with the people: email, zone, answers, …")]
 From = Annotated[
     datetime | None,
@@ -33,11 +38,11 @@ Weeks = Annotated[int, typer.Option(min=1, max=520, help="How many weeks to look
 
 
 def simulate_(
-    slug: str, people: People, start: From = None, weeks: Weeks = 8, as_json_: AsJson = False
+    course: Course, people: People, start: From = None, weeks: Weeks = 8, as_json_: AsJson = False
 ) -> None:
     """Show what each of these people would get of a course, when and why. Nothing is sent or written."""
     with connect() as connected, connected.session() as session:
-        found = _simulate(session, slug, people, start, weeks)
+        found = _simulate(session, course, people, start, weeks)
     if as_json_:
         as_json(found.as_values())
         return
@@ -52,28 +57,38 @@ def simulate_(
 
 
 def compare_(
-    slug: str,
-    folder: Annotated[Path, typer.Option("--tests", help="A folder with NAME.csv and NAME.json beside it.")],
+    course: Course,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--tests", help="Where NAME.csv and NAME.json are, if not in `tests` of the folder."),
+    ] = None,
     update: Annotated[bool, typer.Option("--update", help="Expect what is found now.")] = False,
 ) -> None:
     """Hold a course against what is expected of it: people in NAME.csv, their mails in NAME.json."""
+    if folder is None and not _is_folder(course):
+        raise Refused(f"{course} is no course folder; name one, or a slug and --tests FOLDER.")
+    folder = folder or Path(course) / TESTS
     cases = sorted(folder.glob("*.csv")) if folder.is_dir() else []
     if not cases:
         raise Refused(f"{folder} has no CSV file with people; write one, then run this with --update.")
     failed = 0
     with connect() as connected, connected.session() as session:
+        plan, subjects = _course(session, course)
         for people in cases:
-            expected = people.with_suffix(".json")
-            failed += not _is_as_expected(session, slug, people, expected, update=update)
+            failed += not _is_as_expected(session, plan, subjects, people, update=update)
     if failed:
         raise Refused(f"{count(failed, 'case')} of {len(cases)} came out otherwise; --update takes it over.")
 
 
-def _is_as_expected(session: Session, slug: str, people: Path, expected: Path, *, update: bool) -> bool:
+def _is_as_expected(
+    session: Session, plan: CoursePlan, subjects: Mapping[str, str], people: Path, *, update: bool
+) -> bool:
+    expected = people.with_suffix(".json")
     start, weeks = datetime(2027, 3, 1, tzinfo=UTC), 12
     if expected.exists():
         start, weeks = _frame(expected)
-    found = _simulate(session, slug, people, start, weeks)
+    rules = rules_of(session, plan)
+    found = simulate(plan, subjects, read_people(people), start.date(), weeks, rules)
     if update:
         values = {"from": f"{start:%Y-%m-%d}", "weeks": weeks, **found.as_values()}
         expected.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -97,8 +112,24 @@ def _frame(expected: Path) -> tuple[datetime, int]:
         raise Refused(f"{expected} holds no simulation; write it with --update.") from None
 
 
-def _simulate(session: Session, slug: str, people: Path, start: datetime | None, weeks: int) -> Simulation:
-    plan = load_plan(session, get_course(session, slug).id)
-    subjects = dict(session.execute(select(Step.key, Step.subject).where(Step.course_id == plan.id)).all())
+def _simulate(session: Session, course: str, people: Path, start: datetime | None, weeks: int) -> Simulation:
+    plan, subjects = _course(session, course)
     day = (start or business_now(session)).date()
     return simulate(plan, subjects, read_people(people), day, weeks, rules_of(session, plan))
+
+
+def _course(session: Session, course: str) -> tuple[CoursePlan, Mapping[str, str]]:
+    """The plan and the subjects of a folder as it is now, or of a published course."""
+    if not _is_folder(course):
+        found = get_course(session, course)
+        return load_plan(session, found.id), published_subjects(session, found.id)
+    source, problems = read_draft(Path(course))
+    errors = [problem for problem in problems if not problem.is_warning]
+    for problem in errors:
+        warn(str(problem))
+    refuse_faulty(course, errors)
+    return plan_of(source), {step.key: step.subject for step in source.steps}
+
+
+def _is_folder(course: str) -> bool:
+    return (Path(course) / COURSE_FILE).is_file()

@@ -93,7 +93,8 @@ def _reason(place: Place, send: Send, plan: CoursePlan, now: datetime) -> str:
     left = now.astimezone(zone(place.zone)).date()
     words = f"day {send.step.day}"
     if place.gap is not None:
-        words += f", {place.gap} days from mail to mail as the reader chose"
+        every = "every day" if place.gap == 1 else f"every {place.gap} days"
+        words += f", {every} as the reader chose"
     if send.step.instead_of:
         words += f", for those with: {send.step.condition}"
     if left != own:

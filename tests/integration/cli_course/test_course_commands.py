@@ -247,3 +247,17 @@ def test_the_author_sees_what_was_said_of_each_week(
     nobody = {"sent": 0, "done": 0, "not_yet": 0, "too_hard": 0, "silent": 0}
     assert json.loads(said.out) == [{"week": 1, **nobody}, {"week": 2, **nobody}]
     assert "too hard" in steadypost("course", "answers", "calm", database_url=database_url).out
+
+
+def test_a_folder_is_held_against_what_is_expected_of_it(
+    steadypost: Steadypost, database_url: str, folder: Path
+) -> None:
+    (folder / "tests").mkdir()
+    (folder / "tests" / "ada.csv").write_text(f"email,zone\n{ADA},Europe/London\n", encoding="utf-8")
+    assert steadypost("course", "test", folder, "--update", database_url=database_url).code == 0
+    assert "as expected, 3 mails" in steadypost("course", "test", folder, database_url=database_url).out
+    walk = next(file for file in folder.glob("*.md") if "key: walk" in file.read_text(encoding="utf-8"))
+    walk.write_text(step_file("walk", 5), encoding="utf-8")
+    moved = steadypost("course", "test", folder, database_url=database_url)
+    assert moved.code == 1
+    assert f"ada.csv: {ADA} walk: expected sent Fri" in moved.out

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
 from mailer.clock import zone
+from mailer.content.course_folder import read_draft
 from mailer.db import session_scope
 from mailer.errors import Refused
+from mailer.launch.draft_plan import plan_of
 from mailer.launch.simulate import Simulation, compare, read_people, simulate
 from mailer.models import Delivery, DeliveryState, Enrollment, Step, Subscriber
+from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import get_course, load_plan
+from mailer.settings import PROJECT
 from tests.support.cast import step_file, write_course
 from tests.support.desk import Desk
 
@@ -130,3 +135,15 @@ def test_a_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path, row: s
     file.write_text(f"email,zone,gap,answers\n{row}\n", encoding="utf-8")
     with pytest.raises(Refused, match=words):
         read_people(file)
+
+
+def test_the_sample_course_gives_what_is_expected_of_it(desk: Desk) -> None:
+    folder = PROJECT / "templates" / "courses" / "neck-and-shoulder"
+    source, problems = read_draft(folder)
+    assert problems == []
+    plan = plan_of(source)
+    with session_scope(desk.sessions) as session:
+        rules = rules_of(session, plan)
+    people = read_people(folder / "tests" / "readers.csv")
+    found = simulate(plan, {}, people, date(2027, 3, 1), 12, rules)
+    assert compare(folder / "tests" / "readers.json", found) == ([], [])
