@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -24,6 +25,14 @@ class Look:
 
     people: int
     sample: tuple[str, ...]
+
+
+class Use(NamedTuple):
+    """What asks for a segment: a segment, course, campaign or series by its slug; `why` it may not go."""
+
+    what: str
+    slug: str
+    why: str
 
 
 def find_segment(session: Session, slug: str) -> Segment | None:
@@ -90,22 +99,37 @@ def _check_made_of(session: Session, slug: str) -> None:
                 raise BadRule(f'The course "{course}" asks for "{slug}". {error.what}') from None
 
 
+def uses(session: Session, slug: str) -> list[Use]:
+    """Everything that asks for the segment, or will; it cannot be removed as long as there is something."""
+    found = [
+        Use("segment", other.slug, f"{other.slug} is made of {slug}; change that one first.")
+        for other in list_segments(session)
+        if other.slug != slug and _names(other.rule, slug)
+    ]
+    # A course's readers would wait for a rule that cannot be asked.
+    courses = dict.fromkeys(
+        course for course, text in _rules_of_courses(session) if _names(text, slug, course)
+    )
+    asks = "The course {0} asks for {1}; publish it without that first."
+    found += [Use("course", course, asks.format(course, slug)) for course in courses]
+    aimed = "The {2} {0} is for {1}, or not; change that one first."
+    for what, rows in (
+        ("campaign", session.execute(select(Campaign.slug, Campaign.aim).where(_is_to_come())).all()),
+        ("series", session.execute(select(Series.slug, Series.aim)).all()),
+    ):
+        found += [
+            Use(what, other, aimed.format(other, slug, what))
+            for other, aim in rows
+            if slug in (aim.get("segment"), aim.get("exclude_segment"))
+        ]
+    return found
+
+
 def remove_segment(session: Session, slug: str) -> None:
-    """Forget the segment; raises NotFound, or Refused while another one or a course is made of it."""
+    """Forget the segment; raises NotFound, or Refused as long as something asks for it."""
     segment = get_segment(session, slug)
-    for other in list_segments(session):
-        if other.slug != slug and _names(other.rule, slug):
-            raise Refused(f"{other.slug} is made of {slug}; change that one first.")
-    for course, text in _rules_of_courses(session):
-        # Its readers would wait for a rule that cannot be asked.
-        if _names(text, slug, course):
-            raise Refused(f"The course {course} asks for {slug}; publish it without that first.")
-    for campaign in session.execute(select(Campaign.slug, Campaign.aim).where(_is_to_come())):
-        if slug in (campaign.aim.get("segment"), campaign.aim.get("exclude_segment")):
-            raise Refused(f"The campaign {campaign.slug} is for {slug}, or not; change that one first.")
-    for series in session.execute(select(Series.slug, Series.aim)):
-        if slug in (series.aim.get("segment"), series.aim.get("exclude_segment")):
-            raise Refused(f"The series {series.slug} is for {slug}, or not; change that one first.")
+    for use in uses(session, slug):
+        raise Refused(use.why)
     session.delete(segment)
     session.flush()
 

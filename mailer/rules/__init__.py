@@ -8,6 +8,7 @@ from mailer.rules.grammar import BadRule, parse
 from mailer.rules.model import Rule, conditions
 from mailer.rules.sql import as_sql
 from mailer.rules.words import sentence
+from mailer.rules.written import written
 
 __all__ = [
     "BadRule",
@@ -21,4 +22,5 @@ __all__ = [
     "parse",
     "problems",
     "sentence",
+    "written",
 ]

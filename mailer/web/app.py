@@ -16,7 +16,7 @@ from mailer.web.api.app import make_api
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.marketer import archive as archive_choice
-from mailer.web.marketer import courses, forms, new_course, publications, steps
+from mailer.web.marketer import courses, forms, new_course, publications, segments, steps
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
 from mailer.web.subscriber import (
@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))
     for write_pages in (courses, new_course, steps, publications, forms, archive_choice):
         app.include_router(write_pages.router)
+    app.include_router(segments.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)
     return app

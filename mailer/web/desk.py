@@ -46,7 +46,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Audit log", "/desk/audit"),
         Entry("What to do", "/desk/operating"),
     ),
-    "Audience": (Entry("Forms", "/desk/forms"),),
+    "Audience": (Entry("Segments", "/desk/segments"), Entry("Forms", "/desk/forms")),
     "Set up": (
         Entry("Senders", "/desk/senders"),
         Entry("Transports", "/desk/transports"),
@@ -173,6 +173,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["plural"] = plural
     environment.filters["ago"] = ago
     environment.filters["rate"] = rate
+    environment.filters["capitalise"] = lambda words: words[:1].upper() + words[1:]
     environment.filters["trip"] = lambda seconds: f"{1000 * seconds:.0f} ms" if seconds < 1 else ago(seconds)
     return environment
 

@@ -29,6 +29,7 @@ STATIC_TYPES = {
     "sortable.js": SCRIPT,
     "courses.js": SCRIPT,
     "courses.css": CSS,
+    "segments.css": CSS,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
