@@ -16,10 +16,15 @@ import httpx
 import psutil
 import pytest
 
+from mailer.cli.demo import SAMPLES, SLUG
 from mailer.cli.demo_cast import CAST, HALFWAY, Reader, Wish
 from mailer.cli.stack import MAILBOX_PORT
+from mailer.content.course_folder import read_draft
 from mailer.embedded.mailbox.store import MailStore
 from mailer.embedded.ports import LOOPBACK, PortClaims
+from mailer.launch.draft_plan import plan_of
+from mailer.launch.simulate import Invented, simulate
+from mailer.rules import parse
 from tests.support.servers import short_folder
 from tests.support.stack import running, start
 
@@ -142,6 +147,39 @@ def test_every_lesson_comes_at_eight_in_the_readers_own_zone_on_a_day_of_its_own
         asked = does(reader, Wish.NEXT)
         assert {moment.strftime("%H:%M") for moment in lessons} <= {"08:00"}, reader.name
         assert len({moment.date() for moment in lessons}) == len(lessons) - asked
+
+
+def test_everybody_gets_what_the_simulation_says_of_them_until_they_ask_for_something_else(
+    inboxes: dict[str, list[EmailMessage]],
+) -> None:
+    source, problems = read_draft(SAMPLES / SLUG)
+    assert problems == []
+    plan, subjects = plan_of(source), {step.key: step.subject for step in source.steps}
+    texts = {step.condition for step in plan.steps} - {""}
+    rules = {text: parse(text, plan.slug) for text in texts}
+    for reader in CAST:
+        if reader.confirms_after is None:
+            continue
+        start = inboxes[reader.email][0]["Date"].datetime
+        answers = {1: tuple(wish.name.lower().replace("_", "-") for _, wish in reader.wishes)}
+        person = Invented(
+            reader.email,
+            zone=reader.zone,
+            language=reader.language,
+            enrolled_at=start + reader.confirms_after,
+            answers=answers if does(reader, Wish.NOT_YET) else {},
+        )
+        told = simulate(plan, subjects, [person], start.date(), 12, rules).sends
+        foreseen = [(line.subject, line.local_time[4:20]) for line in told]
+        came = [
+            (mail["Subject"], f"{mail['Date'].datetime:%Y-%m-%d %H:%M}")
+            for mail in letters(inboxes[reader.email])
+        ]
+        # Their wish comes after so many mails, the confirmation and the welcome among them.
+        until = [mails - 2 for mails, wish in reader.wishes if wish not in (Wish.NOT_YET, Wish.DONE)]
+        same = min([*until, len(told)])
+        assert came[:same] == foreseen[:same], reader.name
+        assert until or len(told) == STEPS + does(reader, Wish.NOT_YET)
 
 
 def test_ben_gets_nothing_after_he_left_halfway(inboxes: dict[str, list[EmailMessage]]) -> None:
