@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 CONTROL = "control"
 ERRANDS = "errands"
-"""What asks other people's servers, which may take seconds: the tick must not stand behind it."""
+"""What asks other people's servers or is long work takes seconds: the tick must not stand behind it."""
 
 QUEUES = (CONTROL, ERRANDS, *Lane)
 
@@ -38,6 +38,7 @@ class TaskName(StrEnum):
     MAKE_SERIES = "steadypost.make_series"
     WATCH = "steadypost.watch"
     TELL_ALARMS = "steadypost.tell_alarms"
+    LOOK_AHEAD = "steadypost.look_ahead"
 
 
 HEARTBEAT_LIFE = 60.0

@@ -11,15 +11,27 @@ import os
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+)
 
 from mailer.errors import BadSetting
 
 PREFIX = "STEADYPOST_"
+ORIGINS = f"{PREFIX}ORIGINS"
+"""How a child process is told where its settings came from: its own environment names them all."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -129,6 +141,14 @@ class LiftedBy(Choices):
     unsubscribed_from_everything: MayLift = "owner"
 
 
+class Origin(StrEnum):
+    """Where a setting's value comes from."""
+
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    DEFAULT = "default"
+
+
 class Settings(BaseModel):
     """What a person can set. URLs left out mean: Steadypost runs that part itself."""
 
@@ -158,6 +178,8 @@ class Settings(BaseModel):
     second_factor: Literal["optional", "owner", "operator", "marketer", "reader"] = "optional"
     log_format: Literal["text", "json"] = "text"
     api_per_minute: Annotated[int, Field(ge=1)] = 600
+
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
 
     @field_validator("database_url")
     @classmethod
@@ -247,7 +269,13 @@ class Settings(BaseModel):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with `changes`, checked like any other settings."""
-        return type(self).model_validate({**self.model_dump(), **changes})
+        changed = type(self).model_validate({**self.model_dump(), **changes})
+        changed._origins = dict(self._origins)
+        return changed
+
+    def origin_of(self, name: str) -> Origin:
+        """Where the value of this field comes from, as far as a person said it."""
+        return self._origins.get(name, Origin.DEFAULT)
 
     def as_environment(self) -> dict[str, str]:
         """The same settings as STEADYPOST_* variables, for a child process."""
@@ -258,29 +286,44 @@ class Settings(BaseModel):
         for name in type(self).model_fields:
             if isinstance(choices := getattr(self, name), Choices):
                 values[name] = choices
-        return {PREFIX + name.upper(): str(value) for name, value in values.items() if value != ""}
+        origins = ",".join(f"{name}={origin}" for name, origin in self._origins.items())
+        named = {PREFIX + name.upper(): str(value) for name, value in values.items() if value != ""}
+        return {**named, ORIGINS: origins or "none"}
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment; raises BadSetting with one sentence when one is wrong."""
     environment = os.environ if environment is None else environment
     values: dict[str, str] = {}
+    origins: dict[str, Origin] = {}
     for variable, value in environment.items():
-        if not variable.startswith(PREFIX) or value == "":
+        if not variable.startswith(PREFIX) or value == "" or variable == ORIGINS:
             continue
-        name = variable.removeprefix(PREFIX).lower()
+        name, origin = variable.removeprefix(PREFIX).lower(), Origin.ENVIRONMENT
         if name.endswith("_file"):
-            name, value = name.removesuffix("_file"), _read_secret(variable, value)
+            name, value, origin = name.removesuffix("_file"), _read_secret(variable, value), Origin.FILE
         if name not in Settings.model_fields:
             raise BadSetting(f"{variable} is not a setting{_did_you_mean(name)}")
-        values[name] = value
+        values[name], origins[name] = value, origin
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
+        handed_over = _handed_over(environment)
+        settings._origins = origins if handed_over is None else handed_over
+        return settings
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         # The value itself is not repeated: it may hold a password.
         reason = first["msg"].removeprefix("Value error, ")
         raise BadSetting(f"{PREFIX}{str(first['loc'][0]).upper()} is wrong, {reason}") from None
+
+
+def _handed_over(environment: Mapping[str, str]) -> dict[str, Origin] | None:
+    """Where the parent process had its settings from; None when this is no child of ours."""
+    told = environment.get(ORIGINS)
+    if not told:
+        return None
+    pairs = (part.partition("=") for part in _parts(told))
+    return {name: Origin(word) for name, _, word in pairs if word in list(Origin)}
 
 
 def local_secret_key(data_dir: Path) -> str:

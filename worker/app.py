@@ -24,6 +24,7 @@ TRIGGER_SECONDS = 30.0
 WEBHOOK_SECONDS = 5.0
 SERIES_SECONDS = 15.0
 WATCH_SECONDS = 15.0
+OUTLOOK_SECONDS = 60.0
 HOUSE_SECONDS = 3600.0
 
 
@@ -46,6 +47,8 @@ def make_app(settings: Settings) -> Celery:
             "series": _every(SERIES_SECONDS, TaskName.MAKE_SERIES, ERRANDS),
             "watch": _every(WATCH_SECONDS, TaskName.WATCH),
             "alarms": _every(WATCH_SECONDS, TaskName.TELL_ALARMS, ERRANDS),
+            # Looked at this often, and worked out when it is old or somebody asked.
+            "outlook": _every(OUTLOOK_SECONDS, TaskName.LOOK_AHEAD, ERRANDS),
             "heartbeats": _every(HEARTBEAT_SECONDS, TaskName.ASK_HEARTBEATS, expires=60),
         },
     )

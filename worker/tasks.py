@@ -18,7 +18,7 @@ from mailer.alarms.watch import watch
 from mailer.db import DatabaseDown, business_now, clock_now, session_scope
 from mailer.delivery import batch, dispatch, guard, partitions
 from mailer.delivery.recover import recover
-from mailer.launch import campaign_phases, campaign_tick
+from mailer.launch import campaign_phases, campaign_tick, outlook
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, claim_due, make
 from mailer.models import Lane
@@ -130,6 +130,13 @@ def tell_alarms() -> dict[str, int]:
             return {}
     here = parts()
     return {"told": tell_due(here.sessions, here.seal, here.fetcher, here.smtp_url, here.base_url)}
+
+
+@app.task(name=TaskName.LOOK_AHEAD)
+def look_ahead() -> dict[str, bool]:
+    """Work out what leaves in the coming days, when that is old or somebody asked."""
+    with session_scope(parts().sessions) as session:
+        return {"made": outlook.work_out(session)}
 
 
 @app.task(name=TaskName.ASK_HEARTBEATS)

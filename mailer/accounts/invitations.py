@@ -19,20 +19,25 @@ from mailer.accounts.passwords import check_password, hash_password
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor
 from mailer.accounts.secrets import hashed, new_secret
-from mailer.accounts.sessions import begin_session, end_sessions
+from mailer.accounts.sessions import actor_of, begin_session, end_sessions
 from mailer.accounts.sign_in import Begun
 from mailer.audience.addresses import normalise
 from mailer.errors import NotFound, Refused
 from mailer.models import Invitation, Operator, Role
 
 VALID = timedelta(days=7)
+FORGOTTEN = timedelta(minutes=30)
+"""For so long a link works that somebody asked for who forgot their password."""
 
 
 class NoInvitation(NotFound):
     """A link that opens nothing."""
 
     def __init__(self) -> None:
-        super().__init__("This link was used, was withdrawn or has run out. Ask an owner here for a new one.")
+        super().__init__(
+            "This link was used, was withdrawn or has run out. Ask for another at “Forgotten your "
+            "password?”, or an owner here for an invitation."
+        )
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,22 @@ def invite_back(session: Session, actor: Actor, operator_id: int, now: datetime)
     _withdraw(session, now, Invitation.operator_id == operator.id)
     invited = _made(session, actor, operator.email, Role(operator.role), now, operator_id=operator.id)
     record(session, actor, "user new password", 1, email=operator.email)
+    return invited
+
+
+def find_way_back(session: Session, email: str, now: datetime) -> Invited | None:
+    """A link to a new password for who forgot theirs; None when nobody signs in with this address and one.
+
+    Whoever comes by the identity provider only is not given a way around it. Links that were asked for before
+    stay good until one is used: a stranger who asks takes nothing away.
+    """
+    operator = find_operator(session, email)
+    if operator is None or operator.disabled_at is not None or operator.password_hash is None:
+        return None
+    them = actor_of(operator)
+    role = Role(operator.role)
+    invited = _made(session, them, operator.email, role, now, operator_id=operator.id, valid=FORGOTTEN)
+    record(session, them, "password forgotten", 1)
     return invited
 
 
@@ -140,6 +161,7 @@ def _new_password(session: Session, invitation: Invitation, password: str, now: 
         raise NoInvitation
     check_password(password, about=operator.email)
     invitation.used_at = now
+    _withdraw(session, now, Invitation.operator_id == operator.id)
     operator.password_hash = hash_password(password)
     end_sessions(session, operator.id, now)
     who = Actor(who=operator.email, role=Role(operator.role), operator_id=operator.id)
@@ -148,7 +170,14 @@ def _new_password(session: Session, invitation: Invitation, password: str, now: 
 
 
 def _made(
-    session: Session, actor: Actor, email: str, role: Role, now: datetime, *, operator_id: int | None
+    session: Session,
+    actor: Actor,
+    email: str,
+    role: Role,
+    now: datetime,
+    *,
+    operator_id: int | None,
+    valid: timedelta = VALID,
 ) -> Invited:
     secret = new_secret()
     invitation = Invitation(
@@ -158,7 +187,7 @@ def _made(
         token_hash=hashed(secret),
         invited_by=actor.who,
         created_at=now,
-        expires_at=now + VALID,
+        expires_at=now + valid,
     )
     session.add(invitation)
     session.flush()

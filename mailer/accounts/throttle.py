@@ -12,11 +12,14 @@ from mailer.errors import Refused
 
 
 class Try(StrEnum):
-    """What is counted: failures from one network address, tries at one login's password or second factor."""
+    """What is counted: failures from one network address, tries at one login's password or second factor, and
+    links for a forgotten password, by address and by network."""
 
     NETWORK = "network"
     PASSWORD = "password"  # noqa: S105
     FACTOR = "factor"
+    LINK = "link"
+    LINK_FROM = "link-from"
 
 
 MOST: dict[Try, RateLimitItem] = {
@@ -24,6 +27,9 @@ MOST: dict[Try, RateLimitItem] = {
     Try.NETWORK: RateLimitItemPerMinute(60, 10, namespace="steadypost"),
     Try.PASSWORD: RateLimitItemPerMinute(10, 15, namespace="steadypost"),
     Try.FACTOR: RateLimitItemPerMinute(10, 15, namespace="steadypost"),
+    # Nobody is to be mailed more of them because a stranger asks.
+    Try.LINK: RateLimitItemPerMinute(3, 60, namespace="steadypost"),
+    Try.LINK_FROM: RateLimitItemPerMinute(20, 60, namespace="steadypost"),
 }
 """So many in so many minutes. What comes after is refused without a look, and does not count."""
 
@@ -60,4 +66,4 @@ class Throttle:
 
 
 def _key(kind: Try, who: str) -> str:
-    return hashed(network_of(who) if kind is Try.NETWORK else who.strip().lower())
+    return hashed(network_of(who) if kind in (Try.NETWORK, Try.LINK_FROM) else who.strip().lower())

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import time
 from typing import Annotated
 
 import typer
 
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, count, say
-from mailer.content.course_words import parse_send_time
 from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.launch.forecast import forecast
 from mailer.models import Losing
-from mailer.schedule.cap import Cap, read_cap, set_cap
+from mailer.schedule.cap import Cap, read_cap, set_cap, wished_cap
 
 app = typer.Typer(help="What leaves in the coming days, and against which limits.", no_args_is_help=True)
 
@@ -77,7 +75,7 @@ def cap_(
         if none:
             set_cap(session, None)
         elif is_setting:
-            set_cap(session, Cap(per_day, per_week, *_hours(quiet), losing))
+            set_cap(session, wished_cap(per_day, per_week, *_hours(quiet), losing))
         cap = read_cap(session)
     if as_json_:
         as_json(asdict(cap) if cap else None)
@@ -95,11 +93,10 @@ def _told(cap: Cap) -> str:
     return f"{'; '.join(words)}. A campaign's mail without room {what}; lessons win."
 
 
-def _hours(quiet: str | None) -> tuple[time | None, time | None]:
+def _hours(quiet: str | None) -> tuple[str, str]:
     if quiet is None:
-        return None, None
-    begins, _, ends = quiet.partition("-")
-    hours = parse_send_time(begins), parse_send_time(ends)
-    if None in hours or hours[0] == hours[1]:
+        return "", ""
+    begins, hyphen, ends = quiet.partition("-")
+    if not hyphen:
         raise Refused(f"{quiet!r} are no hours; write them as 22:00-07:00.")
-    return hours
+    return begins, ends

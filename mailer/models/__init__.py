@@ -26,6 +26,7 @@ from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignPhase, CampaignState
 from mailer.models.cap import FrequencyCap, Losing
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
+from mailer.models.errands import BulkAct, Outlook
 from mailer.models.forms import SignUpForm, WaitingName
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldCause, HoldScope, Role
@@ -67,6 +68,7 @@ __all__ = [
     "Base",
     "Batch",
     "BreakerState",
+    "BulkAct",
     "CallState",
     "Campaign",
     "CampaignPhase",
@@ -111,6 +113,7 @@ __all__ = [
     "OperatorSession",
     "OptIn",
     "Outcome",
+    "Outlook",
     "PaceChange",
     "Passkey",
     "Period",

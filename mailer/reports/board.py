@@ -15,6 +15,7 @@ from mailer.delivery.limits import all_limits
 from mailer.delivery.ways import DEFAULT
 from mailer.models import BreakerState, LimitOrigin, Period, Sender, SenderTransport, Transport
 from mailer.reports.findings import Finding, Headline, LastHour, Way, findings, headline
+from mailer.reports.history import last_hour
 from mailer.reports.queues import QueueStatus, queue_status
 from mailer.reports.reasons import ReasonGroup, reasons
 
@@ -79,6 +80,23 @@ def board(
     found = findings(status, ways, hour or LastHour())
     why = reasons(session, now, timedelta(hours=1), with_domains=False)
     return Board(status, gauges, found, headline(status, ways, found), _allowed(gauges), why)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How sending stands: the board without its gauges and reasons."""
+
+    status: QueueStatus
+    found: Sequence[Finding]
+    headline: Headline
+
+
+def standing(session: Session, now: datetime, depths: Mapping[str, int | None]) -> Standing:
+    """Whether mail flows and what is wrong at `now` (business time); `depths` as for `queue_status`."""
+    status = queue_status(session, now, depths, look_at=LOOK_AT)
+    ways = _transports(session)[1]
+    found = findings(status, ways, last_hour(session, now))
+    return Standing(status, found, headline(status, ways, found))
 
 
 def _transports(session: Session) -> tuple[list[TransportGauge], list[Way]]:

@@ -249,7 +249,7 @@ def queue_status(
         for hold in list_holds(session)
     ]
     slugs = session.scalars(select(Transport.slug).order_by(Transport.slug)).all()
-    return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session), _allowed(session), slugs)
+    return QueueStatus(now, lanes, depths, shown, last, holds, _transports(session), allowed(session), slugs)
 
 
 def _transports(session: Session) -> list[TransportStatus]:
@@ -268,7 +268,7 @@ def _transports(session: Session) -> list[TransportStatus]:
     ]
 
 
-def _allowed(session: Session) -> list[AllowedStatus]:
+def allowed(session: Session) -> list[AllowedStatus]:
     rows = session.execute(
         select(Transport.slug, SendLimit.domain_group, SendLimit.period, SendLimit.most, SendLimit.origin)
         .join(Transport, Transport.id == SendLimit.transport_id)

@@ -12,10 +12,10 @@ from mailer.db import as_array
 from mailer.delivery.reasons import MEANING, ReasonKind
 
 WITHIN = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
-COUNTED = 10_000
+COUNTED = 5_000
 """As many are counted of a kind; more are shown as more than this."""
 
-SAMPLE = 1_000
+SAMPLE = 300
 """Of so many of the newest the domains and answers are looked at."""
 
 
@@ -34,16 +34,18 @@ class ReasonGroup:
 
 
 _COUNTS = text("""
-    SELECT k.kind, n.attempts, n.given_up, n.last_at, n.answer
+    SELECT k.kind, n.attempts, n.given_up, n.last_at, newest.answer
     FROM unnest(CAST(:kinds AS text[])) AS k (kind) CROSS JOIN LATERAL (
         SELECT count(*) AS attempts, count(*) FILTER (WHERE a.outcome <> 'planned') AS given_up,
-               max(a.at) AS last_at,
-               (array_agg(concat_ws(' ', a.code, a.reply) ORDER BY a.at DESC))[1] AS answer
+               max(a.at) AS last_at
         FROM (
-            SELECT at, outcome, code, reply FROM attempts
+            SELECT at, outcome FROM attempts
             WHERE kind = k.kind AND at > :since ORDER BY at DESC LIMIT :counted
         ) AS a
-    ) AS n
+    ) AS n CROSS JOIN LATERAL (
+        SELECT concat_ws(' ', code, reply) AS answer FROM attempts
+        WHERE kind = k.kind ORDER BY at DESC LIMIT 1
+    ) AS newest
     WHERE n.attempts > 0 ORDER BY n.attempts DESC, k.kind
     """)
 _DOMAINS = text("""

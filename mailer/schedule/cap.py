@@ -14,7 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mailer.clock import local_date, zone
+from mailer.content.course_words import parse_send_time
 from mailer.db import as_array
+from mailer.errors import Refused
 from mailer.models import FrequencyCap, Losing
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.timing import Window, leaves_at, quiet_ends
@@ -106,6 +108,33 @@ class Limited:
             if one.enrollment_id != enrollment_id and one.due_at <= moment
         ]
         return _is_full(self.cap, others, day)
+
+
+MOST_A_DAY, MOST_A_WEEK = 50, 200
+
+
+def wished_cap(
+    per_day: int | None, per_week: int | None, quiet_from: str, quiet_until: str, losing: str
+) -> Cap | None:
+    """The cap that somebody wishes, hours as 22:00; None when nothing is to be limited. Raises Refused."""
+    for number, most, words in ((per_day, MOST_A_DAY, "a day"), (per_week, MOST_A_WEEK, "a week")):
+        if number is not None and not 1 <= number <= most:
+            raise Refused(f"Between 1 and {most} mails {words}, or leave it empty.")
+    if losing not in list(Losing):
+        raise Refused(f"A campaign's mail without room is either {' or '.join(Losing)}.")
+    hours = quiet_hours(quiet_from, quiet_until)
+    wished = Cap(per_day, per_week, *hours, Losing(losing))
+    return wished if per_day or per_week or wished.quiet else None
+
+
+def quiet_hours(begins: str, ends: str) -> tuple[time | None, time | None]:
+    """The hours without mail, both None when neither is said; raises Refused when they are no hours."""
+    if not begins and not ends:
+        return None, None
+    hours = parse_send_time(begins), parse_send_time(ends)
+    if None in hours or hours[0] == hours[1]:
+        raise Refused(f"{begins!r} to {ends!r} are no hours; write them as 22:00 and 07:00.")
+    return hours
 
 
 def read_cap(session: Session) -> Cap | None:

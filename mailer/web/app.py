@@ -9,16 +9,28 @@ from starlette.middleware.gzip import GZipMiddleware
 from mailer.logs import set_up_logs
 from mailer.settings import Settings, load_settings
 from mailer.web import files, health
-from mailer.web.account import factor, first_run, join, passkeys, provider, recovery, sign_in, tokens, you
+from mailer.web.account import (
+    factor,
+    first_run,
+    forgotten,
+    join,
+    passkeys,
+    provider,
+    recovery,
+    sign_in,
+    tokens,
+    you,
+)
 from mailer.web.api import documentation
 from mailer.web.api.app import PATH as API
 from mailer.web.api.app import make_api
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.marketer import archive as archive_choice
-from mailer.web.marketer import courses, forms, new_course, publications, segments, steps
+from mailer.web.marketer import courses, forms, home, new_course, publications, segments, steps
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
+from mailer.web.owner import settings as settings_page
 from mailer.web.subscriber import (
     archive,
     check_in,
@@ -63,11 +75,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(pages.router)
     for mail_pages in (confirm, link, mail, unsubscribe, manage, pace, check_in, progress, data):
         app.include_router(mail_pages.router)
-    for own_pages in (sign_in, provider, factor, passkeys, recovery, join, you, tokens, first_run):
+    for own_pages in (sign_in, provider, factor, passkeys, recovery, forgotten, join, you, tokens, first_run):
         app.include_router(own_pages.router)
-    for watch_pages in (board, history, guide, deliveries, holds, alarms):
+    for watch_pages in (home, board, history, guide, deliveries, holds, alarms):
         app.include_router(watch_pages.router)
-    for desk_pages in (audit, senders, transports, people, webhooks):
+    for desk_pages in (audit, senders, transports, people, webhooks, settings_page):
         app.include_router(desk_pages.router)
     app.include_router(documentation.router)
     app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))

@@ -36,6 +36,7 @@ class Entry:
 
 
 MENU: Mapping[str, tuple[Entry, ...]] = {
+    "": (Entry("Home", "/desk"),),
     "Write": (Entry("Courses", "/desk/courses"), Entry("Archive", "/desk/archive")),
     "Watch": (
         Entry("Board", "/desk/board"),
@@ -52,6 +53,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Transports", "/desk/transports"),
         Entry("First mail", "/desk/first-mail", Right.RUN),
         Entry("Alarms", "/desk/alarms"),
+        Entry("Settings", "/desk/settings"),
         Entry("Webhooks", "/desk/webhooks", Right.MANAGE),
         Entry("API", "/api/docs", None),
     ),

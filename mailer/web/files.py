@@ -30,6 +30,7 @@ STATIC_TYPES = {
     "courses.js": SCRIPT,
     "courses.css": CSS,
     "segments.css": CSS,
+    "home.css": CSS,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

@@ -10,7 +10,8 @@ import pytest
 from mailer.audience.suppression import who_may_lift
 from mailer.errors import BadSetting
 from mailer.models import Lane, SuppressionReason
-from mailer.settings import load_settings, local_secret_key
+from mailer.reports.settings import MEANING
+from mailer.settings import Settings, load_settings, local_secret_key
 
 KEY = "k" * 40
 
@@ -134,3 +135,20 @@ def test_what_a_provider_says_of_people_survives_the_way_to_a_child_process() ->
     settings = load_settings({"STEADYPOST_OIDC_ROLES": "groups//admins=owner, groups/editors=marketer"})
     assert settings.oidc_roles == ("groups//admins=owner", "groups/editors=marketer")
     assert load_settings(settings.as_environment()).oidc_roles == settings.oidc_roles
+
+
+def test_where_a_setting_comes_from_is_known_to_child_processes_too(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY, encoding="utf-8")
+    settings = load_settings(
+        {"STEADYPOST_KEEP_MONTHS": "12", "STEADYPOST_SECRET_KEY_FILE": str(tmp_path / "key")}
+    )
+    child = load_settings(settings.replace(smtp_url="smtp://127.0.0.1").as_environment())
+    names = ("keep_months", "secret_key", "smtp_url", "log_format")
+    assert [child.origin_of(name) for name in names] == ["environment", "file", "default", "default"]
+    alone = load_settings(load_settings({}).as_environment())
+    assert alone.origin_of("data_dir") == "default"
+
+
+def test_every_setting_has_its_meaning() -> None:
+    told = [name for fields in MEANING.values() for name in fields]
+    assert sorted(told) == sorted(Settings.model_fields)

@@ -16,13 +16,7 @@ from mailer.web.signed_in import Half, check_origin
 
 router = APIRouter()
 
-FIRST_PAGE = "/desk/board"
-
-
-@router.api_route("/desk", methods=READ)
-def start(parts: PartsDep, _: Half) -> Response:
-    """On to the first page."""
-    return parts.desk.go(FIRST_PAGE)
+FIRST_PAGE = "/desk"
 
 
 @router.api_route("/desk/sign-in", methods=READ)

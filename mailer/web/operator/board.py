@@ -1,4 +1,4 @@
-"""The operator's board, the first page after signing in; it keeps itself up to date."""
+"""The operator's board; it keeps itself up to date."""
 
 from __future__ import annotations
 

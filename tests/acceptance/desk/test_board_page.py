@@ -69,6 +69,7 @@ def test_an_operator_finds_understands_and_clears_a_failure(
     page: Page, trouble: dict[str, int], sessions: Sessions
 ) -> None:
     through_the_form(page, Role.OPERATOR)
+    page.get_by_role("link", name="Board", exact=True).click()
     expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
     is_well_made(page, "board")
     page.get_by_role("link", name="Refused for policy, spam or reputation").click()
@@ -97,6 +98,7 @@ def test_an_operator_pauses_and_resumes_a_lane_and_the_board_follows_by_itself(
     page: Page, trouble: dict[str, int], sessions: Sessions
 ) -> None:
     through_the_form(page, Role.OPERATOR)
+    page.get_by_role("link", name="Board", exact=True).click()
     page.get_by_role("link", name="Pause the lane campaign").click()
     expect(page.get_by_role("heading", name="Pause lane campaign?")).to_be_visible()
     page.get_by_label("Why").fill("waiting for the lawyers")
@@ -115,7 +117,7 @@ def test_an_operator_pauses_and_resumes_a_lane_and_the_board_follows_by_itself(
 
 def test_history_reasons_alarms_and_the_guide_are_well_made(page: Page, trouble: dict[str, int]) -> None:
     through_the_form(page, Role.OPERATOR)
-    expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
     for path in ("history", "reasons", "alarms", "operating", "holds/release"):
         page.goto(f"/desk/{path}")
         is_well_made(page, path.replace("/", "-"))

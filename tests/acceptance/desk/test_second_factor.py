@@ -51,7 +51,7 @@ def test_marc_sets_up_codes_and_signs_in_with_one_and_then_with_a_recovery_code(
     is_well_made(page, "second-factor")
     page.get_by_label("Code").fill(totp.at(time.time() + 30))
     page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
     signs_out(page)
 
     through_the_form(page, Role.MARKETER)
@@ -111,14 +111,14 @@ def test_opal_keeps_a_passkey_signs_in_with_it_and_removes_it(named: Page) -> No
 
     is_well_made(page, "sign-in-with-passkeys")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
     signs_out(page)
 
     through_the_form(page, Role.OPERATOR)  # the password is not enough any more
     expect(page.get_by_role("heading", name="Your second factor")).to_be_visible()
     is_well_made(page, "second-factor-passkey")
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
     page.get_by_role("link", name="Your login").click()
     page.get_by_text("Remove My telephone").click()
     page.locator("[id^=current-key-]").fill(PASSWORD)

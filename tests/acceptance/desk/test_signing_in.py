@@ -16,7 +16,7 @@ def test_opal_signs_in_sees_what_was_done_and_signs_out(page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     is_well_made(page, "sign-in")
     through_the_form(page, Role.OPERATOR)
-    expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
     page.get_by_role("link", name="Audit log").click()
     expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
     is_well_made(page, "audit")

@@ -27,6 +27,8 @@ OPEN = {
     "GET /desk/sign-in/provider",
     "GET /desk/sign-in/provider/back",
     "POST /desk/sign-in/passkey/question",
+    "GET /desk/forgotten",
+    "POST /desk/forgotten",
     "GET /desk/join/{secret}",
     "POST /desk/join/{secret}",
     "GET /desk/setup",
@@ -36,6 +38,9 @@ OPEN = {
 
 LEAST = {
     "GET /desk": Role.READER,
+    "POST /desk/outlook": Role.READER,
+    "GET /desk/settings": Role.READER,
+    "POST /desk/settings/cap": Role.OWNER,
     "POST /desk/sign-out": Role.READER,
     "GET /desk/sign-in/factor": Role.READER,
     "POST /desk/sign-in/factor": Role.READER,
