@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Float(), server_default=sa.text("'0'"), nullable=False),
         sa.Column("found", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("error", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_outlook_id"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_outlook_id")),
         sa.PrimaryKeyConstraint("id", name="pk_outlook"),
     )
     op.create_table(
