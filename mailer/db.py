@@ -16,12 +16,19 @@ from mailer.errors import MailerError
 OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=300000"
 """A process that was stopped inside a transaction must not hold its locks for ever."""
 
+QUERY_CANCELED = "57014"
+"""The SQLSTATE of a query that took longer than it may."""
+
 Sessions = sessionmaker[Session]
 Wake = Callable[[frozenset[str]], None]
 
 
 class DatabaseDown(MailerError):
     """The database does not answer; nothing is lost, and work goes on when it is back."""
+
+
+class TooLong(MailerError):
+    """There is too much of it to be counted while somebody waits; ask for a part, or at a quiet hour."""
 
 
 def make_engine(url: str) -> Engine:
@@ -62,6 +69,25 @@ def session_scope(sessions: Sessions, wake: Wake | None = None) -> Iterator[Sess
         session.close()
     if lanes and wake is not None:
         wake(lanes)
+
+
+@contextmanager
+def at_most(session: Session, seconds: float) -> Iterator[None]:
+    """Let no query inside take longer; raises TooLong, and the transaction goes on as it was before."""
+    given = session.execute(text("SELECT current_setting('statement_timeout')")).scalar_one()
+    try:
+        with session.begin_nested():
+            _limit_statements(session, f"{round(seconds * 1000)}ms")
+            yield
+            _limit_statements(session, given)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == QUERY_CANCELED:
+            raise TooLong from error
+        raise
+
+
+def _limit_statements(session: Session, length: str) -> None:
+    session.execute(text("SELECT set_config('statement_timeout', :length, true)"), {"length": length})
 
 
 def as_array(values: Iterable[object]) -> str:

@@ -107,6 +107,14 @@ def counts(session: Session, sources: Iterable[str] | None = None) -> dict[tuple
     }
 
 
+_TOTAL = f"SELECT coalesce(sum(mails), 0)::bigint FROM ({SUMS} GROUP BY 1, 2, 3, 4, 5) AS s"  # noqa: S608
+
+
+def total(session: Session) -> int:
+    """How many deliveries there ever were, those that were forgotten among them."""
+    return int(session.execute(text(_TOTAL)).scalar_one())
+
+
 # One statement, so that a move is counted on one side only whenever somebody looks.
 _FOLD = """
     WITH folded AS (

@@ -47,8 +47,10 @@ def print_phases(phases: Phases | None) -> None:
     """Where a campaign with a canary or variants is, how they do, and what comes next."""
     if phases is None:
         return
-    for line in phases.lines:
+    *before, last = phases.lines
+    for line in before:
         say(line)
+    say(f"{last} {phases.hint}".strip())
     scores = {score.name: score for score in phases.scores}
     rows = []
     for one in phases.trial.variants if phases.trial else ():

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from mailer.audience.aim import Again, Aim
+from mailer.audience.aim import Again, Aim, narrowing
+from mailer.audience.recipients import count_recipients, list_ids_of
 from mailer.content.course_words import SLUG
 from mailer.content.trial import FIRST, Trial, Variant
 from mailer.errors import Refused
@@ -46,7 +47,7 @@ def draft_again(
         list_ids=first.list_ids,
         sender_id=(won.sender_id if won else None) or first.sender_id,
         state=CampaignState.DRAFT,
-        aim=Aim(again_of=slug, again_to=to, not_if_sent=_earlier(session, slug, to)).as_values(),
+        aim=_aim(session, slug, to).as_values(),
         created_at=now,
     )
     session.add(campaign)
@@ -54,6 +55,17 @@ def draft_again(
     session.add(Action(at=now, who=who, what="campaign again", detail=named, rows=0))
     session.flush()
     return campaign
+
+
+def count_again(session: Session, first: Campaign, to: Again, now: datetime) -> int:
+    """How many people such a campaign would reach at `now`; reads everybody on its lists."""
+    narrowed = narrowing(session, _aim(session, first.slug, to), now)
+    lists = list_ids_of(session, first.list_ids)
+    return count_recipients(session, lists, now, narrowed.inside, narrowed.excluded).people
+
+
+def _aim(session: Session, slug: str, to: Again) -> Aim:
+    return Aim(again_of=slug, again_to=to, not_if_sent=_earlier(session, slug, to))
 
 
 def _earlier(session: Session, slug: str, to: Again) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from mailer.audience.aim import Aim
 from mailer.delivery.holds import in_force
 from mailer.models import Campaign, CampaignPhase, MailingList, Sender
+from mailer.reports.patience import is_large
 from mailer.reports.phase_words import Phases, describe_phases
-from mailer.reports.statement import Statement, campaign_statement
+from mailer.reports.statement import Statement, campaign_counts, campaign_statement
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.local_time import LocalTime
 
@@ -90,8 +91,11 @@ def campaigns_overview(
     return [_row(campaign, lists, paused) for campaign in campaigns.scalars()]
 
 
-def describe_campaign(session: Session, slug: str) -> CampaignReport:
-    """The campaign of this slug as it stands now; raises NotFound."""
+def describe_campaign(session: Session, slug: str, *, at_a_glance: bool = False) -> CampaignReport:
+    """The campaign of this slug as it stands now; raises NotFound.
+
+    `at_a_glance` it costs the same however large the house is: see `campaign_counts` and `describe_phases`.
+    """
     campaign = get_campaign(session, slug)
     lists = dict(
         session.execute(
@@ -104,8 +108,13 @@ def describe_campaign(session: Session, slug: str) -> CampaignReport:
         row=_row(campaign, lists, paused),
         sender=f"{sender.name} <{sender.email}>",
         languages=tuple(sorted(campaign.messages, key=lambda tag: (tag != campaign.language, tag))),
-        statement=campaign_statement(session, campaign),
-        phases=describe_phases(session, campaign, is_paused=campaign.id in paused),
+        statement=(campaign_counts if at_a_glance else campaign_statement)(session, campaign),
+        phases=describe_phases(
+            session,
+            campaign,
+            is_paused=campaign.id in paused,
+            with_scores=not (at_a_glance and is_large(session)),
+        ),
     )
 
 

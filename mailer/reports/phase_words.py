@@ -18,19 +18,31 @@ from mailer.reports.phases import Score, Signs, scores_of, signs_of
 
 @dataclass(frozen=True)
 class Phases:
-    """A campaign's phases: `lines` say where it is and what comes next, `next_at` when, if that is known.
+    """A campaign's phases: `told` says what they are and how they went, `coming` what comes next.
 
+    In `coming` stands {at} where `next_at` is to be read; `hint` says by which command somebody goes on.
     `signs` are what became of its canary, `scores` how its variants do (or did, once it is decided).
     """
 
     phase: str
-    lines: tuple[str, ...]
+    told: tuple[str, ...]
+    coming: str
+    hint: str
     next_at: datetime | None
     trial: Trial | None
     signs: Signs | None
     scores: tuple[Score, ...]
     winner: str | None
     why: str
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it in sentences, moments in UTC."""
+        return (
+            (*self.told, self.coming.replace("{at}", f"{_shown(self.next_at)} UTC"))
+            if self.coming
+            else self.told
+        )
 
     def as_values(self) -> dict[str, Any]:
         """For programs; moments as ISO 8601."""
@@ -52,8 +64,14 @@ def _score(scores: Sequence[Score], name: str) -> dict[str, Any]:
     return found.as_values() if found else {}
 
 
-def describe_phases(session: Session, campaign: Campaign, *, is_paused: bool) -> Phases | None:
-    """The phases of a campaign that has some, else None."""
+def describe_phases(
+    session: Session, campaign: Campaign, *, is_paused: bool, with_scores: bool = True
+) -> Phases | None:
+    """The phases of a campaign that has some, else None.
+
+    Without `with_scores` the variants' figures are only those of a test that is over: counting them while it
+    runs reads all that was accepted.
+    """
     canary, trial = Canary.chosen(campaign.canary), Trial.of(campaign.trial)
     if canary is None and trial is None:
         return None
@@ -63,7 +81,7 @@ def describe_phases(session: Session, campaign: Campaign, *, is_paused: bool) ->
     if signs is None and campaign.phase == CampaignPhase.CANARY:
         signs = signs_of(session, campaign, seen["size"])
     scores: tuple[Score, ...] = tuple(Score(**one) for one in tested.get("scores", ()))
-    if trial is not None and not scores and campaign.phase == CampaignPhase.TEST:
+    if trial is not None and not scores and with_scores and campaign.phase == CampaignPhase.TEST:
         scores = scores_of(session, campaign, trial)
     wait = canary.wait if canary and campaign.phase == CampaignPhase.CANARY else None
     if trial is not None and campaign.phase == CampaignPhase.TEST and trial.plan.measure != Measure.ASK:
@@ -71,10 +89,10 @@ def describe_phases(session: Session, campaign: Campaign, *, is_paused: bool) ->
     next_at = campaign.waits_since + wait if campaign.waits_since and wait is not None else None
     if is_paused or campaign.state != CampaignState.SENDING:
         next_at = None
-    lines = [*_of_canary(canary, seen, signs), *_of_test(trial, tested)]
-    lines += _next(campaign, canary, trial, seen, next_at, is_paused=is_paused)
+    told = (*_of_canary(canary, seen, signs), *_of_test(trial, tested))
+    coming, hint = _next(campaign, canary, trial, seen, next_at, is_paused=is_paused)
     winner, why = tested.get("winner"), str(tested.get("why", ""))
-    return Phases(campaign.phase, tuple(lines), next_at, trial, signs, scores, winner, why)
+    return Phases(campaign.phase, told, coming, hint, next_at, trial, signs, scores, winner, why)
 
 
 def _of_canary(canary: Canary | None, seen: dict[str, Any], signs: Signs | None) -> Iterator[str]:
@@ -113,30 +131,28 @@ def _next(
     next_at: datetime | None,
     *,
     is_paused: bool,
-) -> Iterator[str]:
-    """What comes next, or what somebody has to do."""
+) -> tuple[str, str]:
+    """What comes next, or what somebody has to do; and by which command."""
     slug = campaign.slug
     if campaign.state != CampaignState.SENDING or campaign.materialised_at is None:
-        return
+        return "", ""
     if is_paused:
         spite = " in spite of it" if "passed" in seen and "in_spite_by" not in seen else ""
-        yield (
-            f"Next: nothing while it is paused. `steadypost campaign resume {slug}` goes on{spite}, "
-            "`campaign cancel` ends it."
-        )
-    elif campaign.phase == CampaignPhase.CANARY and canary is not None:
+        hint = f"`steadypost campaign resume {slug}` goes on{spite}, `campaign cancel` ends it."
+        return "Next: nothing while it is paused.", hint
+    if campaign.phase == CampaignPhase.CANARY and canary is not None:
         then = "the test" if trial else "the rest"
-        when = f"at {_shown(next_at)} UTC" if next_at else _after(canary.wait)
-        yield f"Next: {then} follows {when}, unless a limit is passed."
-    elif campaign.phase == CampaignPhase.TEST and trial is not None:
+        when = "at {at}" if next_at else _after(canary.wait)
+        return f"Next: {then} follows {when}, unless a limit is passed.", ""
+    if campaign.phase == CampaignPhase.TEST and trial is not None:
         command = f"`steadypost campaign choose {slug} --variant B`"
         if trial.plan.measure is Measure.ASK:
-            yield f"Next: somebody chooses what the rest gets; {command}."
-        else:
-            when = f"at {_shown(next_at)} UTC" if next_at else _after(trial.plan.wait)
-            yield f"Next: decided by {trial.plan.measure} {when}; {command} decides at once."
-    elif campaign.phase == CampaignPhase.REST and campaign.let_go_up_to is not None:
-        yield "Next: the rest of the audience is being let go."
+            return "Next: somebody chooses what the rest gets.", f"{command} does."
+        when = "at {at}" if next_at else _after(trial.plan.wait)
+        return f"Next: decided by {trial.plan.measure} {when}.", f"{command} decides at once."
+    if campaign.phase == CampaignPhase.REST and campaign.let_go_up_to is not None:
+        return "Next: the rest of the audience is being let go.", ""
+    return "", ""
 
 
 def _after(wait: timedelta) -> str:

@@ -1,0 +1,44 @@
+"""What is counted while a page waits, and what only when somebody asks for it.
+
+Most figures come from tallies. The rest reads the rows themselves: where there are few, at once; where there
+are many, on demand and for a limited time, so that no page is slow and no count runs on for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from mailer import tally
+from mailer.db import TooLong, at_most
+
+T = TypeVar("T")
+
+MANY = 200_000
+"""With more mails than this a page does not read them by itself: it would be too slow."""
+
+LONGEST = 10.0
+"""Seconds that one query may take when somebody has asked for a count."""
+
+
+def is_large(session: Session) -> bool:
+    """Whether there are too many mails to be read while a page waits."""
+    return tally.total(session) > MANY
+
+
+def counted(session: Session, count: Callable[[Session], T], *, is_asked: bool) -> T | None:
+    """What `count` finds; None where that would take long and nobody `is_asked` for it.
+
+    Raises TooLong when it was asked for and took longer than LONGEST.
+    """
+    if not is_asked and is_large(session):
+        return None
+    try:
+        with at_most(session, LONGEST):
+            return count(session)
+    except TooLong:
+        if is_asked:
+            raise
+        return None
