@@ -27,7 +27,19 @@ from mailer.web.api.app import make_api
 from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.marketer import archive as archive_choice
-from mailer.web.marketer import courses, forms, home, new_course, publications, segments, steps
+from mailer.web.marketer import (
+    courses,
+    forms,
+    home,
+    links,
+    new_course,
+    publications,
+    reports,
+    segments,
+    sending,
+    statement,
+    steps,
+)
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
 from mailer.web.owner import settings as settings_page
@@ -86,6 +98,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for write_pages in (courses, new_course, steps, publications, forms, archive_choice):
         app.include_router(write_pages.router)
     app.include_router(segments.router)
+    for read_pages in (sending, statement, links, reports):
+        app.include_router(read_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)
     return app

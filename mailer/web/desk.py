@@ -38,6 +38,7 @@ class Entry:
 MENU: Mapping[str, tuple[Entry, ...]] = {
     "": (Entry("Home", "/desk"),),
     "Write": (Entry("Courses", "/desk/courses"), Entry("Archive", "/desk/archive")),
+    "Read": (Entry("Reports", "/desk/reports"),),
     "Watch": (
         Entry("Board", "/desk/board"),
         Entry("Deliveries", "/desk/deliveries"),

@@ -31,6 +31,7 @@ STATIC_TYPES = {
     "courses.css": CSS,
     "segments.css": CSS,
     "home.css": CSS,
+    "sent.css": CSS,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

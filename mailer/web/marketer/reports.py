@@ -1,0 +1,93 @@
+"""What campaigns and courses did, in numbers: as tables, as charts, and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fastapi import APIRouter, Request, Response
+
+from mailer.db import TooLong
+from mailer.desk import reports as desk
+from mailer.errors import NotFound
+from mailer.reports.course_report import CourseFigures, StepReaders
+from mailer.reports.csv_file import BOM, csv_lines
+from mailer.web.deps import READ, PartsDep
+from mailer.web.pages import PRIVATE_HEADERS
+from mailer.web.signed_in import See
+
+router = APIRouter()
+
+PATH = "/desk/reports"
+NOBODY = StepReaders()
+
+
+@router.api_route(PATH, methods=READ)
+def overview(request: Request, parts: PartsDep, actor: See) -> Response:
+    """The last campaigns, and every course."""
+    with parts.session() as session:
+        found = desk.see_overview(session, actor)
+    return parts.desk.page(request, "reports/overview.html", actor, found=found)
+
+
+@router.api_route(PATH + "/courses/{slug}", methods=READ)
+def course(request: Request, slug: str, parts: PartsDep, actor: See, count: str = "") -> Response:
+    """Its funnel, its cohorts and its answers; all but the steps only on demand where there is much."""
+    cannot = ""
+    with parts.session() as session:
+        try:
+            found = desk.see_course(session, actor, slug, is_asked=count == "yes")
+        except TooLong as long:
+            found, cannot = desk.see_course(session, actor, slug, is_asked=False), str(long)
+    return parts.desk.page(
+        request,
+        f"reports/{'figures' if request.headers.get('hx-request') else 'course'}.html",
+        actor,
+        found=found,
+        cannot=cannot,
+        nobody=NOBODY,
+    )
+
+
+@router.get(PATH + "/courses/{slug}/{part}.csv")
+def course_csv(slug: str, part: str, parts: PartsDep, actor: See) -> Response:
+    """One of its tables as a file: nobody's own data is in it."""
+    if part not in TABLES:
+        raise NotFound(f"There is no table {part!r}; there are {', '.join(TABLES)}.")
+    with parts.session() as session:
+        found = desk.see_course(session, actor, slug, is_asked=True)
+    headers = {**PRIVATE_HEADERS, "Content-Disposition": f'attachment; filename="{slug}-{part}.csv"'}
+    return Response(
+        BOM + csv_lines(TABLES[part](found)), media_type="text/csv; charset=utf-8", headers=headers
+    )
+
+
+def _steps(found: CourseFigures) -> Iterator[Sequence[object]]:
+    yield (
+        *("day", "step", "subject", "kind", "due", "accepted", "refused", "not sent", "unknown", "open"),
+        *("people who clicked", "machine requests", "all requests", "left", "stopped", "sent again"),
+    )
+    for one in found.steps:
+        did = (found.readers or {}).get(one.key, NOBODY)
+        yield (
+            *(one.day, one.key, one.subject, one.kind),
+            *(one.due, one.accepted, one.refused, one.not_sent, one.unknown, one.open),
+            *(did.people, did.machines, did.requests, did.left, did.stopped, one.again),
+        )
+
+
+def _cohorts(found: CourseFigures) -> Iterator[Sequence[object]]:
+    if found.cohorts is None:
+        return
+    weeks = [f"reached week {week}" for week in found.cohorts.weeks]
+    yield "week of", "began", *weeks, "still in it", "finished", "left or stopped", "not confirmed"
+    for one in found.cohorts.rows:
+        yield one.week, one.began, *one.reached, one.active, one.finished, one.left, one.waiting
+
+
+def _answers(found: CourseFigures) -> Iterator[Sequence[object]]:
+    yield "week", "sent to", "done", "not yet", "too hard", "silent"
+    for one in found.answers or ():
+        yield one.week, one.sent, one.done, one.not_yet, one.too_hard, one.silent
+
+
+TABLES = {"steps": _steps, "cohorts": _cohorts, "answers": _answers}
