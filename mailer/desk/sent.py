@@ -65,7 +65,7 @@ def go_on(session: Session, actor: Actor, slug: str, reason: str, *, in_spite: b
     """
     if stopped_by_canary(session, slug) is not None and not in_spite:
         raise Refused(
-            "Its canary has stopped it. Look at what it found, and say that it goes on all the same."
+            "Its canary has stopped it. Look at what it found, and say that it goes on in spite of it."
         )
     now = business_now(session)
     done = campaign_phases.go_on(session, slug, now, who=actor.who, reason=reason, in_spite=in_spite)

@@ -61,7 +61,7 @@
         interaction: { mode: "index", intersect: false },
         scales: {
           x: { ticks: { color: ink, maxTicksLimit: 8, maxRotation: 0 }, grid: { display: false } },
-          y: { beginAtZero: true, ticks: { color: ink, maxTicksLimit: 5 }, grid: { color: "rgba(128,128,128,.2)" } },
+          y: { beginAtZero: true, ticks: { color: ink, maxTicksLimit: 5, precision: "whole" in table.dataset ? 0 : undefined }, grid: { color: "rgba(128,128,128,.2)" } },
         },
         plugins: { legend: { display: heads.length > 1, labels: { color: ink, boxWidth: 24, boxHeight: 2 } } },
       },

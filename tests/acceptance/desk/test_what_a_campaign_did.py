@@ -77,7 +77,7 @@ def test_a_campaign_is_paused_resumed_and_accounted_for(page: Page, room: Desk) 
     expect(page.frame_locator("iframe").get_by_text("2", exact=True)).to_be_visible()
     is_well_made(page, "sent-links")
     page.get_by_role("link", name="Statement").click()
-    page.get_by_role("link", name="who did not click").click()
+    page.get_by_role("link", name="To those who did not click").click()
     # Six, less the one that bounced and the two who clicked.
     expect(page.get_by_text("It would reach 3 people as of now.")).to_be_visible()
     is_well_made(page, "sent-again")

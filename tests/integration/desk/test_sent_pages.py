@@ -1,0 +1,102 @@
+"""A campaign that was scheduled, on the desk: what stopped it, who did not get it, what is counted later."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from mailer.db import session_scope
+from mailer.desk import sent
+from mailer.models import Action, Campaign
+from mailer.reports import patience
+from tests.integration.campaigns.phased import TWO, redraft, send_all
+from tests.support.campaigns import SPRING, add_letters, put_people, set_going
+from tests.support.house import House
+from tests.support.scripted_smtp import ScriptedSmtp
+from tests.support.staff import Person
+
+PATH = f"/desk/campaigns/{SPRING}"
+PHASES = f"canary:\n  size: 10\n  wait: 1 hour\n{TWO}test:\n  measure: ask\n  share: 20 %\n"
+
+
+def actions(house: House) -> list[str]:
+    with session_scope(house.sessions) as session:
+        return list(session.scalars(select(Action.what).order_by(Action.id)))
+
+
+def test_a_stopped_canary_goes_on_when_somebody_says_so_and_a_variant_is_chosen(
+    house: House, server: ScriptedSmtp, marc: Person, tmp_path: Path
+) -> None:
+    with session_scope(house.sessions) as session:
+        add_letters(session)
+        put_people(session, range(1, 61), "calm", house.at)
+    redraft(house, tmp_path, PHASES)
+    set_going(house)
+    server.replies["RCPT"] = ["550 5.1.1 no such user"] * 2
+    # 2 of the 10 are more than 5 %.
+    send_all(house)
+    assert "Its canary has stopped it: somebody has to decide." in marc.get(f"{PATH}/progress").text
+    asked = marc.get(f"{PATH}/resume").text
+    assert "bounces 20 % (2 of 10), more than 5 %" in asked
+    assert "lets the rest of its audience go, 50 mails" in asked
+    refused = marc.post(f"{PATH}/resume")
+    assert (refused.status_code, "say that it goes on in spite" in refused.text) == (422, True)
+    assert "Resumed: it goes on." in marc.post(f"{PATH}/resume", in_spite="yes").text
+    house.go_to(house.at + timedelta(hours=1))
+    send_all(house)
+    # 20 % of the 50 that were left.
+    assert "Its test is under way: 40 people wait for the winner." in marc.get(f"{PATH}/progress").text
+    asked = marc.get(f"{PATH}/choose", variant="b").text
+    assert "40 people who wait for the winner will get “Windows open”" in asked
+    assert "the rest gets variant B" in marc.post(f"{PATH}/choose", variant="b").text
+    assert "is decided already" in marc.get(f"{PATH}/choose", variant="a").text
+    send_all(house)
+    assert "It has ended: 58 of 60 people got it." in marc.get(f"{PATH}/progress").text
+    assert {"queue resume", "campaign choose"} <= set(actions(house))
+
+
+def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
+    house: House,
+    server: ScriptedSmtp,
+    marc: Person,
+    rea: Person,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with session_scope(house.sessions) as session:
+        add_letters(session)
+        put_people(session, range(1, 4), "calm", house.at)
+    redraft(house, tmp_path, "")
+    assert "It is a draft" in rea.get(f"{PATH}/progress").text
+    assert "Nothing of spring has left yet" in rea.get(f"{PATH}/statement").text
+    set_going(house)
+    server.replies["RCPT"] = ["554 5.7.1 spam"]
+    send_all(house)
+    file = marc.get(f"{PATH}/missing.csv").text.splitlines()
+    assert [line.split(",")[2] for line in file] == ["state", "failed"]
+    assert "campaign export missing" in actions(house)
+    assert rea.get(f"{PATH}/missing.csv").status_code == 403
+    assert (
+        "It would reach <strong>1 person</strong> as of now." in marc.get(f"{PATH}/again", to="missed").text
+    )
+    taken = marc.post(f"{PATH}/again", to="missed", slug=SPRING)
+    assert (taken.status_code, "take another" in taken.text) == (422, True)
+    marc.post(f"{PATH}/again", to="missed", slug="spring-2")
+    with session_scope(house.sessions) as session:
+        assert session.scalars(select(Campaign.state).where(Campaign.slug == "spring-2")).one() == "draft"
+    # With more mails than a page reads by itself the sum is there, and the reasons when somebody asks.
+    monkeypatch.setattr(patience, "MANY", 0)
+    seen, asked = rea.get(f"{PATH}/statement").text, rea.get(f"{PATH}/statement", count="yes").text
+    assert ("Count it" in seen, "No mail was accepted twice" in seen) == (True, False)
+    assert ("Count it" in asked, "No mail was accepted twice" in asked) == (False, True)
+    assert "at most <strong>1 person</strong>" in marc.get(f"{PATH}/again", to="missed").text
+    assert "Count it" in rea.get(f"{PATH}/links").text
+    monkeypatch.setattr(patience, "LONGEST", 0.05)
+    monkeypatch.setattr(
+        sent, "campaign_statement", lambda session, _: session.execute(text("SELECT pg_sleep(5)"))
+    )
+    late = rea.get(f"{PATH}/statement", count="yes")
+    assert (late.status_code, "longer than ten seconds" in late.text) == (200, True)
