@@ -8,17 +8,15 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import and_, func, not_, or_, select, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from mailer.audience.segments import SAMPLE
+from mailer.db import TooLong, at_most
 from mailer.models import Subscriber
 from mailer.rules import Rule, as_sql
 
 T = TypeVar("T")
 
-CANCELLED = "57014"
-"""PostgreSQL's code for a statement whose time was over."""
 COUNT_SECONDS = 1.2
 ESTIMATE_SECONDS = 0.3
 SAMPLE_SECONDS = 0.3
@@ -65,17 +63,11 @@ def glance(
 
 def _in_time(session: Session, seconds: float, ask: Callable[[], T]) -> T | None:
     """What `ask` answers, or None when its statement was not done in time."""
-    limit = text("SELECT set_config('statement_timeout', :value, true)")
-    answer = None
     try:
-        with session.begin_nested():
-            session.execute(limit, {"value": f"{seconds * 1000:.0f}ms"})
-            answer = ask()
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) != CANCELLED:
-            raise
-    session.execute(limit, {"value": "0"})
-    return answer
+        with at_most(session, seconds):
+            return ask()
+    except TooLong:
+        return None
 
 
 def _first(session: Session, meets: Any) -> tuple[str, ...]:
