@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import BindParameter, bindparam, create_engine, func, select, text
 from sqlalchemy.engine import Engine, make_url
@@ -19,6 +20,7 @@ OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=300000"
 QUERY_CANCELED = "57014"
 """The SQLSTATE of a query that took longer than it may."""
 
+T = TypeVar("T")
 Sessions = sessionmaker[Session]
 Wake = Callable[[frozenset[str]], None]
 
@@ -155,6 +157,15 @@ def impatient(session: Session, patience: str) -> Iterator[None]:
         session.flush()
         # A savepoint that is released keeps what was set in it; one that is rolled back does not.
         session.execute(limit, {"patience": before})
+
+
+def in_time(session: Session, seconds: float, ask: Callable[[], T]) -> T | None:
+    """What `ask` answers, or None when that took longer than `seconds`."""
+    try:
+        with at_most(session, seconds):
+            return ask()
+    except TooLong:
+        return None
 
 
 def written_out(word: str) -> BindParameter[str]:

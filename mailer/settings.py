@@ -176,6 +176,7 @@ class Settings(BaseModel):
     oidc_scopes: str = "openid email profile"
     oidc_roles: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     second_factor: Literal["optional", "owner", "operator", "marketer", "reader"] = "optional"
+    approval: Literal["off", "campaigns"] = "off"
     log_format: Literal["text", "json"] = "text"
     api_per_minute: Annotated[int, Field(ge=1)] = 600
 
@@ -261,6 +262,11 @@ class Settings(BaseModel):
                     f"{part!r} is neither a network such as 10.1.0.0/16 nor a host's name"
                 ) from None
         return value
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a second person has to approve a campaign before it leaves."""
+        return self.approval == "campaigns"
 
     @property
     def hold_after(self) -> timedelta:

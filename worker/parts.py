@@ -14,6 +14,7 @@ from mailer.delivery.signing import Keyring
 from mailer.delivery.transports.server import SmtpServer
 from mailer.errors import BadSetting
 from mailer.fetch import Fetcher
+from mailer.launch.campaign import Approval
 from mailer.links import Signer
 from mailer.queue import Broker
 from mailer.sealing import Seal
@@ -48,6 +49,7 @@ class Parts:
         self.keep_months = settings.keep_months
         self.installation = Installation(settings.data_dir, settings.instance_token)
         self.hold_after = settings.hold_after
+        self.approval = Approval(settings.needs_approval)
         self.may_send = True
 
     @cached_property

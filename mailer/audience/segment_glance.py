@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import and_, func, not_, or_, select, text
 from sqlalchemy.orm import Session
 
 from mailer.audience.segments import SAMPLE
-from mailer.db import TooLong, at_most
+from mailer.db import in_time
 from mailer.models import Subscriber
 from mailer.rules import Rule, as_sql
-
-T = TypeVar("T")
 
 COUNT_SECONDS = 1.2
 ESTIMATE_SECONDS = 0.3
@@ -51,23 +48,14 @@ def glance(
     """Look at a whole rule at `now`; `before` is what it would take the place of."""
     meets = as_sql(rule, now)
     met = None if before is None else as_sql(before, now)
-    counts = _in_time(session, seconds, lambda: _counted(session, meets, met))
+    counts = in_time(session, seconds, lambda: _counted(session, meets, met))
     sample = None
     if counts is None or counts.people:
-        sample = _in_time(session, SAMPLE_SECONDS, lambda: _first(session, meets))
+        sample = in_time(session, SAMPLE_SECONDS, lambda: _first(session, meets))
     if counts is not None:
         return replace(counts, sample=sample or ())
-    about = _in_time(session, ESTIMATE_SECONDS, lambda: _estimated(session, meets))
+    about = in_time(session, ESTIMATE_SECONDS, lambda: _estimated(session, meets))
     return Glance(about, sample or (), is_about=about is not None)
-
-
-def _in_time(session: Session, seconds: float, ask: Callable[[], T]) -> T | None:
-    """What `ask` answers, or None when its statement was not done in time."""
-    try:
-        with at_most(session, seconds):
-            return ask()
-    except TooLong:
-        return None
 
 
 def _first(session: Session, meets: Any) -> tuple[str, ...]:

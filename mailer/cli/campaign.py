@@ -13,6 +13,12 @@ from rich.text import Text
 from mailer.audience.aim import Again, Aim
 from mailer.cli import series
 from mailer.cli.asking import Yes, ask_first, operator
+from mailer.cli.campaign_approval import (
+    approval_of,
+    approve_campaign,
+    says_that_it_waits,
+    unschedule_campaign,
+)
 from mailer.cli.campaign_asking import (
     CanaryLimits,
     CanarySize,
@@ -43,6 +49,7 @@ from mailer.errors import Refused
 from mailer.launch.campaign import Launch, cancel, put_draft, refuse_ended, schedule, schedule_local
 from mailer.launch.campaign_again import draft_again
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
+from mailer.launch.campaign_source import read_source
 from mailer.launch.campaign_tick import wind_up
 from mailer.launch.send_test import compose_campaign_test, transport_for_test
 from mailer.launch.surprises import Surprise
@@ -106,7 +113,8 @@ def create(files: Files) -> None:
         for problem in problems:
             warn(str(problem))
         ready = _ready(compiled, problems)
-        done = put_draft(session, ready, business_now(session), who=operator())
+        text = read_source(files, ready)
+        done = put_draft(session, ready, business_now(session), who=operator(), text=text)
         slug, state = done.campaign.slug, done.campaign.state
     if not done.is_changed:
         say(f"{slug} is a {state} campaign as it is here." if state == "draft" else f"{slug} is {state}.")
@@ -199,7 +207,16 @@ def send(
         ask_first(f"Send {to_whom(launch)}", yes=yes)
         with connected.session() as session:
             now = business_now(session)
-            schedule(session, launch, now, now, who=operator(), agreed=agreed, canary=launch.canary)
+            approval = approval_of(connected)
+            schedule(
+                *(session, launch, now, now),
+                who=operator(),
+                agreed=agreed,
+                canary=launch.canary,
+                approval=approval,
+            )
+    if says_that_it_waits(connected, slug):
+        return
     say(f"{slug} is on its way; `steadypost campaign show {slug}` shows how far it is.")
     say(f"`steadypost campaign pause {slug}` stops it at once.")
 
@@ -258,8 +275,16 @@ def _schedule_at(
     ask_first(f"At {shown(starts_at)} UTC send {to_whom(launch)}", yes=yes)
     with connected.session() as session:
         now = business_now(session)
-        schedule(session, launch, starts_at, now, who=operator(), agreed=agreed, canary=launch.canary)
+        approval = approval_of(connected)
+        schedule(
+            *(session, launch, starts_at, now),
+            who=operator(),
+            agreed=agreed,
+            canary=launch.canary,
+            approval=approval,
+        )
     say(f"{slug} is scheduled for {shown(starts_at)} UTC, to whoever {_audience(launch)} then.")
+    says_that_it_waits(connected, slug)
 
 
 def _schedule_local(
@@ -276,10 +301,12 @@ def _schedule_local(
     ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes)
     ask_first(f"{when_local(local, found)} send {to_whom(launch)}", yes=yes)
     with connected.session() as session:
-        schedule_local(session, launch, local, local.decided_at, who=operator(), agreed=agreed)
+        now, approval = local.decided_at, approval_of(connected)
+        schedule_local(session, launch, local, now, who=operator(), agreed=agreed, approval=approval)
     slug, at = launch.campaign.slug, f"{local.at:%Y-%m-%d %H:%M}"
     say(f"{slug} is scheduled for {at} in each reader's zone, the first at {shown(found.first)} UTC.")
     say(f"Its audience is whoever {_audience(launch)} at that first moment.")
+    says_that_it_waits(connected, slug)
 
 
 def _audience(launch: Launch) -> str:
@@ -302,6 +329,8 @@ def pause_(slug: str, reason: Reason = "") -> None:
     )
 
 
+app.command("approve")(approve_campaign)
+app.command("unschedule")(unschedule_campaign)
 app.command("resume")(resume_campaign)
 app.command("choose")(choose_variant)
 
@@ -360,6 +389,7 @@ def _ready(compiled: CompiledCampaign | None, problems: list[Problem]) -> Compil
 def _state(row: CampaignRow) -> str:
     phase = f" ({row.phase})" if row.phase in (CampaignPhase.CANARY, CampaignPhase.TEST) else ""
     words = f"{row.state}{phase}" if row.state == CampaignState.SENDING else row.state
+    words += ", waits for approval" if row.awaits_approval else ""
     return f"{words}, paused" if row.is_paused else words
 
 

@@ -16,6 +16,7 @@ from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.fetch import Fetcher
+from mailer.launch.campaign import Approval
 from mailer.launch.mailing import of_files
 from mailer.launch.series import (
     add_series,
@@ -139,7 +140,8 @@ def run(slug: str, yes: Yes = False) -> None:
             f"Make {slug} of {due.next_on} now, for {count(reach.people, 'person', 'people')}?", yes=yes
         )
         with connected.session() as session:
-            made = make(session, due, look, business_now(session), who=operator())
+            approval = Approval(connected.settings.needs_approval)
+            made = make(session, due, look, business_now(session), who=operator(), approval=approval)
     _tell_made(slug, made)
 
 

@@ -6,7 +6,7 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -68,26 +68,38 @@ def unpack(content: bytes) -> Unpacked:
     What does not belong to a course (README files of a system, hidden files) is left out and named.
     Raises Refused for what is no course, or no honest zip.
     """
+    return unpack_files(content, _root, _belongs)
+
+
+def unpack_files(
+    content: bytes,
+    root_of: Callable[[list[PurePosixPath]], PurePosixPath],
+    belongs: Callable[[PurePosixPath], bool],
+) -> Unpacked:
+    """The texts and pictures of a zip below the folder that `root_of` finds, as far as one `belongs`.
+
+    Raises Refused for what is no honest zip, or too large, and as `root_of` does.
+    """
     if len(content) > MOST_PACKED:
         raise Refused(f"The zip is larger than {MOST_PACKED // 1_000_000} MB; make its pictures smaller.")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, ValueError, OSError):
-        raise Refused("This is not a zip file; pack the course folder as one.") from None
+        raise Refused("This is not a zip file; pack the folder as one.") from None
     if len(entries) > MOST_FILES:
-        raise Refused(f"The zip holds more than {MOST_FILES:,} files; pack the course folder alone.")
+        raise Refused(f"The zip holds more than {MOST_FILES:,} files; pack its folder alone.")
     paths = {entry: _path(entry) for entry in entries}
-    root = _root(list(paths.values()))
+    root = root_of(list(paths.values()))
     files: dict[str, bytes] = {}
     left_out: list[str] = []
     room = MOST_UNPACKED
     for entry, path in paths.items():
-        if not path.is_relative_to(root) or not _belongs(name := path.relative_to(root)):
+        if not path.is_relative_to(root) or not belongs(name := path.relative_to(root)):
             left_out.append(str(path))
             continue
         if str(name) in files:
-            raise Refused(f"The zip holds {name} twice; pack the course folder again.")
+            raise Refused(f"The zip holds {name} twice; pack the folder again.")
         files[str(name)] = _read(archive, entry, name, room)
         room -= len(files[str(name)])
         _refuse_unfit(name, files[str(name)])
@@ -100,7 +112,7 @@ def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
     path = PurePosixPath(name)
     is_odd = "\\" in name or "\0" in name or ":" in name or not name.isprintable() or len(name) > 300
     if is_odd or path.is_absolute() or ".." in path.parts or not path.parts:
-        raise Refused(f"The zip holds a file named {name[:80]!r}, which cannot be in a course folder.")
+        raise Refused(f"The zip holds a file named {name[:80]!r}, which cannot be in such a folder.")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         raise Refused(f"{name[:80]} in the zip is a link or a device; put the file itself there.")
@@ -139,7 +151,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: PurePosixPath,
         with archive.open(entry) as file:
             content = file.read(room + 1)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error):
-        raise Refused(f"{name} in the zip is damaged; pack the course folder again.") from None
+        raise Refused(f"{name} in the zip is damaged; pack the folder again.") from None
     if len(content) > room:
         raise Refused(f"Unpacked, the zip is larger than {MOST_UNPACKED // 1_000_000} MB; make it smaller.")
     return content

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 MEDIA_FOLDER = "media"
 CONTENT_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
@@ -43,17 +43,23 @@ def course_media(folder: Path) -> CourseMedia:
     found = []
     home = folder.resolve()
     for path in sorted((folder / MEDIA_FOLDER).glob("**/*")):
-        content_type = CONTENT_TYPES.get(path.suffix.lower())
-        if content_type is None or not path.is_file():
+        if path.suffix.lower() not in CONTENT_TYPES or not path.is_file():
             continue
         if not path.resolve().is_relative_to(home):
             continue
-        content = path.read_bytes()
-        if pixel_width(content) is None:
-            continue
-        name = hashlib.sha256(content).hexdigest()[:32] + path.suffix.lower()
-        found.append(MediaFile(path.relative_to(folder).as_posix(), name, content_type, content))
+        file = picture_file(path.relative_to(folder).as_posix(), path.read_bytes())
+        if file is not None:
+            found.append(file)
     return CourseMedia(tuple(found))
+
+
+def picture_file(source: str, content: bytes) -> MediaFile | None:
+    """A picture that texts name `source`; None when its name or its bytes are those of none."""
+    suffix = PurePosixPath(source).suffix.lower()
+    if suffix not in CONTENT_TYPES or pixel_width(content) is None:
+        return None
+    name = hashlib.sha256(content).hexdigest()[:32] + suffix
+    return MediaFile(source, name, CONTENT_TYPES[suffix], content)
 
 
 def pixel_width(content: bytes) -> int | None:

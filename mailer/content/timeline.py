@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailer.content.course_source import CourseSource, StepSource
-from mailer.content.step_edit import changed_step
+from mailer.content.file_edit import changed_file
 from mailer.errors import Refused
 
 
@@ -86,5 +86,5 @@ def _dated(course: CourseSource, days: dict[str, int]) -> dict[str, str]:
     for step in course.steps:
         if (day := days.get(step.path.name)) is not None:
             changes = {"day": day, **({"wait": None} if "wait" in step.lines else {})}
-            files[step.path.name] = changed_step(step.path.read_text(encoding="utf-8"), changes)
+            files[step.path.name] = changed_file(step.path.read_text(encoding="utf-8"), changes)
     return files

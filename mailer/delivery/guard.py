@@ -291,7 +291,7 @@ OVERDUE = text("""
         (SELECT min(next_due_at) FROM enrollments WHERE state = 'active'),
         (SELECT min(next_attempt_at) FROM deliveries WHERE state = 'planned' AND lane = 'course'),
         (SELECT min(next_attempt_at) FROM deliveries WHERE state = 'planned' AND lane = 'campaign'),
-        (SELECT min(starts_at) FROM campaigns WHERE state = 'scheduled')
+        (SELECT min(starts_at) FROM campaigns WHERE state = 'scheduled' AND NOT awaits_approval)
     )
     """)
 

@@ -9,15 +9,16 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.accounts.rights import Actor, Right, needs
+from mailer.content.canary import Canary
 from mailer.content.course_source import Problem
 from mailer.db import business_now
 from mailer.delivery import holds
 from mailer.errors import Refused
 from mailer.launch import campaign as launch
+from mailer.launch.asked import NotAgreed as NotAgreed
 from mailer.launch.asked import ask_for_yes, refuse_faulty
-from mailer.launch.campaign import Launch
-from mailer.launch.mailing import of_campaign
-from mailer.launch.preflight import preflight
+from mailer.launch.campaign import Approval, Launch
+from mailer.launch.campaign_findings import findings
 from mailer.launch.surprises import Surprise
 from mailer.launch.uploaded import compile_campaign
 from mailer.links import Signer
@@ -25,6 +26,9 @@ from mailer.models import HoldScope
 from mailer.reports.campaigns import CampaignReport, CampaignRow, campaigns_overview, describe_campaign
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.local_time import LocalTime, Past
+
+LATE = "late"
+"""What is agreed to by that name when a campaign is approved after its time."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,11 @@ class Moment:
 
 
 @needs(Right.SEE)
-def list_campaigns(session: Session, _: Actor, before: str | None, limit: int) -> list[CampaignRow]:
+def list_campaigns(
+    session: Session, _: Actor, before: str | None, limit: int, *, drafts: bool = True
+) -> list[CampaignRow]:
     """Campaigns, the newest first, those before the one with the slug `before`; raises NotFound."""
-    return campaigns_overview(session, before, limit)
+    return campaigns_overview(session, before, limit, drafts=drafts)
 
 
 @needs(Right.SEE)
@@ -60,8 +66,9 @@ def draft_campaign(
 
     Raises FaultyFiles, or Refused when it was sent already.
     """
-    compiled, warnings = compile_campaign(session, texts)
-    return launch.put_draft(session, compiled, business_now(session), who=actor.who), warnings
+    compiled, text, warnings = compile_campaign(session, texts)
+    made = launch.put_draft(session, compiled, business_now(session), who=actor.who, text=text)
+    return made, warnings
 
 
 @needs(Right.SEE)
@@ -81,28 +88,79 @@ def schedule_campaign(
     *,
     agreed: Collection[str] = (),
     people_at_most: int | None = None,
+    canary: Canary | None = None,
+    needs_approval: bool = False,
 ) -> Launch:
-    """Have it sent; returns whom it reaches as of now.
+    """Have it sent; returns whom it reaches as of now. It waits for a second person if it `needs_approval`.
 
     Raises NotAgreed for surprises and warnings that nobody agreed to, FaultyFiles when its mails cannot be
     made for its readers, and Refused.
     """
     now = business_now(session)
-    seen = launch.look_ahead(session, slug, now)
-    if people_at_most is not None and seen.reach.people > people_at_most:
-        raise Refused(f"{slug} would reach {seen.reach.people:,} people, more than {people_at_most:,}.")
-    problems = preflight(session, of_campaign(session, slug), signer, base_url, now)
-    refuse_faulty(f"The campaign {slug}", problems)
-    ask_for_yes(seen.surprising, problems, agreed)
-    yes = tuple(Surprise(word) for word in agreed if word in set(Surprise))
+    seen = launch.look_ahead(session, slug, now, canary)
+    yes = _agreed_to(session, seen, signer, base_url, now, agreed, people_at_most)
+    approval = Approval(needs_approval, actor.operator_id)
     if moment.local_at is not None:
         local = LocalTime(moment.local_at, moment.zone, now, moment.past)
-        launch.schedule_local(session, seen, local, now, who=actor.who, agreed=yes)
-    else:
-        if moment.at is not None and moment.at <= now:
-            raise Refused("This moment is past; name a later one, or none to send now.")
-        launch.schedule(session, seen, moment.at or now, now, who=actor.who, agreed=yes)
+        launch.schedule_local(session, seen, local, now, who=actor.who, agreed=yes, approval=approval)
+        return seen
+    if moment.at is not None and moment.at <= now:
+        raise Refused("This moment is past; name a later one, or none to send now.")
+    starts_at = moment.at or now
+    launch.schedule(
+        *(session, seen, starts_at, now), who=actor.who, agreed=yes, canary=canary, approval=approval
+    )
     return seen
+
+
+@needs(Right.SEND)
+def approve_campaign(
+    session: Session,
+    actor: Actor,
+    slug: str,
+    signer: Signer,
+    base_url: str,
+    *,
+    agreed: Collection[str] = (),
+    people_at_most: int | None = None,
+) -> Launch:
+    """Approve what somebody else has scheduled; returns whom it reaches as of now.
+
+    Raises as `schedule_campaign` does, and Refused for whoever scheduled it.
+    """
+    now = business_now(session)
+    seen = launch.look_at_scheduled(session, slug, now)
+    starts_at = seen.campaign.starts_at
+    if starts_at is not None and starts_at <= now and LATE not in agreed:
+        raise NotAgreed([(LATE, "Its time is past: approved, it leaves at once.")])
+    yes = _agreed_to(session, seen, signer, base_url, now, agreed, people_at_most)
+    launch.approve(session, seen, now, who=actor.who, operator_id=actor.operator_id, agreed=yes)
+    return seen
+
+
+@needs(Right.SEND)
+def unschedule_campaign(session: Session, actor: Actor, slug: str, reason: str) -> bool:
+    """Make a draft of it again; False when it was one. Raises NotFound, or Refused when its time has come."""
+    return launch.unschedule(session, slug, business_now(session), who=actor.who, reason=reason)
+
+
+def _agreed_to(
+    session: Session,
+    seen: Launch,
+    signer: Signer,
+    base_url: str,
+    now: datetime,
+    agreed: Collection[str],
+    people_at_most: int | None,
+) -> tuple[Surprise, ...]:
+    """The surprises that somebody said yes to, when that is all that takes a yes."""
+    slug = seen.campaign.slug
+    if people_at_most is not None and seen.reach.people > people_at_most:
+        raise Refused(f"{slug} would reach {seen.reach.people:,} people, more than {people_at_most:,}.")
+    problems = findings(session, slug, signer, base_url, now)
+    refuse_faulty(f"The campaign {slug}", problems)
+    ask_for_yes(seen.surprising, problems, agreed)
+    return tuple(Surprise(word) for word in agreed if word in set(Surprise))
 
 
 @needs(Right.SEND)

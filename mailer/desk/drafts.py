@@ -20,16 +20,17 @@ from mailer.content.course_edit import SENDER, changed_course
 from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepKind, read_draft
 from mailer.content.course_zip import pack, unpack
 from mailer.content.draft_store import Drafts, Typing, file_digest
+from mailer.content.file_edit import body_of, front_matter, plain_lines, settings_of, typed_file
 from mailer.content.guide.folder import file_name
 from mailer.content.guide.names import slug_of, unique_slug
 from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixel_width
-from mailer.content.step_edit import Value, body_of, changed_step, front_matter, plain_lines, settings_of
 from mailer.content.timeline import free_day, neighbour, put_before, put_on_day
 from mailer.db import business_now
 from mailer.delivery.roster import get_sender, list_senders
 from mailer.errors import Refused
 from mailer.launch.check import check_course
-from mailer.launch.step_look import Shown, StepLook, look_at_step, show_step
+from mailer.launch.shown import Shown
+from mailer.launch.step_look import StepLook, look_at_step, show_step
 from mailer.links import Signer
 
 MOST_PICTURE = 2_000_000
@@ -310,20 +311,8 @@ def remove_draft(session: Session, actor: Actor, drafts: Drafts, slug: str) -> N
 
 
 def _typed(drafts: Drafts, slug: str, name: str, fields: Mapping[str, str]) -> str:
-    """The file's text as the form says it: as a whole, or the settings and the text apart."""
-    if "file" in fields:
-        return plain_lines(fields["file"])
-    saved = _saved(drafts, slug, name)
-    before = settings_of(saved) or {}
-    changes: dict[str, Value] = {}
-    for field, value in fields.items():
-        if not field.startswith("set_"):
-            continue
-        setting, said = field.removeprefix("set_"), " ".join(value.split())
-        if said != before.get(setting, ""):
-            is_number = setting in ("day", "week") and said.isdecimal()
-            changes[setting] = None if not said else int(said) if is_number else said
-    return changed_step(saved, changes, plain_lines(fields.get("body", "")).rstrip("\n") + "\n")
+    """The file's text as the form says it."""
+    return typed_file(_saved(drafts, slug, name), fields, numbers=("day", "week"))
 
 
 def _saved(drafts: Drafts, slug: str, name: str) -> str:

@@ -102,6 +102,7 @@ def see_home(session: Session, actor: Actor, depths: Mapping[str, int | None], b
         headline=stands.headline,
         needs=[
             *_watch(stands),
+            *_to_approve(session),
             *_ahead(week),
             *_left_over(session, last_day.failed),
             *_set_up(there, base_url),
@@ -176,6 +177,12 @@ def _watch(stands: Standing) -> Iterator[Need]:
     if held:
         words = f"{held:,} {'mail is' if held == 1 else 'mails are'} set aside until somebody releases them."
         yield Need(words, "/desk/deliveries?state=held", "Show them", "quiet")
+
+
+def _to_approve(session: Session) -> Iterator[Need]:
+    for slug, subject, who in home.awaiting_approval(session):
+        words = f"“{subject}”, scheduled by {who}, waits for a second person’s approval."
+        yield Need(words, f"/desk/campaigns/{slug}", "Look at it")
 
 
 def _ahead(week: Week) -> Iterator[Need]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 
 from mailer.content.course_source import Problem
@@ -38,14 +39,20 @@ def refuse_faulty(what: str, problems: Sequence[Problem]) -> None:
         raise FaultyFiles(f"{what} has {count}; mend what `problems` names.", problems)
 
 
+def warning_key(warning: Problem) -> str:
+    """The name by which one warning, and none that comes after it, is agreed to."""
+    return f"warning-{hashlib.sha256(str(warning).encode()).hexdigest()[:16]}"
+
+
 def ask_for_yes(
     surprising: Sequence[Surprising], warnings: Sequence[Problem], agreed: Collection[str]
 ) -> None:
-    """Raise NotAgreed unless `agreed` names each surprise, and WARNINGS when there are any."""
+    """Raise NotAgreed unless `agreed` names each surprise and each warning, or WARNINGS for all of them."""
     open_ = [(str(one.what), one.words) for one in surprising if one.what not in agreed]
-    if warnings and WARNINGS not in agreed:
-        told = " ".join(str(one) for one in warnings[:5])
-        more = f" And {len(warnings) - 5:,} more." if len(warnings) > 5 else ""
+    unheard = [] if WARNINGS in agreed else [one for one in warnings if warning_key(one) not in agreed]
+    if unheard:
+        told = " ".join(str(one) for one in unheard[:5])
+        more = f" And {len(unheard) - 5:,} more." if len(unheard) > 5 else ""
         open_.append((WARNINGS, f"Warnings: {told}{more}"))
     if open_:
         raise NotAgreed(open_)

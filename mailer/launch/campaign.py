@@ -15,6 +15,7 @@ from mailer import tally
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.recipients import Reach, count_by_zone, count_recipients, list_ids_of
 from mailer.content.campaign_file import CampaignSource
+from mailer.content.campaign_text import CampaignText
 from mailer.content.canary import Canary
 from mailer.content.course_source import SenderSource
 from mailer.content.trial import Trial
@@ -22,10 +23,11 @@ from mailer.delivery.holds import forget_canary
 from mailer.delivery.states import ENDS
 from mailer.errors import Refused
 from mailer.launch.campaign_check import CompiledCampaign, aim_of
+from mailer.launch.campaign_source import keep_source, put_pictures, refuse_unfinished
 from mailer.launch.campaign_variants import refuse_undecidable, trial_of
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.launch.surprises import Surprise, Surprising, surprises
-from mailer.models import Action, Campaign, CampaignState, Course, MailingList, Media, Sender
+from mailer.models import Action, Campaign, CampaignState, Course, MailingList, Sender
 from mailer.outbox import campaign_source
 from mailer.schedule.campaigns import find_campaign, get_campaign
 from mailer.schedule.local_time import LocalTime, Spread, spread
@@ -43,8 +45,17 @@ class Drafted:
     was_scheduled: bool
 
 
-def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, who: str) -> Drafted:
+def put_draft(
+    session: Session,
+    compiled: CompiledCampaign,
+    now: datetime,
+    *,
+    who: str,
+    text: CampaignText | None = None,
+) -> Drafted:
     """Make the draft, or bring it up to date. The same files again change nothing.
+
+    `text` is what it was compiled of, to be kept with it; what a series makes is kept with the series.
 
     One that was scheduled is a draft again when it changes: nobody has agreed to send what it says now.
     Raises Refused when it has been sent or cancelled: a campaign is sent once.
@@ -70,9 +81,9 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
         .where(MailingList.id.in_(list_ids), MailingList.sender_id.is_(None))
         .values(sender_id=campaign.sender_id)
     )
-    for file in compiled.media:
-        values = {"name": file.name, "content_type": file.content_type, "content": file.content}
-        session.execute(insert(Media).values(values).on_conflict_do_nothing(index_elements=["name"]))
+    put_pictures(session, compiled.media)
+    if text is not None:
+        keep_source(session, source.slug, text, now, who=who, is_made=True)
     campaign.messages = {
         message.language: put_message(session, f"campaign/{source.slug}", message)
         for message in compiled.messages
@@ -86,12 +97,34 @@ def put_draft(session: Session, compiled: CompiledCampaign, now: datetime, *, wh
     is_changed = is_new or _content(campaign) != was
     was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
     if is_changed:
-        campaign.state, campaign.starts_at, campaign.local = CampaignState.DRAFT, None, {}
-        campaign.canary = _of_file(campaign)
+        _as_draft(campaign)
         session.add(campaign)
         _note(session, "campaign create", campaign, now, who)
     session.flush()
     return Drafted(campaign, is_new, is_changed, was_scheduled)
+
+
+def _as_draft(campaign: Campaign) -> None:
+    """Without its time, and without anybody's approval: both were of something else."""
+    campaign.state, campaign.starts_at, campaign.local = CampaignState.DRAFT, None, {}
+    campaign.canary = _of_file(campaign)
+    campaign.scheduled_by, campaign.scheduled_by_id = "", None
+    campaign.awaits_approval, campaign.approved_by = False, None
+
+
+def unschedule(session: Session, slug: str, now: datetime, *, who: str, reason: str = "") -> bool:
+    """Make a draft of it again, as long as nothing of it has left; False when it was one.
+
+    Raises NotFound, or Refused when its time has come.
+    """
+    campaign = _locked(session, get_campaign(session, slug).id)
+    _refuse_sent(campaign)
+    was_scheduled = campaign.state == CampaignState.SCHEDULED
+    if was_scheduled:
+        _as_draft(campaign)
+        _note(session, "campaign unschedule", campaign, now, who, reason=reason)
+        session.flush()
+    return was_scheduled
 
 
 def _content(campaign: Campaign) -> tuple[object, ...]:
@@ -148,6 +181,17 @@ def _put_sender(session: Session, slug: str, source: SenderSource) -> int:
     return session.execute(put.returning(Sender.id)).scalar_one()
 
 
+@dataclass(frozen=True)
+class Approval:
+    """Whether a second person has to approve what is scheduled, and which operator is the first."""
+
+    is_needed: bool = False
+    operator_id: int | None = None
+
+
+NO_APPROVAL = Approval()
+
+
 class Nobody(Refused):
     """It would reach nobody; `what` says where they all went."""
 
@@ -176,6 +220,7 @@ def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None
     """
     campaign = get_campaign(session, slug)
     _refuse_sent(campaign)
+    refuse_unfinished(session, slug)
     refuse_undecidable(session, campaign)
     aim = Aim.of(campaign.aim)
     narrowed = narrowing(session, aim, now)
@@ -189,6 +234,12 @@ def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None
     first = canary or Canary.of(campaign.canary.get("written", {}))
     found = surprises(session, campaign, reach.people, now)
     return Launch(campaign, lists, aim, reach, found, first, Trial.of(campaign.trial))
+
+
+def look_at_scheduled(session: Session, slug: str, now: datetime) -> Launch:
+    """The same of one that is scheduled, with the canary that was asked for then."""
+    seen = look_ahead(session, slug, now)
+    return replace(seen, canary=Canary.chosen(seen.campaign.canary))
 
 
 def _refuse_nobody(slug: str, lists: tuple[str, ...], aim: Aim, reach: Reach) -> None:
@@ -222,6 +273,7 @@ def schedule_local(
     *,
     who: str,
     agreed: Collection[Surprise] = (),
+    approval: Approval = NO_APPROVAL,
 ) -> Campaign:
     """Have it sent when clocks show a time in each reader's zone; its rows are written at the first of them.
 
@@ -235,7 +287,7 @@ def schedule_local(
             f"For {found.past:,} people {local.at:%Y-%m-%d %H:%M} is past; "
             "say --past send, --past skip or --past next-day."
         )
-    campaign = schedule(session, seen, found.first, now, who=who, agreed=agreed)
+    campaign = schedule(session, seen, found.first, now, who=who, agreed=agreed, approval=approval)
     campaign.local = local.as_values()
     session.flush()
     return campaign
@@ -250,11 +302,27 @@ def schedule(
     who: str,
     agreed: Collection[Surprise] = (),
     canary: Canary | None = None,
+    approval: Approval = NO_APPROVAL,
 ) -> Campaign:
     """Have it sent at `starts_at`, or at the next tick when that is past; with this `canary`, or its file's.
 
-    Raises Refused when it is not what was `seen` any more, or surprising in a way nobody has `agreed` to.
+    Where `approval` is needed nothing leaves before somebody else gave it. Raises Refused when it is not
+    what was `seen` any more, or surprising in a way nobody has `agreed` to.
     """
+    campaign = _as_seen(session, seen, agreed)
+    campaign.state, campaign.starts_at, campaign.local = CampaignState.SCHEDULED, starts_at, {}
+    campaign.scheduled_by, campaign.scheduled_by_id = who, approval.operator_id
+    campaign.awaits_approval, campaign.approved_by = approval.is_needed, None
+    asked = {"asked": canary.as_values()} if canary else {}
+    campaign.canary = {**_of_file(campaign), **asked}
+    what = "campaign send" if starts_at <= now else "campaign schedule"
+    _note(session, what, campaign, now, who, rows=seen.reach.people, starts_at=starts_at.isoformat())
+    session.flush()
+    return campaign
+
+
+def _as_seen(session: Session, seen: Launch, agreed: Collection[Surprise]) -> Campaign:
+    """The campaign, locked; raises Refused when it changed meanwhile, or for a surprise nobody agreed to."""
     for one in seen.surprising:
         if one.what not in agreed:
             raise Refused(f"{one.words} Say --{one.what} if it is meant.")
@@ -262,13 +330,40 @@ def schedule(
     _refuse_sent(campaign)
     if _content(campaign) != _content(seen.campaign):
         raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
-    campaign.state, campaign.starts_at, campaign.local = CampaignState.SCHEDULED, starts_at, {}
-    asked = {"asked": canary.as_values()} if canary else {}
-    campaign.canary = {**_of_file(campaign), **asked}
-    what = "campaign send" if starts_at <= now else "campaign schedule"
-    _note(session, what, campaign, now, who, rows=seen.reach.people, starts_at=starts_at.isoformat())
+    return campaign
+
+
+def approve(
+    session: Session,
+    seen: Launch,
+    now: datetime,
+    *,
+    who: str,
+    operator_id: int | None,
+    agreed: Collection[Surprise] = (),
+) -> Campaign:
+    """Say as a second person that it may leave; when its time is past by now, it leaves at once.
+
+    Raises Refused for whoever scheduled it, when nothing waits for an approval, and as `schedule` does.
+    """
+    campaign = _as_seen(session, seen, agreed)
+    if not campaign.awaits_approval:
+        raise Refused(f"{campaign.slug} does not wait for an approval; it is {campaign.state}.")
+    if scheduled_it(campaign, who, operator_id):
+        raise Refused(f"{campaign.slug} was scheduled by you, and a second person has to approve it.")
+    if not campaign.local:
+        campaign.starts_at = max(now, campaign.starts_at or now)
+    campaign.awaits_approval, campaign.approved_by = False, who
+    _note(session, "campaign approve", campaign, now, who, rows=seen.reach.people)
     session.flush()
     return campaign
+
+
+def scheduled_it(campaign: Campaign, who: str, operator_id: int | None) -> bool:
+    """Whether this is the one who scheduled it: by their login, which their tokens have too, or by name."""
+    if campaign.scheduled_by_id is not None and operator_id is not None:
+        return campaign.scheduled_by_id == operator_id
+    return campaign.scheduled_by == who
 
 
 def refuse_phases(seen: Launch) -> None:

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Again, Aim, narrowing
 from mailer.audience.recipients import count_recipients, list_ids_of
+from mailer.content.campaign_text import as_variant, copied
 from mailer.content.course_words import SLUG
 from mailer.content.trial import FIRST, Trial, Variant
 from mailer.errors import Refused
+from mailer.launch.campaign_source import find_source, keep_source, text_of
 from mailer.models import Action, Campaign, CampaignPhase, CampaignState, Click, Verdict
 from mailer.outbox import campaign_source
 from mailer.schedule.campaigns import find_campaign, get_campaign
@@ -31,7 +33,7 @@ def draft_again(
         raise Refused(f"{slug} is {first.state}, not ended: who did not get it is known when it has.")
     if not SLUG.fullmatch(new_slug):
         raise Refused(f"{new_slug!r} is no slug; use small letters, digits and hyphens.")
-    if find_campaign(session, new_slug) is not None:
+    if find_campaign(session, new_slug) is not None or find_source(session, new_slug) is not None:
         raise Refused(f"There is a campaign {new_slug} already; take another --slug.")
     if to == Again.NOT_CLICKED and not _any_click(session, first):
         raise Refused(
@@ -51,6 +53,7 @@ def draft_again(
         created_at=now,
     )
     session.add(campaign)
+    _keep_source(session, first, won, new_slug, now, who)
     named = {"campaign": new_slug, "again": slug, "to": to}
     session.add(Action(at=now, who=who, what="campaign again", detail=named, rows=0))
     session.flush()
@@ -66,6 +69,16 @@ def count_again(session: Session, first: Campaign, to: Again, now: datetime) -> 
 
 def _aim(session: Session, slug: str, to: Again) -> Aim:
     return Aim(again_of=slug, again_to=to, not_if_sent=_earlier(session, slug, to))
+
+
+def _keep_source(
+    session: Session, first: Campaign, won: Variant | None, slug: str, now: datetime, who: str
+) -> None:
+    """What the first was written as, as what it tested was won by, for whoever changes this one."""
+    kept = find_source(session, first.slug)
+    if kept is not None and kept.digest == kept.made_of:
+        text = as_variant(copied(text_of(kept), slug), won.name if won else FIRST)
+        keep_source(session, slug, text, now, who=who, is_made=True)
 
 
 def _earlier(session: Session, slug: str, to: Again) -> tuple[str, ...]:

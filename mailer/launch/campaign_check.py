@@ -23,12 +23,16 @@ from mailer.models import Campaign, MailingList, Segment, Sender
 
 @dataclass(frozen=True)
 class CompiledCampaign:
-    """A campaign's files, ready to be a draft: the first, and the same message in each language."""
+    """A campaign's files, ready to be a draft: the first, and the same message in each language.
+
+    `translations` are the other files, in the order of `messages`.
+    """
 
     source: CampaignSource
     messages: tuple[CompiledMessage, ...]
     media: tuple[MediaFile, ...]
     variants: tuple[CompiledVariant, ...] = ()
+    translations: tuple[CampaignSource, ...] = ()
 
 
 class ReadFile(Protocol):
@@ -69,7 +73,8 @@ def check_campaign(
     problems = sorted_problems(list(dict.fromkeys(problems)))
     if any(not problem.is_warning for problem in problems):
         return None, problems
-    return CompiledCampaign(sources[0], tuple(messages), tuple(media.values()), variants), problems
+    ready = sources[0], tuple(messages), tuple(media.values()), variants, tuple(sources[1:])
+    return CompiledCampaign(*ready), problems
 
 
 def aim_of(source: CampaignSource) -> Aim:

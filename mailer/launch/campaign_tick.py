@@ -32,7 +32,9 @@ def materialise(session: Session, now: datetime, limit: int = CHUNK) -> int:
     that was killed is gone on with, and two at once are one, since the row is locked. The audience is fixed
     with the last chunk.
     """
-    is_due = and_(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
+    is_due = and_(
+        Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now, ~Campaign.awaits_approval
+    )
     is_begun = and_(Campaign.state == CampaignState.SENDING, Campaign.materialised_at.is_(None))
     campaign = session.execute(
         select(Campaign)
@@ -79,6 +81,7 @@ def _give_back(session: Session, campaign: Campaign, now: datetime, why: str) ->
         campaign.state, campaign.materialised_at = CampaignState.CANCELLED, now
     else:
         campaign.state, campaign.starts_at, campaign.begun_at = CampaignState.DRAFT, None, None
+        campaign.approved_by = None
     detail = {"campaign": campaign.slug, "reason": why}
     session.add(Action(at=now, who="tick", what=f"campaign {campaign.state}", detail=detail, rows=0))
     session.flush()

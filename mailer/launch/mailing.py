@@ -188,7 +188,8 @@ def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
         sender = _facts(session.execute(select(Sender).where(Sender.slug == source.sender)).scalar_one())
     else:
         sender = _facts(session.get_one(Sender, first.sender_id))
-    bodies = {source.language: (source.path.name, source.body, source.body_line)}
+    written = (source, *compiled.translations)
+    bodies = {one.language: (one.path.name, one.body, one.body_line) for one in written}
     drafts = []
     for message in compiled.messages:
         unknown = (f"{source.slug} ({message.language})", "", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.addresses import normalise
@@ -23,6 +23,7 @@ from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
 from mailer.links import Signer
 from mailer.models import (
+    Action,
     BreakerState,
     Campaign,
     Course,
@@ -38,6 +39,18 @@ from mailer.schedule.place import StepPlan
 
 TEST_DELIVERY = 0
 """The id in a test mail's links. Their pages say that it was a test, and change nothing."""
+
+
+TESTED = "campaign test"
+"""What the audit log calls test mails that were sent on the desk."""
+
+
+def tests_sent(session: Session, who: str, since: datetime) -> int:
+    """How many test mails of campaigns somebody sent since then."""
+    noted = select(func.coalesce(func.sum(Action.rows), 0)).where(
+        Action.who == who, Action.what == TESTED, Action.at >= since
+    )
+    return int(session.execute(noted).scalar_one())
 
 
 def compose_test(

@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session
 from mailer.clock import local_date
 from mailer.content.series_text import Occasion
 from mailer.errors import MailerError, Refused
-from mailer.launch.campaign import Launch, Nobody, look_ahead, put_draft, schedule, schedule_local
+from mailer.launch.campaign import (
+    NO_APPROVAL,
+    Approval,
+    Launch,
+    Nobody,
+    look_ahead,
+    put_draft,
+    schedule,
+    schedule_local,
+)
 from mailer.launch.series_look import Look
 from mailer.launch.series_news import MOST_NEW, News, news_of, note_items
 from mailer.launch.series_template import compile_occurrence
@@ -90,7 +99,15 @@ def _due(series: Series, now: datetime, *, is_early: bool) -> Due:
     return Due(series.id, series.slug, next_on, feed_url, marks, now, is_early)
 
 
-def make(session: Session, due: Due, look: Look | None, now: datetime, *, who: str) -> Made:
+def make(
+    session: Session,
+    due: Due,
+    look: Look | None,
+    now: datetime,
+    *,
+    who: str,
+    approval: Approval = NO_APPROVAL,
+) -> Made:
     """Make the occurrence that is due: its campaign, its record and what it knows of the feed, or none of it.
 
     Of several that are due only the latest is made. Whoever comes second, or with an old look, changes
@@ -113,7 +130,7 @@ def make(session: Session, due: Due, look: Look | None, now: datetime, *, who: s
         return Made()
     try:
         with session.begin_nested():
-            made = _make(session, series, occasion, news, now, who=who, is_early=due.is_early)
+            made = _make(session, series, occasion, news, now, who=who, due=due, approval=approval)
     except Nobody as nobody:
         made = Made(Outcome.NOBODY, words=str(nobody))
     except MailerError as error:
@@ -178,7 +195,8 @@ def _make(
     now: datetime,
     *,
     who: str,
-    is_early: bool,
+    due: Due,
+    approval: Approval,
 ) -> Made:
     if series.feed_url and not occasion.items:
         return Made(Outcome.NOTHING_NEW)
@@ -198,21 +216,30 @@ def _make(
         asked = " ".join(one.words for one in seen.surprising)
         fix = f"It is a draft: `steadypost campaign send {slug}` asks about it."
         return Made(Outcome.ASKS, slug, f"{asked} {fix}".strip())
-    _send(session, series, seen, occasion.day, now, who=who, is_early=is_early)
+    _send(session, series, seen, occasion.day, now, who=who, is_early=due.is_early, approval=approval)
     return Made(Outcome.MADE, slug)
 
 
 def _send(
-    session: Session, series: Series, seen: Launch, day: date, now: datetime, *, who: str, is_early: bool
+    session: Session,
+    series: Series,
+    seen: Launch,
+    day: date,
+    now: datetime,
+    *,
+    who: str,
+    is_early: bool,
+    approval: Approval,
 ) -> None:
     """Now, or by each reader's own clock; zones that have passed while it could not be made get it late."""
     cadence = Cadence.of(series.cadence)
     if is_early or not cadence.is_local:
-        schedule(session, seen, now, now, who=who)
+        schedule(session, seen, now, now, who=who, approval=approval)
         return
     at = datetime.combine(day, cadence.at)
     decided_at = min(now, cadence.due_at(day)) - A_SECOND
-    schedule_local(session, seen, LocalTime(at, cadence.zone, decided_at, Past.SEND), now, who=who)
+    local = LocalTime(at, cadence.zone, decided_at, Past.SEND)
+    schedule_local(session, seen, local, now, who=who, approval=approval)
 
 
 def _record(

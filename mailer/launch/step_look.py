@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import re
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -22,13 +18,9 @@ from mailer.content.media import CourseMedia, course_media
 from mailer.errors import MailerError, NotFound
 from mailer.launch.check import CompiledCourse, in_language, progress_of, sorted_problems
 from mailer.launch.mailing import of_folder
+from mailer.launch.shown import Shown, reader_for, with_pictures
 from mailer.links import Signer
-from mailer.models import Subscriber
-from mailer.render.personalize import Rendered
 from mailer.schedule.conditions import meets
-
-ADA: Mapping[str, Any] = {"email": "ada@example.org", "name": "Ada", "language": None, "zone": None}
-"""Whom a mail is shown for when nobody is named."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +35,6 @@ class StepLook:
     message: CompiledMessage | None
     problems: tuple[Problem, ...]
     media: CourseMedia
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The mail as one person would get it. `is_for_them`: whether the step's rule lets it go to them."""
-
-    who: str
-    mail: Rendered
-    preheader: str
-    is_for_them: bool = True
 
 
 def look_at_step(folder: Path, name: str, text: str) -> StepLook:
@@ -102,20 +84,13 @@ def show_step(
     """
     if look.step is None or look.message is None:
         raise NotFound("There is no mail to show before the errors named above are mended.")
-    person, who, is_for_them = dict(ADA), "a made-up reader, Ada", True
-    if as_subscriber is not None:
-        found = session.get(Subscriber, as_subscriber)
-        if found is None or found.email is None:
-            raise NotFound("That subscriber is gone; take another one.")
-        person = {"email": found.email, "name": found.name, "language": found.language, "zone": found.zone}
-        who = found.email
-        is_for_them = _meets(session, look, found.id, now)
-        person["fields"] = dict(found.fields or {}) or None
+    who, person = reader_for(session, as_subscriber)
+    is_for_them = as_subscriber is None or _meets(session, look, as_subscriber, now)
     compiled = CompiledCourse(look.course, ((look.step, look.message),), look.media.files)
     mailing = of_folder(compiled)
-    row = mailing.row(0, now, **{"fields": None, **person})
+    row = mailing.row(0, now, **person)
     mail = mailing.composer(signer, base_url).render(row)
-    shown = replace(mail, html=_with_pictures(mail.html, look, base_url))
+    shown = replace(mail, html=with_pictures(mail.html, look.media.files, base_url))
     return Shown(who, shown, look.message.preheader, is_for_them)
 
 
@@ -127,20 +102,3 @@ def _meets(session: Session, look: StepLook, subscriber_id: int, now: datetime) 
     except MailerError:
         # A rule about what is not published yet: the check tells of it.
         return False
-
-
-def _with_pictures(html: str, look: StepLook, base_url: str) -> str:
-    """The mail with its pictures inside it: they are published only with their course."""
-    for file in look.media.files:
-        address = f"{base_url}/media/{file.name}"
-        if address in html:
-            content = base64.b64encode(file.content).decode()
-            html = html.replace(address, f"data:{file.content_type};base64,{content}")
-    return html
-
-
-def in_scheme(html: str, *, is_dark: bool) -> str:
-    """The mail as a reader's program shows it in light or in dark, whatever the one who looks prefers."""
-    always, never = "(min-width:0)", "(max-width:0)"
-    html = re.sub(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", always if is_dark else never, html)
-    return re.sub(r"\(\s*prefers-color-scheme\s*:\s*light\s*\)", never if is_dark else always, html)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy.orm import Session
 
+from mailer.content.campaign_text import CampaignText, File, checked_text
 from mailer.content.course_source import Problem
 from mailer.content.course_zip import unpacked
 from mailer.launch.asked import refuse_faulty
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
+from mailer.launch.campaign_source import laid_out
 from mailer.launch.check import CompiledCourse, check_course
 
 
@@ -24,17 +24,18 @@ def compile_course(content: bytes) -> tuple[CompiledCourse, list[Problem]]:
     return compiled, problems
 
 
-def compile_campaign(session: Session, texts: Sequence[str]) -> tuple[CompiledCampaign, list[Problem]]:
-    """The campaign of these files' texts, the first and its translations, and its warnings.
+def compile_campaign(
+    session: Session, texts: Sequence[str]
+) -> tuple[CompiledCampaign, CampaignText, list[Problem]]:
+    """The campaign of these files' texts, the first and its translations; its files, and its warnings.
 
-    In what is wrong they are called campaign.md, translation-1.md and so on. Raises FaultyFiles.
+    In what is wrong they are called campaign.md, translation-1.md and so on. Raises FaultyFiles, or Refused.
     """
-    with TemporaryDirectory(prefix="steadypost-") as home:
-        names = ["campaign.md", *(f"translation-{number}.md" for number in range(1, len(texts)))]
-        paths = [Path(home) / name for name in names]
-        for path, text in zip(paths, texts, strict=True):
-            path.write_text(text, encoding="utf-8")
+    names = ["campaign.md", *(f"translation-{number}.md" for number in range(1, len(texts)))]
+    files = (File(name, checked_text(name, text)) for name, text in zip(names, texts, strict=True))
+    text = CampaignText(tuple(files))
+    with laid_out(session, text) as paths:
         compiled, problems = check_campaign(session, paths)
     refuse_faulty("The campaign", problems)
     assert compiled is not None  # noqa: S101
-    return compiled, problems
+    return compiled, text, problems

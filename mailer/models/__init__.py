@@ -23,7 +23,7 @@ from mailer.models.audience import (
     SuppressionReason,
 )
 from mailer.models.base import Base
-from mailer.models.campaign import Campaign, CampaignPhase, CampaignState
+from mailer.models.campaign import Campaign, CampaignDraft, CampaignPhase, CampaignState, CampaignTyping
 from mailer.models.cap import FrequencyCap, Losing
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.errands import BulkAct, Outlook
@@ -71,8 +71,10 @@ __all__ = [
     "BulkAct",
     "CallState",
     "Campaign",
+    "CampaignDraft",
     "CampaignPhase",
     "CampaignState",
+    "CampaignTyping",
     "ChannelKind",
     "CheckIn",
     "Click",

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, func, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mailer.models.base import Base, Key, one_of
@@ -49,6 +49,9 @@ class Campaign(Base):
     their ids: those up to `let_go_up_to` so far, None when the phase has no more. `waits_since` is when the
     phase's waiting time began. `findings` is what each phase chose and found, by its name. One that
     `is_public` is in the archive once it has begun.
+
+    `scheduled_by` is who had it sent, with `scheduled_by_id` when that was an operator. While it
+    `awaits_approval` nothing of it is written; `approved_by` is who gave that, None where none was asked for.
     """
 
     __tablename__ = "campaigns"
@@ -78,9 +81,55 @@ class Campaign(Base):
     waits_since: Mapped[datetime | None]
     findings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     is_public: Mapped[bool] = mapped_column(server_default=text("false"))
+    scheduled_by: Mapped[str] = mapped_column(server_default="")
+    scheduled_by_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id", ondelete="SET NULL"))
+    awaits_approval: Mapped[bool] = mapped_column(server_default=text("false"))
+    approved_by: Mapped[str | None]
 
     __table_args__ = (
         Index("ix_campaigns_public", "begun_at", "id", postgresql_where=text("is_public")),
         one_of("state", CampaignState),
         one_of("phase", CampaignPhase),
     )
+
+
+class CampaignDraft(Base):
+    """A campaign as it is written, also while it has errors: what the desk opens and `create` was given.
+
+    `files` holds each file's name and text, the first one leading, `pictures` the published name of each
+    picture by how a text names it. `digest` is of both; `made_of` is the digest that the campaign's messages
+    were last made of, so that what is newer can be told from what would be sent.
+    """
+
+    __tablename__ = "campaign_drafts"
+
+    id: Mapped[Key]
+    slug: Mapped[str] = mapped_column(unique=True)
+    subject: Mapped[str] = mapped_column(server_default="")
+    files: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
+    pictures: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    digest: Mapped[str]
+    made_of: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    saved_at: Mapped[datetime] = mapped_column(index=True)
+    saved_by: Mapped[str]
+
+
+class CampaignTyping(Base):
+    """What one operator has typed into a file of a draft and not saved: a closed window loses nothing.
+
+    `base` is the digest of the draft that it began with; `as_subscriber_id` is for whom it is shown.
+    """
+
+    __tablename__ = "campaign_typings"
+
+    id: Mapped[Key]
+    draft_id: Mapped[int] = mapped_column(ForeignKey("campaign_drafts.id", ondelete="CASCADE"))
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operators.id", ondelete="CASCADE"), index=True)
+    file: Mapped[str]
+    text: Mapped[str]
+    base: Mapped[str]
+    as_subscriber_id: Mapped[int | None] = mapped_column(BigInteger)
+    typed_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("draft_id", "operator_id", "file"),)

@@ -35,6 +35,7 @@ def open_work(session: Session, now: datetime) -> int:
         .where(
             Campaign.state.in_((CampaignState.SCHEDULED, CampaignState.SENDING)),
             Campaign.starts_at <= now,
+            ~Campaign.awaits_approval,
             Campaign.materialised_at.is_(None),
         )
     ).scalar_one()
@@ -48,7 +49,9 @@ def next_moment(session: Session) -> datetime | None:
             select(func.min(Enrollment.next_due_at)).where(Enrollment.state == EnrollmentState.ACTIVE)
         ).scalar_one(),
         session.execute(
-            select(func.min(Campaign.starts_at)).where(Campaign.state == CampaignState.SCHEDULED)
+            select(func.min(Campaign.starts_at)).where(
+                Campaign.state == CampaignState.SCHEDULED, ~Campaign.awaits_approval
+            )
         ).scalar_one(),
         session.execute(
             select(func.min(Delivery.next_attempt_at)).where(Delivery.state == DeliveryState.PLANNED)

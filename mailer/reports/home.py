@@ -122,6 +122,17 @@ def scheduled(session: Session, until: datetime) -> list[Scheduled]:
     return [Scheduled(slug, subject, starts_at, bool(local)) for slug, subject, starts_at, local in rows]
 
 
+def awaiting_approval(session: Session, limit: int = 20) -> list[tuple[str, str, str]]:
+    """Campaigns that wait for a second person: slug, subject, and who has scheduled each."""
+    rows = session.execute(
+        select(Campaign.slug, Campaign.subject, Campaign.scheduled_by)
+        .where(Campaign.state == CampaignState.SCHEDULED, Campaign.awaits_approval)
+        .order_by(Campaign.starts_at, Campaign.id)
+        .limit(limit)
+    )
+    return [(slug, subject, who) for slug, subject, who in rows]
+
+
 def last_campaigns(session: Session) -> list[Sent]:
     """The newest that have begun, by the counts that are kept as mails move."""
     campaigns = session.scalars(

@@ -25,6 +25,7 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "after_cut": "By lane, what becomes of a mail whose server never answered its end: sent once more "
         "with the same Message-ID, or held as uncertain.",
         "keep_months": "How many months of mails are kept; older ones are dropped whole, their sums stay.",
+        "approval": "Whether a second person has to approve a campaign before it leaves: off, or campaigns.",
         "fetch_allow": "Hosts and networks that may be fetched from or called though they are not public.",
     },
     "Addresses that cannot be reached": {

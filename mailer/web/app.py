@@ -28,6 +28,10 @@ from mailer.web.deps import make_parts
 from mailer.web.failures import show_failures
 from mailer.web.marketer import archive as archive_choice
 from mailer.web.marketer import (
+    campaign_audience,
+    campaign_sending,
+    campaigns,
+    composer,
     courses,
     forms,
     home,
@@ -100,6 +104,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(segments.router)
     for read_pages in (sending, statement, links, reports):
         app.include_router(read_pages.router)
+    for campaign_pages in (campaigns, composer, campaign_audience, campaign_sending):
+        app.include_router(campaign_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)
     return app

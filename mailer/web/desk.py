@@ -37,7 +37,11 @@ class Entry:
 
 MENU: Mapping[str, tuple[Entry, ...]] = {
     "": (Entry("Home", "/desk"),),
-    "Write": (Entry("Courses", "/desk/courses"), Entry("Archive", "/desk/archive")),
+    "Write": (
+        Entry("Courses", "/desk/courses"),
+        Entry("Campaigns", "/desk/campaigns"),
+        Entry("Archive", "/desk/archive"),
+    ),
     "Read": (Entry("Reports", "/desk/reports"),),
     "Watch": (
         Entry("Board", "/desk/board"),

@@ -32,6 +32,9 @@ STATIC_TYPES = {
     "segments.css": CSS,
     "home.css": CSS,
     "sent.css": CSS,
+    "editor.js": SCRIPT,
+    "editor.css": CSS,
+    "campaigns.css": CSS,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

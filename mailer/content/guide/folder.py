@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import tomlkit
 
 from mailer.content.course_folder import OptIn
+from mailer.content.file_edit import front_matter
 from mailer.content.guide.steps import Draft
-from mailer.content.step_edit import front_matter
 
 SEND_TIME = "08:00"
 ZONE = "Etc/UTC"

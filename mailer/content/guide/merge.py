@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mailer.content.course_folder import StepSource
+from mailer.content.file_edit import changed_file
 from mailer.content.guide.differences import three_way
 from mailer.content.guide.memory import RememberedStep
 from mailer.content.guide.report import Fate
 from mailer.content.guide.steps import Draft
-from mailer.content.step_edit import changed_step
 from mailer.content.step_file import SETTINGS
 
 OWN_SETTINGS = frozenset(SETTINGS) - {"key", "subject", "preheader", "kind", "day", "send_time", "week"}
@@ -100,4 +100,4 @@ def _bare(text: str) -> str:
 
 def with_changes(mine: StepSource, settings: dict[str, str], body: str | None) -> str:
     """The author's file with these settings and this body; every other line stays as it was written."""
-    return changed_step(mine.path.read_text(encoding="utf-8"), settings, body)
+    return changed_file(mine.path.read_text(encoding="utf-8"), settings, body)

@@ -54,6 +54,7 @@ class Campaign(BaseModel):
     starts_at: datetime | None
     materialised_at: datetime | None
     finished_at: datetime | None
+    awaits_approval: bool = Field(description="It is scheduled, and a second person has to approve it.")
 
     @classmethod
     def of(cls, row: CampaignRow) -> Campaign:
@@ -136,11 +137,9 @@ class Local(Told):
     past: Past | None = Field(default=None, description="What becomes of people for whom it is past.")
 
 
-class Scheduling(Told):
-    """When: now (neither `at` nor `local`), at an instant, or by readers' clocks."""
+class Approving(Told):
+    """What somebody says yes to."""
 
-    at: AwareDatetime | None = Field(default=None, examples=["2027-03-01T09:00:00+00:00"])
-    local: Local | None = Field(default=None, examples=[None])
     agreed: list[str] = Field(
         default_factory=list,
         max_length=10,
@@ -150,6 +149,13 @@ class Scheduling(Told):
     people_at_most: int | None = Field(
         default=None, ge=0, examples=[5000], description="Refuse when it would reach more people."
     )
+
+
+class Scheduling(Approving):
+    """When: now (neither `at` nor `local`), at an instant, or by readers' clocks."""
+
+    at: AwareDatetime | None = Field(default=None, examples=["2027-03-01T09:00:00+00:00"])
+    local: Local | None = Field(default=None, examples=[None])
 
 
 class Why(Told):
@@ -230,8 +236,40 @@ def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, a
                 parts.base_url,
                 agreed=asked.agreed,
                 people_at_most=asked.people_at_most,
+                needs_approval=parts.settings.needs_approval,
             )
         ),
+    )
+
+
+@router.post("/{slug}/approve", response_model=Audience)
+def approve_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, asked: Approving) -> Response:
+    """Approve as a second person what somebody else has scheduled; answered with whom it reaches as of now.
+
+    Refused for whoever scheduled it, also by another token of theirs. Asks as scheduling does.
+    """
+    return once.answer(
+        actor,
+        lambda session: Audience.of(
+            desk.approve_campaign(
+                session,
+                actor,
+                slug,
+                parts.signer,
+                parts.base_url,
+                agreed=asked.agreed,
+                people_at_most=asked.people_at_most,
+            )
+        ),
+    )
+
+
+@router.post("/{slug}/unschedule", response_model=Changed)
+def unschedule_campaign(actor: Send, once: OnceDep, slug: Slug, asked: Why) -> Response:
+    """Make a draft again of a campaign that is scheduled and has not begun."""
+    return once.answer(
+        actor,
+        lambda session: Changed(changed=desk.unschedule_campaign(session, actor, slug, asked.reason.strip())),
     )
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
 
 from mailer.desk import drafts as desk
 from mailer.errors import MailerError, NotFound
-from mailer.launch.step_look import Shown, in_scheme
+from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of
-from mailer.web.pages import PRIVATE_HEADERS
+from mailer.web.marketer.mail_frame import framed
 from mailer.web.signed_in import Write
 
 router = APIRouter()
@@ -20,12 +17,6 @@ router = APIRouter()
 STEP = PATH + "/{slug}/steps/{name}"
 MOST_TYPED = 1_100_000
 """Bytes of a posted step: its text has up to a million."""
-
-MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src 'none'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox"
-)
-"""What a marketer writes runs no script, asks nothing of anybody, and has no origin."""
 
 
 @router.api_route(STEP, methods=READ)
@@ -90,8 +81,7 @@ def mail(slug: str, name: str, parts: PartsDep, actor: Write, dark: bool = False
     with parts.session() as session:
         view = desk.open_step(session, actor, drafts_of(parts), slug, name)
     shown, cannot = _shown(parts, actor, view)
-    html = in_scheme(shown.mail.html, is_dark=dark) if shown else f"<p>{escape(cannot)}</p>"
-    return HTMLResponse(html, headers={**PRIVATE_HEADERS, "Content-Security-Policy": MAIL_POLICY})
+    return framed(shown, cannot, is_dark=dark)
 
 
 @router.post(STEP + "/forget")

@@ -63,6 +63,8 @@ TAKES = {
     "POST /campaigns/{slug}/pause": Right.SEND,
     "POST /campaigns/{slug}/resume": Right.SEND,
     "POST /campaigns/{slug}/cancel": Right.SEND,
+    "POST /campaigns/{slug}/approve": Right.SEND,
+    "POST /campaigns/{slug}/unschedule": Right.SEND,
     "GET /templates": Right.SEE,
     "PUT /templates/{name}": Right.WRITE,
     "POST /mails": Right.SEND,

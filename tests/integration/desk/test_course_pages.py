@@ -130,7 +130,7 @@ def test_a_zip_that_leads_out_of_its_folder_writes_nothing(
         archive.writestr("../../evil.md", "x")
     marc.get("/desk/new-course")
     page = upload(marc, "/desk/new-course/folder", "calm.zip", packed.getvalue())
-    assert "cannot be in a course folder" in page
+    assert "cannot be in such a folder" in page
     assert drafts.slugs() == []
     assert not (settings.data_dir / "evil.md").exists()
 

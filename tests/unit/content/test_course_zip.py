@@ -41,7 +41,7 @@ def test_what_a_course_has_no_use_for_is_left_out_and_named() -> None:
     "name", ["../evil.md", "/etc/evil.md", "a/../../evil.md", "..\\evil.md", "c:evil.md", "a\nb.md"]
 )
 def test_no_path_leads_out_of_the_folder(name: str) -> None:
-    with pytest.raises(Refused, match="cannot be in a course folder"):
+    with pytest.raises(Refused, match="cannot be in such a folder"):
         unpack(zipped({"course.toml": TOML, name: b"x"}))
 
 

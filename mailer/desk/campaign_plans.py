@@ -1,0 +1,193 @@
+"""What sending a campaign would mean, looked at before anybody says yes; and test mails of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.record import record
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.audience.aim import Aim
+from mailer.content.canary import Canary
+from mailer.content.course_source import Problem
+from mailer.content.trial import Trial
+from mailer.db import business_now
+from mailer.delivery.one_mail import OneMail
+from mailer.delivery.signing import Keyring
+from mailer.desk.campaigns import Moment
+from mailer.errors import Refused
+from mailer.launch import campaign as launch
+from mailer.launch.asked import warning_key
+from mailer.launch.campaign import Launch
+from mailer.launch.campaign_findings import findings, mailing_of
+from mailer.launch.campaign_reach import LookedAt, look_at_choice
+from mailer.launch.campaign_source import refuse_unfinished
+from mailer.launch.mailing import Draft
+from mailer.launch.preflight import links_of
+from mailer.launch.send_test import TESTED, compose_campaign_test, tests_sent, transport_for_test
+from mailer.links import Signer
+from mailer.models import Campaign
+from mailer.reports.campaigns import sender_in_words
+from mailer.schedule.campaigns import get_campaign
+from mailer.schedule.local_time import LocalTime, Spread
+
+MOST_TESTS = 5
+"""Addresses of one test."""
+TESTS_AN_HOUR = 50
+"""Test mails that one person may send: nobody's check of a mail takes more, and a list is no test."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When a campaign is to leave, and what goes first (None: what its file says)."""
+
+    moment: Moment
+    canary: Canary | None = None
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What would happen: to whom, at which hours, and what takes a yes.
+
+    Of one that waits for an approval: whether its time `is_past`, and who looks has scheduled it (`is_own`).
+    """
+
+    seen: Launch
+    plan: Plan
+    problems: tuple[Problem, ...]
+    sender: str
+    spread: Spread | None = None
+    local: LocalTime | None = None
+    is_past: bool = False
+    is_own: bool = False
+
+    @property
+    def warnings(self) -> list[tuple[str, Problem]]:
+        """Each with the name that it is agreed to by."""
+        return [(warning_key(one), one) for one in self.problems if one.is_warning]
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [one for one in self.problems if not one.is_warning]
+
+    @property
+    def left_out(self) -> list[tuple[int, str]]:
+        """Who gets nothing, and why."""
+        return LookedAt(self.seen.lists, self.seen.aim, self.seen.reach, ()).left_out()
+
+
+@needs(Right.SEE)
+def look_at_aim(session: Session, _: Actor, lists: tuple[str, ...], aim: Aim) -> LookedAt:
+    """Whom a choice would reach, saving nothing; raises NotFound or Refused."""
+    return look_at_choice(session, lists, aim, business_now(session))
+
+
+@needs(Right.SEND)
+def look_at_plan(session: Session, _: Actor, slug: str, plan: Plan, signer: Signer, base_url: str) -> Ahead:
+    """What sending it by this plan would mean now; raises NotFound, Nobody or Refused."""
+    now = business_now(session)
+    seen = launch.look_ahead(session, slug, now, plan.canary)
+    problems = tuple(findings(session, slug, signer, base_url, now))
+    moment, sender = plan.moment, sender_in_words(session, seen.campaign)
+    if moment.local_at is None:
+        if moment.at is not None and moment.at <= now:
+            raise Refused("This moment is past; choose a later one, or send it now.")
+        return Ahead(seen, plan, problems, sender)
+    launch.refuse_phases(seen)
+    local = LocalTime(moment.local_at, moment.zone, now, moment.past)
+    spread = launch.look_at_zones(session, seen, local, now)
+    return Ahead(seen, plan, problems, sender, spread, local)
+
+
+@needs(Right.SEND)
+def look_at_approval(
+    session: Session, actor: Actor, slug: str, signer: Signer, base_url: str
+) -> tuple[Ahead, Campaign]:
+    """What approving it would mean now; raises NotFound, Nobody or Refused."""
+    now = business_now(session)
+    seen = launch.look_at_scheduled(session, slug, now)
+    problems = tuple(findings(session, slug, signer, base_url, now))
+    local = LocalTime.of(seen.campaign.local)
+    spread = launch.look_at_zones(session, seen, local, now) if local is not None else None
+    campaign = seen.campaign
+    is_past = campaign.starts_at is not None and campaign.starts_at <= now
+    is_own = launch.scheduled_it(campaign, actor.who, actor.operator_id)
+    plan = Plan(Moment(), seen.canary)
+    sender = sender_in_words(session, campaign)
+    return Ahead(seen, plan, problems, sender, spread, local, is_past, is_own), campaign
+
+
+@needs(Right.SEE)
+def check_campaign(session: Session, _: Actor, slug: str, signer: Signer, base_url: str) -> list[Problem]:
+    """Everything that would go wrong for its readers, without asking another machine; raises NotFound."""
+    return findings(session, slug, signer, base_url, business_now(session))
+
+
+@needs(Right.WRITE)
+def links_to_ask(
+    session: Session, actor: Actor, slug: str, signer: Signer, base_url: str
+) -> dict[str, tuple[Draft, int]]:
+    """The addresses that its mails lead to, for `check_links`, which holds no session."""
+    mailing, _ = mailing_of(session, slug)
+    found = links_of(mailing, signer, base_url, business_now(session)) if mailing is not None else {}
+    record(session, actor, "campaign links", len(found), campaign=slug)
+    return found
+
+
+@needs(Right.SEE)
+def versions_to_test(session: Session, _: Actor, slug: str) -> tuple[list[str], list[str]]:
+    """The languages and variants' letters that a test may be of; raises NotFound."""
+    campaign = get_campaign(session, slug)
+    trial = Trial.of(campaign.trial)
+    return list(campaign.messages), [one.letter for one in trial.variants] if trial else []
+
+
+@needs(Right.SEND)
+def write_tests(
+    session: Session,
+    actor: Actor,
+    slug: str,
+    to: Sequence[str],
+    *,
+    as_email: str,
+    language: str,
+    variant: str,
+    signer: Signer,
+    base_url: str,
+    keyring: Keyring,
+) -> list[OneMail]:
+    """The campaign as a mail to each of these addresses, noted as sent; hand them over outside the session.
+
+    Raises Refused for too many, or a draft with errors, and as `compose_campaign_test` does.
+    """
+    if not to:
+        raise Refused("Name the address that the test goes to.")
+    if len(to) > MOST_TESTS:
+        raise Refused(f"A test goes to {MOST_TESTS} addresses at most.")
+    now = business_now(session)
+    sent = tests_sent(session, actor.who, now - timedelta(hours=1))
+    if sent + len(to) > TESTS_AN_HOUR:
+        raise Refused(f"You sent {sent} test mails in an hour; {TESTS_AN_HOUR} are the most. Wait a while.")
+    refuse_unfinished(session, slug)
+    campaign = get_campaign(session, slug)
+    way = transport_for_test(session, campaign)
+    made = [
+        compose_campaign_test(
+            session,
+            campaign,
+            to=address,
+            as_email=as_email or None,
+            language=language or None,
+            signer=signer,
+            base_url=base_url,
+            now=now,
+            keyring=keyring,
+            variant=variant or None,
+        )
+        for address in to
+    ]
+    record(session, actor, TESTED, len(made), campaign=slug)
+    return [OneMail(email, way.id, way.slug) for email in made]

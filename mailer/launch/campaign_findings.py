@@ -1,0 +1,32 @@
+"""A campaign's preflight with each finding at its place in what was written, where that is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from mailer.content.course_source import Problem
+from mailer.launch.campaign_draft import check_text
+from mailer.launch.campaign_source import find_source, text_of
+from mailer.launch.check import sorted_problems
+from mailer.launch.mailing import Mailing, of_campaign, of_files
+from mailer.launch.preflight import preflight
+from mailer.links import Signer
+
+
+def mailing_of(session: Session, slug: str) -> tuple[Mailing | None, tuple[Problem, ...]]:
+    """What would go out, and what its text shows; no mailing while its text has errors. Raises NotFound."""
+    kept = find_source(session, slug)
+    if kept is None:
+        return of_campaign(session, slug), ()
+    checked = check_text(session, slug, text_of(kept))
+    mailing = of_files(session, checked.compiled) if checked.compiled is not None else None
+    return mailing, checked.problems
+
+
+def findings(session: Session, slug: str, signer: Signer, base_url: str, now: datetime) -> list[Problem]:
+    """Everything that can be found about a draft without asking another machine; raises NotFound."""
+    mailing, problems = mailing_of(session, slug)
+    found = preflight(session, mailing, signer, base_url, now) if mailing is not None else []
+    return sorted_problems(list(dict.fromkeys([*problems, *found])))

@@ -1,0 +1,63 @@
+"""A mail as one person would get it, shown to whoever writes it: steps of courses and campaigns alike."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from mailer.content.media import MediaFile
+from mailer.errors import NotFound
+from mailer.models import Subscriber
+from mailer.render.personalize import Rendered
+
+ADA: Mapping[str, Any] = {
+    "email": "ada@example.org",
+    "name": "Ada",
+    "language": None,
+    "zone": None,
+    "fields": None,
+}
+"""Whom a mail is shown for when nobody is named."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The mail as one person would get it. `is_for_them`: whether the rule of a step lets it go to them."""
+
+    who: str
+    mail: Rendered
+    preheader: str
+    is_for_them: bool = True
+
+
+def reader_for(session: Session, subscriber_id: int | None) -> tuple[str, dict[str, Any]]:
+    """Whom it is shown for: how they are called, and their values for a mail. Raises NotFound."""
+    if subscriber_id is None:
+        return "a made-up reader, Ada", dict(ADA)
+    found = session.get(Subscriber, subscriber_id)
+    if found is None or found.email is None:
+        raise NotFound("That subscriber is gone; take another one.")
+    values = {name: getattr(found, name) for name in ("email", "name", "language", "zone")}
+    return found.email, {**values, "fields": dict(found.fields or {}) or None}
+
+
+def with_pictures(html: str, files: Iterable[MediaFile], base_url: str) -> str:
+    """The mail with its pictures inside it: they may not be published yet."""
+    for file in files:
+        address = f"{base_url}/media/{file.name}"
+        if address in html:
+            content = base64.b64encode(file.content).decode()
+            html = html.replace(address, f"data:{file.content_type};base64,{content}")
+    return html
+
+
+def in_scheme(html: str, *, is_dark: bool) -> str:
+    """The mail as a reader's program shows it in light or in dark, whatever the one who looks prefers."""
+    always, never = "(min-width:0)", "(max-width:0)"
+    html = re.sub(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", always if is_dark else never, html)
+    return re.sub(r"\(\s*prefers-color-scheme\s*:\s*light\s*\)", never if is_dark else always, html)

@@ -1,0 +1,280 @@
+"""A campaign checked, tested, scheduled, and approved by a second person: what happens is said before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+
+from mailer.clock import zone_names
+from mailer.content.amounts import share_words
+from mailer.content.canary import MOST
+from mailer.content.course_source import Problem
+from mailer.delivery.signing import Keyring
+from mailer.desk import campaign_drafts as writing
+from mailer.desk import campaign_plans as plans
+from mailer.desk import campaigns as desk
+from mailer.errors import MailerError, NotFound, Refused
+from mailer.fetch import Fetcher
+from mailer.launch.preflight import check_links
+from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.marketer.campaigns import PATH, is_sent
+from mailer.web.marketer.chosen import ChosenFields
+from mailer.web.marketer.plan_form import read_plan
+from mailer.web.signed_in import See, Send, Write
+
+router = APIRouter()
+
+CHECK = PATH + "/{slug}/check"
+TEST = PATH + "/{slug}/test"
+SCHEDULE = PATH + "/{slug}/schedule"
+CONFIRM = PATH + "/{slug}/confirm"
+APPROVE = PATH + "/{slug}/approve"
+OF_PLAN = ("when", "day", "clock", "zone", "past", "canary", "canary_wait", *(f"limit_{one}" for one in MOST))
+"""The fields of a plan, which its confirmation repeats."""
+
+
+@router.api_route(CHECK, methods=READ)
+def check(request: Request, slug: str, parts: PartsDep, actor: See) -> Response:
+    """The preflight: what would go wrong for real readers, each with its place in the text."""
+    with parts.session() as session:
+        if is_sent(writing.find_kept(session, actor, slug)[1]):
+            return parts.desk.go(f"{PATH}/{slug}/progress")
+        found = plans.check_campaign(session, actor, slug, parts.signer, parts.base_url)
+    return _check(request, parts, actor, slug, found)
+
+
+@router.post(CHECK)
+def ask_links(request: Request, slug: str, parts: PartsDep, actor: Write) -> Response:
+    """The same with every link asked, which takes a moment."""
+    with parts.session() as session:
+        found = plans.check_campaign(session, actor, slug, parts.signer, parts.base_url)
+        links = plans.links_to_ask(session, actor, slug, parts.signer, parts.base_url)
+    fetcher = Fetcher(parts.settings.fetch_allow, f"Steadypost (+{parts.base_url})")
+    # No transaction is open while other machines are asked.
+    found += check_links(links, fetcher, lambda _asked, _of: None)
+    return _check(request, parts, actor, slug, found, links=len(links))
+
+
+@router.api_route(TEST, methods=READ)
+def ask_test(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+    """Where a test mail goes, and as whom."""
+    return _test(request, parts, actor, slug, {})
+
+
+@router.post(TEST)
+def test(request: Request, slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Response:
+    """Send it, outside every count; the form again, with what was wrong."""
+    addresses = [one for one in re.split(r"[\s,;]+", fields.get("to", "")) if one]
+    try:
+        with parts.session() as session:
+            mails = plans.write_tests(
+                session,
+                actor,
+                slug,
+                addresses,
+                as_email=fields.get("as", "").strip(),
+                language=fields.get("language", ""),
+                variant=fields.get("variant", ""),
+                signer=parts.signer,
+                base_url=parts.base_url,
+                keyring=Keyring(parts.seal),
+            )
+        for one in mails:
+            parts.send_at_once(one)
+    except MailerError as error:
+        return _test(request, parts, actor, slug, fields, str(error))
+    return parts.desk.go(TEST.format(slug=slug), done=f"Sent a test of {slug} to {', '.join(addresses)}.")
+
+
+@router.api_route(SCHEDULE, methods=READ)
+def schedule(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+    """When it leaves, and whether a few go first."""
+    return _schedule(request, parts, actor, slug, dict(request.query_params))
+
+
+@router.api_route(CONFIRM, methods=READ)
+def confirm(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+    """What will happen, to how many, and what takes a yes."""
+    return _confirm(request, parts, actor, slug, dict(request.query_params), [])
+
+
+@router.post(CONFIRM)
+def launch(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, actor: Send) -> Response:
+    """Have it sent as it was looked at; the page again when that is not so any more."""
+    typed = {name: values[0] for name, values in fields.items() if name in OF_PLAN}
+    agreed = fields.get("agreed", [])
+    try:
+        with parts.session() as session:
+            plan = read_plan(typed)
+            desk.schedule_campaign(
+                *(session, actor, slug, plan.moment, parts.signer, parts.base_url),
+                agreed=agreed,
+                people_at_most=_people(fields),
+                canary=plan.canary,
+                needs_approval=parts.settings.needs_approval,
+            )
+    except NotFound:
+        raise
+    except MailerError as error:
+        return _confirm(request, parts, actor, slug, typed, agreed, _in_words(error))
+    if parts.settings.needs_approval:
+        done = f"{slug} is scheduled, and waits for somebody else to approve it."
+    elif typed.get("when") == "now":
+        done = f"{slug} is on its way."
+    else:
+        done = f"{slug} is scheduled."
+    return parts.desk.go(f"{PATH}/{slug}", done=done)
+
+
+@router.api_route(APPROVE, methods=READ)
+def ask_approve(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+    """What approving it means, to how many."""
+    return _approve(request, parts, actor, slug, [])
+
+
+@router.post(APPROVE)
+def approve(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, actor: Send) -> Response:
+    """Approve what was looked at, as a second person."""
+    agreed = fields.get("agreed", [])
+    try:
+        with parts.session() as session:
+            desk.approve_campaign(
+                *(session, actor, slug, parts.signer, parts.base_url),
+                agreed=agreed,
+                people_at_most=_people(fields),
+            )
+    except NotFound:
+        raise
+    except MailerError as error:
+        return _approve(request, parts, actor, slug, agreed, _in_words(error))
+    return parts.desk.go(f"{PATH}/{slug}", done=f"Approved {slug}.")
+
+
+def _people(fields: Mapping[str, list[str]]) -> int:
+    """How many people the page said that it reaches; raises Refused."""
+    words = fields.get("people", [""])[0]
+    if not words.isdecimal() or len(words) > 12:
+        raise Refused("Look at whom it reaches first, then say yes.")
+    return int(words)
+
+
+def _in_words(error: MailerError) -> str:
+    """What was refused; what takes a yes is shown by the page itself."""
+    is_asked = isinstance(error, desk.NotAgreed)
+    return "Tick each of the points below if it is meant so." if is_asked else str(error)
+
+
+def _check(
+    request: Request, parts: Parts, actor: See, slug: str, found: list[Problem], links: int | None = None
+) -> Response:
+    with parts.session() as session:
+        text = writing.find_text(session, actor, slug)
+    return parts.desk.page(
+        request,
+        "campaigns/check.html",
+        actor,
+        slug=slug,
+        errors=[one for one in found if not one.is_warning],
+        warnings=[one for one in found if one.is_warning],
+        files=[one.name for one in text.files] if text else [],
+        links=links,
+    )
+
+
+def _test(
+    request: Request, parts: Parts, actor: Send, slug: str, typed: Mapping[str, str], error: str = ""
+) -> Response:
+    with parts.session() as session:
+        try:
+            languages, letters = plans.versions_to_test(session, actor, slug)
+        except NotFound:
+            _ = writing.find_kept(session, actor, slug)
+            languages, letters = [], []
+    return parts.desk.page(
+        request,
+        "campaigns/test.html",
+        actor,
+        slug=slug,
+        languages=languages,
+        letters=letters,
+        most=plans.MOST_TESTS,
+        typed=typed,
+        error=error,
+    )
+
+
+def _schedule(
+    request: Request, parts: Parts, actor: Send, slug: str, typed: Mapping[str, str], error: str = ""
+) -> Response:
+    with parts.session() as session:
+        _, campaign = writing.find_kept(session, actor, slug)
+    if is_sent(campaign):
+        return parts.desk.go(f"{PATH}/{slug}/progress")
+    return parts.desk.page(
+        request,
+        "campaigns/schedule.html",
+        actor,
+        slug=slug,
+        typed=typed,
+        zones=sorted(name for name in zone_names() if "/" in name),
+        written_canary=campaign.canary.get("written") if campaign is not None else None,
+        limits={str(sign): share_words(share) for sign, share in MOST.items()},
+        error=error,
+    )
+
+
+def _confirm(
+    request: Request,
+    parts: Parts,
+    actor: Send,
+    slug: str,
+    typed: Mapping[str, str],
+    agreed: list[str],
+    error: str = "",
+) -> Response:
+    try:
+        with parts.session() as session:
+            plan = read_plan(typed)
+            ahead = plans.look_at_plan(session, actor, slug, plan, parts.signer, parts.base_url)
+            text = writing.find_text(session, actor, slug)
+    except NotFound:
+        raise
+    except MailerError as refused:
+        return _schedule(request, parts, actor, slug, typed, error or str(refused))
+    return parts.desk.page(
+        request,
+        "campaigns/confirm.html",
+        actor,
+        slug=slug,
+        ahead=ahead,
+        files=[one.name for one in text.files] if text else [],
+        typed={name: typed[name] for name in OF_PLAN if typed.get(name)},
+        agreed=agreed,
+        waits=parts.settings.needs_approval,
+        error=error,
+    )
+
+
+def _approve(
+    request: Request, parts: Parts, actor: Send, slug: str, agreed: list[str], error: str = ""
+) -> Response:
+    with parts.session() as session:
+        ahead, campaign = plans.look_at_approval(session, actor, slug, parts.signer, parts.base_url)
+        text = writing.find_text(session, actor, slug)
+    if not campaign.awaits_approval:
+        raise Refused(f"{slug} does not wait for an approval; it is {campaign.state}.")
+    return parts.desk.page(
+        request,
+        "campaigns/approve.html",
+        actor,
+        slug=slug,
+        ahead=ahead,
+        campaign=campaign,
+        is_past=ahead.is_past,
+        is_own=ahead.is_own,
+        files=[one.name for one in text.files] if text else [],
+        agreed=agreed,
+        error=error,
+    )
