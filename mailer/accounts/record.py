@@ -11,7 +11,9 @@ from mailer.db import business_now
 from mailer.models import Action
 
 
-def record(session: Session, actor: Actor, what: str, rows: int = 0, **detail: Any) -> None:
+def record(session: Session, actor: Actor, what: str, rows: int = 0, **detail: Any) -> Action:
     """Note that `actor` did `what` ("user invite") to `rows` rows. `detail` holds no secret and no answer."""
     named = {name: value for name, value in detail.items() if value is not None}
-    session.add(Action(at=business_now(session), who=actor.who, what=what, detail=named, rows=rows))
+    action = Action(at=business_now(session), who=actor.who, what=what, detail=named, rows=rows)
+    session.add(action)
+    return action

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer.audience.columns import meaning_of
-from mailer.errors import MailerError, Refused
+from mailer.audience.tags import AT_ONCE, Changed, change_some
+from mailer.errors import MailerError, NotFound, Refused
 from mailer.models import CustomField, FieldType
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -51,6 +52,40 @@ def declared_fields(session: Session) -> dict[str, FieldType]:
     """Every custom field and its type."""
     rows = session.execute(select(CustomField.key, CustomField.type).order_by(CustomField.key))
     return {key: FieldType(type_) for key, type_ in rows}
+
+
+def get_field(session: Session, key: str) -> FieldType:
+    """The type of this field; raises NotFound."""
+    found = session.get(CustomField, key)
+    if found is None:
+        raise NotFound(f"There is no field {key!r}.")
+    return FieldType(found.type)
+
+
+_HAS = "fields ? :old"
+_BECOMES = """
+    fields = (s.fields - :old) || CASE WHEN :new = '' OR s.fields ? :new THEN '{}'
+        ELSE jsonb_build_object(CAST(:new AS text), s.fields -> :old) END
+"""
+
+
+def replace_field(session: Session, old: str, new: str, after: int = 0, most: int = AT_ONCE) -> Changed:
+    """Move what `most` people have in the field `old` to `new`, which takes its type; empty takes it away.
+
+    What somebody has in `new` already stays. To be asked on, each time in a new transaction, until nobody is
+    left; then `old` is no field any more. Raises NotFound or Refused.
+    """
+    type_ = get_field(session, old)
+    if new:
+        declare_field(session, new, type_)
+    values = {"old": old, "new": new}
+    changed = change_some(session, _HAS, _BECOMES, values, after, most)
+    if changed.after is None:
+        session.execute(delete(CustomField).where(CustomField.key == old))
+        # Those who were given one meanwhile.
+        late = change_some(session, _HAS, _BECOMES, values, 0, most)
+        return Changed(changed.people + late.people, None)
+    return changed
 
 
 def typed_value(text: str, type_: FieldType) -> Any:

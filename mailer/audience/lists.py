@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,12 +57,22 @@ def add_list(
     return list_
 
 
+def find_list(session: Session, slug: str) -> MailingList | None:
+    """The list of this slug, if there is one."""
+    return session.execute(select(MailingList).where(MailingList.slug == slug)).scalar_one_or_none()
+
+
 def get_list(session: Session, slug: str) -> MailingList:
     """The list of this slug; raises NotFound."""
-    found = session.execute(select(MailingList).where(MailingList.slug == slug)).scalar_one_or_none()
+    found = find_list(session, slug)
     if found is None:
         raise NotFound(f"There is no list {slug!r}; `steadypost list list` shows them all")
     return found
+
+
+def list_lists(session: Session) -> Sequence[MailingList]:
+    """Every list, by their titles."""
+    return session.scalars(select(MailingList).order_by(MailingList.title)).all()
 
 
 def find_subscription(session: Session, subscriber_id: int, list_id: int) -> Subscription | None:

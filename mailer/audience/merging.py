@@ -64,6 +64,7 @@ def merge_people(
     session.execute(text(_GATHER.format(people=people, end="" if upto is None else _END)), keys)
     session.execute(text(_MERGED))
     session.execute(text(_MERGE))
+    session.execute(text(_KNOW_TAGS))
     session.execute(text(_UNCHANGED))
     session.execute(text(_STANDING), {"list_id": joining.list_id, "now": now})
     count, new, unconfirmed = session.execute(text(_COUNT)).one()
@@ -135,6 +136,12 @@ _MERGE = """
     INSERT INTO merged
     SELECT u.id, g.line, g.email, email_key, u.is_new
     FROM upserted u JOIN gathered g USING (email_key)
+"""
+
+_KNOW_TAGS = """
+    INSERT INTO tags (name)
+    SELECT DISTINCT tag FROM gathered, unnest(tags) AS tag ORDER BY tag
+    ON CONFLICT DO NOTHING
 """
 
 # Those of whom nothing more is said are locked, but neither written nor returned.

@@ -91,7 +91,7 @@ def _check_made_of(session: Session, slug: str) -> None:
             expand(session, InSegment(other))
         except BadRule as error:
             raise BadRule(f'"{other}" is made of "{slug}". {error.what}') from None
-    for course, text in _rules_of_courses(session):
+    for course, text in rules_of_courses(session):
         if any(_names(text, one, course) for one in made_of):
             try:
                 expand(session, parse(text, course))
@@ -108,7 +108,7 @@ def uses(session: Session, slug: str) -> list[Use]:
     ]
     # A course's readers would wait for a rule that cannot be asked.
     courses = dict.fromkeys(
-        course for course, text in _rules_of_courses(session) if _names(text, slug, course)
+        course for course, text in rules_of_courses(session) if _names(text, slug, course)
     )
     asks = "The course {0} asks for {1}; publish it without that first."
     found += [Use("course", course, asks.format(course, slug)) for course in courses]
@@ -142,7 +142,7 @@ def _names(text: str, slug: str, course: str | None = None) -> bool:
     return any(isinstance(one, InSegment) and one.slug == slug for one in conditions(parse(text, course)))
 
 
-def _rules_of_courses(session: Session) -> Iterator[tuple[str, str]]:
+def rules_of_courses(session: Session) -> Iterator[tuple[str, str]]:
     """Every rule of what is published, with its course's slug."""
     steps = select(Course.slug, Step.condition).join(Step, Step.course_id == Course.id)
     for slug, text in session.execute(steps.where(Step.condition != "", Step.retired_at.is_(None))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.addresses import INVISIBLE, normalise
 from mailer.clock import zone
 from mailer.errors import NotFound, Refused
-from mailer.models import MailingList, Subscriber, Subscription
+from mailer.models import KnownTag, MailingList, Subscriber, Subscription
 
 MAX_NAME = 200
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE | re.ASCII)
@@ -100,10 +100,19 @@ def add_subscriber(session: Session, person: Person) -> Subscriber:
     known.name = person.name or known.name
     known.language = person.language or known.language
     known.zone = person.zone or known.zone
+    know_tags(session, person.tags)
     known.tags = sorted({*known.tags, *person.tags})
     known.fields = {**known.fields, **person.fields}
     session.flush()
     return known
+
+
+def know_tags(session: Session, tags: Iterable[str]) -> None:
+    """Have these tags, tidy as they are kept, among those to choose from."""
+    # In one order, so that two who bring the same new tags do not wait for each other in a ring.
+    rows = [{"name": tag} for tag in sorted(set(tags))]
+    if rows:
+        session.execute(insert(KnownTag).on_conflict_do_nothing(index_elements=["name"]), rows)
 
 
 def get_subscriber(session: Session, email: str) -> Subscriber:
@@ -185,6 +194,7 @@ def change_subscriber(session: Session, subscriber: Subscriber, changes: Changes
         {tidy for tag in tags if (tidy := tidy_name(tag).lower())}
         for tags in (changes.tags_added, changes.tags_removed)
     )
+    know_tags(session, added - removed)
     known.tags = sorted({*known.tags, *added} - removed)
     session.flush()
     return known.zone != was

@@ -22,8 +22,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer.audience.addresses import address_hash, normalise
+from mailer.audience.estimate import About, about
 from mailer.errors import NotFound, Refused
-from mailer.models import Action, Role, Suppression, SuppressionReason
+from mailer.models import Action, Role, Subscriber, Suppression, SuppressionReason
 from mailer.settings import Settings
 
 CHUNK = 1000
@@ -133,6 +134,27 @@ def last_suppression(session: Session, email: str) -> Suppression | None:
     return session.execute(
         select(Suppression).where(Suppression.email_hash == address_hash(key))
     ).scalar_one_or_none()
+
+
+def get_suppression(session: Session, suppression_id: int) -> Suppression:
+    """The suppression of this id, also one whose end has come; raises NotFound."""
+    found = session.get(Suppression, suppression_id)
+    if found is None:
+        raise NotFound("This suppression was lifted, or there never was one.")
+    return found
+
+
+def subscriber_id_of(session: Session, row: Suppression) -> int | None:
+    """Whose address it is, if somebody known has it."""
+    if row.email is None:
+        return None
+    _, key = normalise(row.email)
+    return session.scalar(select(Subscriber.id).where(Subscriber.email_key == key))
+
+
+def count(session: Session) -> About:
+    """How many suppressions there are, near enough."""
+    return about(session, select(Suppression.id))
 
 
 def lift_own_stop(session: Session, email: str) -> SuppressionReason | None:
