@@ -81,16 +81,20 @@ class Journey:
 
 def journey_of(session: Session, delivery_id: int, now: datetime) -> Journey:
     """The way through the course that this mail belongs to; raises BadLink when it belongs to none."""
-    found = session.execute(
-        select(Enrollment, Course, Subscriber)
-        .join(Delivery, Delivery.enrollment_id == Enrollment.id)
-        .join(Course, Course.id == Enrollment.course_id)
-        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
-        .where(Delivery.id == delivery_id)
-    ).one_or_none()
+    found = session.scalar(select(Delivery.enrollment_id).where(Delivery.id == delivery_id))
     if found is None:
         raise BadLink
-    enrollment, course, subscriber = found
+    return journey(session, found, now)
+
+
+def journey(session: Session, enrollment_id: int, now: datetime) -> Journey:
+    """The way of an enrollment's reader through its course, as it stands at `now`."""
+    enrollment, course, subscriber = session.execute(
+        select(Enrollment, Course, Subscriber)
+        .join(Course, Course.id == Enrollment.course_id)
+        .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
+        .where(Enrollment.id == enrollment_id)
+    ).one()
     zone = subscriber.zone or course.zone
     titles = _Titles(course, subscriber)
     had = tuple(_had(session, enrollment, zone, titles))

@@ -35,7 +35,9 @@ from mailer.web.marketer import (
     courses,
     forms,
     home,
+    labels,
     links,
+    lists,
     new_course,
     publications,
     reports,
@@ -43,6 +45,9 @@ from mailer.web.marketer import (
     sending,
     statement,
     steps,
+    subscriber,
+    subscribers,
+    suppressions,
 )
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
@@ -106,6 +111,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(read_pages.router)
     for campaign_pages in (campaigns, composer, campaign_audience, campaign_sending):
         app.include_router(campaign_pages.router)
+    for audience_pages in (subscribers, subscriber, lists, labels, suppressions):
+        app.include_router(audience_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)
     return app

@@ -52,7 +52,15 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Audit log", "/desk/audit"),
         Entry("What to do", "/desk/operating"),
     ),
-    "Audience": (Entry("Segments", "/desk/segments"), Entry("Forms", "/desk/forms")),
+    "Audience": (
+        Entry("Subscribers", "/desk/subscribers"),
+        Entry("Lists", "/desk/lists"),
+        Entry("Segments", "/desk/segments"),
+        Entry("Tags", "/desk/tags"),
+        Entry("Fields", "/desk/fields"),
+        Entry("Suppression", "/desk/suppressions"),
+        Entry("Forms", "/desk/forms"),
+    ),
     "Set up": (
         Entry("Senders", "/desk/senders"),
         Entry("Transports", "/desk/transports"),

@@ -1,0 +1,152 @@
+"""How many people are on lists, have tags, or have something in a field, near enough for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from mailer.audience.estimate import COUNTED, About, estimated, people_in_all
+from mailer.audience.lists import get_list
+from mailer.db import as_array
+from mailer.models import Course, MailingList, Sender, SignUpForm, Subscription, SubscriptionState
+
+SAMPLED = 10_000
+"""So many people are looked at to tell what a field holds; where there are more, the rest is inferred."""
+
+
+@dataclass(frozen=True)
+class ListCounts:
+    """A list with how many people are in which state of it."""
+
+    list: MailingList
+    active: About
+    pending: About
+    ended: About
+
+
+def list_counts(session: Session) -> list[ListCounts]:
+    """Every list by its title, with its people near enough."""
+    lists = session.scalars(select(MailingList).order_by(MailingList.title)).all()
+    counted = _counted(session)
+    return [
+        ListCounts(
+            one,
+            *(
+                _about(session, one.id, state, counted.get((one.id, state), 0))
+                for state in (SubscriptionState.ACTIVE, SubscriptionState.PENDING, SubscriptionState.ENDED)
+            ),
+        )
+        for one in lists
+    ]
+
+
+# In the order of the index, or PostgreSQL would read the table for a state in which nobody is.
+_COUNTED = text("""
+    SELECT l.id, s.state, (
+        SELECT count(*) FROM (
+            SELECT 1 FROM subscriptions WHERE list_id = l.id AND state = s.state
+            ORDER BY subscriber_id LIMIT :most
+        ) AS counted
+    ) AS people
+    FROM lists AS l CROSS JOIN unnest(CAST(:states AS text[])) AS s (state)
+""")
+
+
+def _counted(session: Session) -> dict[tuple[int, str], int]:
+    """People by list and state, each counted up to one more than COUNTED."""
+    rows = session.execute(_COUNTED, {"most": COUNTED + 1, "states": as_array(SubscriptionState)})
+    return {(row.id, row.state): row.people for row in rows}
+
+
+def _about(session: Session, list_id: int, state: str, counted: int) -> About:
+    if counted <= COUNTED:
+        return About(counted)
+    rows = select(Subscription.id).where(Subscription.list_id == list_id, Subscription.state == state)
+    return About(max(counted, estimated(session, rows)), is_exact=False)
+
+
+@dataclass(frozen=True)
+class ListView:
+    """One list: its people, its sender's name, and the courses and forms of it, as (slug, title)."""
+
+    counts: ListCounts
+    sender: str
+    courses: tuple[tuple[str, str], ...]
+    forms: tuple[tuple[str, str], ...]
+
+
+def list_view(session: Session, slug: str, *, is_exact: bool) -> ListView:
+    """A list's page; counted one by one when it `is_exact`. Raises NotFound."""
+    list_ = get_list(session, slug)
+    if is_exact:
+        rows = session.execute(
+            select(Subscription.state, func.count())
+            .where(Subscription.list_id == list_.id)
+            .group_by(Subscription.state)
+        )
+        exact = {state: About(people) for state, people in rows}
+        none = About(0)
+        counts = ListCounts(
+            list_,
+            exact.get(SubscriptionState.ACTIVE, none),
+            exact.get(SubscriptionState.PENDING, none),
+            exact.get(SubscriptionState.ENDED, none),
+        )
+    else:
+        counts = next(one for one in list_counts(session) if one.list.id == list_.id)
+    sender = session.get(Sender, list_.sender_id) if list_.sender_id else None
+    courses = session.execute(select(Course.slug, Course.title).where(Course.list_id == list_.id))
+    forms = session.execute(select(SignUpForm.slug, SignUpForm.title).where(SignUpForm.list_id == list_.id))
+    return ListView(
+        counts,
+        sender.name if sender else "",
+        tuple((slug, title) for slug, title in courses),
+        tuple((slug, title) for slug, title in forms),
+    )
+
+
+_FREQUENT = text("""
+    SELECT tag, share * c.reltuples AS people
+    FROM pg_stats s
+    CROSS JOIN unnest(
+        CAST(CAST(s.most_common_elems AS text) AS text[]),
+        s.most_common_elem_freqs[1 : cardinality(CAST(CAST(s.most_common_elems AS text) AS text[]))]
+    ) AS m (tag, share)
+    JOIN pg_class c ON c.oid = to_regclass('subscribers')
+    WHERE s.tablename = 'subscribers' AND s.attname = 'tags' AND s.schemaname = current_schema()
+""")
+
+
+_RARE = text("""
+    SELECT tag, count(*) AS people
+    FROM (SELECT unnest(tags) AS tag FROM subscribers WHERE tags && CAST(:tags AS text[])) AS every
+    WHERE tag = ANY(CAST(:tags AS text[])) GROUP BY tag
+""")
+
+
+def tag_counts(session: Session, tags: Sequence[str]) -> list[tuple[str, About]]:
+    """How many people have each of these tags; those that many have by PostgreSQL's statistics."""
+    frequent = {row.tag: int(row.people) for row in session.execute(_FREQUENT) if row.people > COUNTED}
+    rare = [tag for tag in tags if tag not in frequent]
+    counted = {row.tag: row.people for row in session.execute(_RARE, {"tags": as_array(rare)})}
+    return [
+        (tag, About(frequent[tag], is_exact=False) if tag in frequent else About(counted.get(tag, 0)))
+        for tag in tags
+    ]
+
+
+def field_counts(session: Session) -> dict[str, About]:
+    """How many people have something in each field; of many people by a sample of them."""
+    in_all = people_in_all(session).count
+    share = 1.0 if in_all <= SAMPLED else SAMPLED / in_all
+    sample = "" if share == 1.0 else f"TABLESAMPLE SYSTEM ({100 * share:.4f})"
+    rows: Any = session.execute(
+        text(
+            f"SELECT key, count(*) FROM subscribers {sample}, jsonb_object_keys(fields) AS key GROUP BY key"  # noqa: S608
+        )
+    )
+    return {key: About(round(people / share), is_exact=share == 1.0) for key, people in rows}

@@ -1,0 +1,211 @@
+"""Suppressions: addresses that are not mailed, why, and lifting one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from mailer.accounts.rights import ROLES, Actor, at_least
+from mailer.audience.suppression import THEIR_WISH, who_may_lift
+from mailer.desk import suppression as desk
+from mailer.desk.suppression import BY_HAND
+from mailer.errors import MailerError, NotFound, Refused
+from mailer.models import Role, Suppression, SuppressionReason
+from mailer.reports.csv_file import BOM, csv_lines
+from mailer.sealing import SealedWithAnotherKey
+from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.pages import PRIVATE_HEADERS
+from mailer.web.signed_in import Audience, Export, See
+
+router = APIRouter()
+
+PATH = "/desk/suppressions"
+ROWS = 50
+EXPORTED_AT_ONCE = 1000
+
+
+@router.api_route(PATH, methods=READ)
+def list_(
+    request: Request,
+    parts: PartsDep,
+    actor: See,
+    reason: str = "",
+    find: str = "",
+    before: int | None = None,
+) -> Response:
+    """Those in force, the newest first, or that of one address."""
+    return _list(request, parts, actor, reason=_reason(reason), find=find, before=before)
+
+
+@router.post(PATH + "/find")
+def find(fields: FormFields, parts: PartsDep, _: See) -> Response:
+    """What was typed, on to its page, sealed: addresses are in no address of ours."""
+    typed = fields.get("address", "").strip()[:320]
+    sealed = parts.seal.close(typed) if typed else ""
+    return parts.desk.go(PATH, reason=fields.get("reason", ""), find=sealed)
+
+
+@router.post(PATH)
+def add(request: Request, actor: Audience, fields: FormFields, parts: PartsDep) -> Response:
+    """One address or many; the form again with what was wrong."""
+    given = {name: fields.get(name, "").strip() for name in ("addresses", "by", "detail")}
+    try:
+        by = _reason(given["by"])
+        if by not in BY_HAND:
+            raise Refused("Choose why they must not be mailed.")
+        with parts.session() as session:
+            done = desk.suppress_written(session, actor, given["addresses"], by, given["detail"][:500])
+    except MailerError as error:
+        return _list(request, parts, actor, given=given, error=str(error))
+    said = [f"{done.new:,} {'address is' if done.new == 1 else 'addresses are'} not mailed any more."]
+    if done.graver:
+        said.append(
+            f"{done.graver:,} had been stopped by their readers, or for a while; now for this reason."
+        )
+    if done.known:
+        said.append(f"{done.known:,} had been stopped before and stay as they were.")
+    return parts.desk.go(PATH, done=" ".join(said))
+
+
+@router.get(PATH + ".csv")
+def take_out(parts: PartsDep, actor: Export, reason: str = "") -> Response:
+    """All in force, or those for a reason, as a file; taking it out is noted."""
+    chosen = _reason(reason)
+    with parts.session() as session:
+        desk.note_export(session, actor, chosen)
+    headers = {**PRIVATE_HEADERS, "Content-Disposition": 'attachment; filename="suppressions.csv"'}
+    return StreamingResponse(
+        _file(parts, actor, chosen), media_type="text/csv; charset=utf-8", headers=headers
+    )
+
+
+@router.api_route(PATH + "/{suppression_id}", methods=READ)
+def show(request: Request, suppression_id: int, parts: PartsDep, actor: See) -> Response:
+    """One of them, what it means, and who may lift it."""
+    return _show(request, suppression_id, parts, actor)
+
+
+@router.post(PATH + "/{suppression_id}/lift")
+def lift(
+    request: Request, suppression_id: int, fields: FormFields, parts: PartsDep, actor: Audience
+) -> Response:
+    """Mail the address again."""
+    because = fields.get("because", "").strip()[:500]
+    try:
+        with parts.session() as session:
+            row = desk.show_suppression(session, actor, suppression_id).row
+            if row.reason in THEIR_WISH and not (fields.get("despite") == "yes" and because):
+                raise Refused("It is the reader's own wish: tick that you know, and write why it is lifted.")
+            desk.lift(
+                session,
+                actor,
+                row.email or fields.get("address", ""),
+                who_may_lift(parts.settings),
+                despite_their_wish=fields.get("despite") == "yes",
+                because=because,
+            )
+    except NotFound:
+        raise
+    except MailerError as error:
+        return _show(request, suppression_id, parts, actor, because=because, error=str(error))
+    done = "The address may be mailed again. Courses that ended for it stay ended until somebody begins them."
+    return parts.desk.go(PATH, done=done)
+
+
+def _reason(word: str) -> SuppressionReason | None:
+    return SuppressionReason(word) if word in set(SuppressionReason) else None
+
+
+def _file(parts: Parts, actor: Actor, reason: SuppressionReason | None) -> Iterator[str]:
+    """In pieces, each read in a transaction of its own: a slow reader holds none open."""
+    yield BOM + csv_lines([("email", "reason", "detail", "since", "until")])
+    before: int | None = None
+    while True:
+        with parts.session() as session:
+            rows = desk.list_suppressions(session, actor, reason, before, EXPORTED_AT_ONCE)
+            piece = csv_lines(
+                (
+                    *(row.email or "(erased)", row.reason, row.detail),
+                    *(row.at.isoformat(), row.until.isoformat() if row.until else ""),
+                )
+                for row in rows
+            )
+        yield piece
+        if len(rows) < EXPORTED_AT_ONCE:
+            return
+        before = rows[-1].id
+
+
+def _list(
+    request: Request,
+    parts: Parts,
+    actor: Actor,
+    *,
+    reason: SuppressionReason | None = None,
+    find: str = "",
+    before: int | None = None,
+    given: dict[str, str] | None = None,
+    error: str = "",
+) -> Response:
+    try:
+        typed = parts.seal.open(find) if find else ""
+    except SealedWithAnotherKey:
+        typed = ""
+    wrong = ""
+    rows: Sequence[Suppression] = ()
+    with parts.session() as session:
+        in_all = desk.count_suppressions(session, actor)
+        try:
+            if not typed:
+                rows = desk.list_suppressions(session, actor, reason, before, ROWS + 1)
+            elif (one := desk.find_by_address(session, actor, typed)) is not None:
+                rows = (one,)
+        except MailerError as bad:
+            wrong = str(bad)
+    more: dict[str, Any] = {"reason": reason, "before": rows[ROWS - 1].id} if len(rows) > ROWS else {}
+    return parts.desk.page(
+        request,
+        "audience/suppressions.html",
+        actor,
+        rows=rows[:ROWS],
+        in_all=in_all,
+        typed=typed,
+        wrong=wrong,
+        reason=reason or "",
+        reasons=list(SuppressionReason),
+        by_hand=list(BY_HAND),
+        given=given or {"addresses": "", "by": SuppressionReason.MANUAL, "detail": ""},
+        error=error,
+        is_later=before is not None,
+        older=parts.desk.url(PATH, **more) if more else "",
+        csv=parts.desk.url(f"{PATH}.csv", reason=reason),
+    )
+
+
+def _show(
+    request: Request,
+    suppression_id: int,
+    parts: Parts,
+    actor: Actor,
+    *,
+    because: str = "",
+    error: str = "",
+) -> Response:
+    with parts.session() as session:
+        view = desk.show_suppression(session, actor, suppression_id)
+    reason = SuppressionReason(view.row.reason)
+    least = who_may_lift(parts.settings)[reason]
+    return parts.desk.page(
+        request,
+        "audience/suppression.html",
+        actor,
+        view=view,
+        who="nobody" if least is None else at_least(least),
+        may_lift=least is not None and ROLES.index(Role(actor.role)) >= ROLES.index(least),
+        is_their_wish=reason in THEIR_WISH,
+        because=because,
+        error=error,
+    )
