@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.estimate import COUNTED, About, estimated, people_in_all
 from mailer.audience.lists import get_list
-from mailer.db import as_array
+from mailer.db import TooLong, as_array, at_most
 from mailer.models import Course, MailingList, Sender, SignUpForm, Subscription, SubscriptionState
+
+PATIENCE = 3.0
+"""Seconds for which a list is counted one by one; a million people take about a tenth."""
 
 SAMPLED = 10_000
 """So many people are looked at to tell what a field holds; where there are more, the rest is inferred."""
@@ -80,23 +83,13 @@ class ListView:
 
 
 def list_view(session: Session, slug: str, *, is_exact: bool) -> ListView:
-    """A list's page; counted one by one when it `is_exact`. Raises NotFound."""
+    """A list's page; counted one by one when it `is_exact` and that takes no longer than PATIENCE.
+
+    Raises NotFound.
+    """
     list_ = get_list(session, slug)
-    if is_exact:
-        rows = session.execute(
-            select(Subscription.state, func.count())
-            .where(Subscription.list_id == list_.id)
-            .group_by(Subscription.state)
-        )
-        exact = {state: About(people) for state, people in rows}
-        none = About(0)
-        counts = ListCounts(
-            list_,
-            exact.get(SubscriptionState.ACTIVE, none),
-            exact.get(SubscriptionState.PENDING, none),
-            exact.get(SubscriptionState.ENDED, none),
-        )
-    else:
+    counts = _exact_counts(session, list_) if is_exact else None
+    if counts is None:
         counts = next(one for one in list_counts(session) if one.list.id == list_.id)
     sender = session.get(Sender, list_.sender_id) if list_.sender_id else None
     courses = session.execute(select(Course.slug, Course.title).where(Course.list_id == list_.id))
@@ -107,6 +100,18 @@ def list_view(session: Session, slug: str, *, is_exact: bool) -> ListView:
         tuple((slug, title) for slug, title in courses),
         tuple((slug, title) for slug, title in forms),
     )
+
+
+def _exact_counts(session: Session, list_: MailingList) -> ListCounts | None:
+    """A list's people counted one by one; None when that takes too long."""
+    asked = select(Subscription.state, func.count()).where(Subscription.list_id == list_.id)
+    try:
+        with at_most(session, PATIENCE):
+            exact = {state: About(people) for state, people in session.execute(asked.group_by("state"))}
+    except TooLong:
+        return None
+    states = (SubscriptionState.ACTIVE, SubscriptionState.PENDING, SubscriptionState.ENDED)
+    return ListCounts(list_, *(exact.get(state, About(0)) for state in states))
 
 
 _FREQUENT = text("""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0020"
+revision = "0026"
+down_revision = "0025"
 
 # As models/audience.py had it when this was written.
 BREAKS = "[][ @._+'\"(),;/&|!*<>{}#=?^`~$-]+".replace("'", "''")
