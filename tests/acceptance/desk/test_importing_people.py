@@ -35,7 +35,9 @@ def _build_a_segment(page: Page) -> None:
     page.get_by_role("button", name="Add a row").click()
     expect(page.get_by_label("What, in row 2")).to_be_focused()
     page.get_by_label("What, in row 2").select_option(label="Course")
+    page.wait_for_load_state("networkidle")  # the row is drawn anew
     page.get_by_label("How, in row 2").select_option(label="is not enrolled in, since within the last")
+    page.wait_for_load_state("networkidle")
     page.get_by_label("Days in row 2").fill("30")
     page.get_by_label("Value in row 2").select_option(index=1)
     page.get_by_role("button", name="Add a group").click()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0023"
+down_revision = "0022"
 
 # As models/audience.py had it when this was written.
 BREAKS = "[][ @._+'\"(),;/&|!*<>{}#=?^`~$-]+".replace("'", "''")
