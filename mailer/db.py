@@ -76,20 +76,45 @@ def session_scope(sessions: Sessions, wake: Wake | None = None) -> Iterator[Sess
 @contextmanager
 def at_most(session: Session, seconds: float) -> Iterator[None]:
     """Let no query inside take longer; raises TooLong, and the transaction goes on as it was before."""
-    given = session.execute(text("SELECT current_setting('statement_timeout')")).scalar_one()
     try:
-        with session.begin_nested():
-            _limit_statements(session, f"{round(seconds * 1000)}ms")
+        with _set_within(session, "statement_timeout", f"{round(seconds * 1000)}ms"):
             yield
-            _limit_statements(session, given)
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == QUERY_CANCELED:
             raise TooLong from error
         raise
 
 
-def _limit_statements(session: Session, length: str) -> None:
-    session.execute(text("SELECT set_config('statement_timeout', :length, true)"), {"length": length})
+def in_time(session: Session, seconds: float, ask: Callable[[], T]) -> T | None:
+    """What `ask` answers, or None when that took longer than `seconds`."""
+    try:
+        with at_most(session, seconds):
+            return ask()
+    except TooLong:
+        return None
+
+
+@contextmanager
+def impatient(session: Session, patience: str) -> Iterator[None]:
+    """A savepoint in which no lock is waited for longer than `patience` ("100ms"); then all is as before.
+
+    Raises OperationalError when one is.
+    """
+    with _set_within(session, "lock_timeout", patience):
+        yield
+
+
+@contextmanager
+def _set_within(session: Session, setting: str, value: str) -> Iterator[None]:
+    """A savepoint in which a setting of PostgreSQL's has this value, and then again the one before."""
+    write = text("SELECT set_config(:setting, :value, true)")
+    with session.begin_nested():
+        before = session.execute(text("SELECT current_setting(:setting)"), {"setting": setting}).scalar_one()
+        session.execute(write, {"setting": setting, "value": value})
+        yield
+        session.flush()
+        # A savepoint that is released keeps what was set in it; one that is rolled back does not.
+        session.execute(write, {"setting": setting, "value": before})
 
 
 def as_array(values: Iterable[object]) -> str:
@@ -141,31 +166,6 @@ def step_clock(session: Session, to: datetime | None) -> None:
     For the demo, the fault run and tests.
     """
     session.execute(text("UPDATE instance SET stepped_at = :to WHERE id = 1"), {"to": to})
-
-
-@contextmanager
-def impatient(session: Session, patience: str) -> Iterator[None]:
-    """A savepoint in which no lock is waited for longer than `patience` ("100ms"); then all is as before.
-
-    Raises OperationalError when one is.
-    """
-    with session.begin_nested():
-        before = session.execute(text("SELECT current_setting('lock_timeout')")).scalar_one()
-        limit = text("SELECT set_config('lock_timeout', :patience, true)")
-        session.execute(limit, {"patience": patience})
-        yield
-        session.flush()
-        # A savepoint that is released keeps what was set in it; one that is rolled back does not.
-        session.execute(limit, {"patience": before})
-
-
-def in_time(session: Session, seconds: float, ask: Callable[[], T]) -> T | None:
-    """What `ask` answers, or None when that took longer than `seconds`."""
-    try:
-        with at_most(session, seconds):
-            return ask()
-    except TooLong:
-        return None
 
 
 def written_out(word: str) -> BindParameter[str]:
