@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time
 from typing import NamedTuple
 
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING
 from mailer.clock import local_date
-from mailer.clock import zone as clock_zone
 from mailer.models import (
     DeliveryKind,
     DeliveryState,
     SubscriptionState,
 )
-from mailer.schedule.timing import (
-    Timing,
-    Window,
-    after_quiet,
-    first_open,
-    leaves_at,
-    quiet_ends,
-    window_on,
-)
+from mailer.schedule.timing import Timing, first_open, quiet_until, window_outside
 
 
 class Facts(NamedTuple):
@@ -81,20 +72,8 @@ def its_hour(
     """
     today = local_date(now, zone)
     if local_date(due_at, zone) >= today:
-        return _quiet_until(due_at, zone, now, quiet) if quiet else None
-
-    def window_of(day: date) -> Window:
-        if quiet is None:
-            return window_on(day, send_time, timing, zone)
-        return window_on(*after_quiet(quiet, day, send_time, timing), zone)
-
-    window = first_open(window_of, today, now)
+        if quiet is None or quiet_until(quiet, zone, due_at) is not None:
+            return None
+        return quiet_until(quiet, zone, now)
+    window = first_open(lambda day: window_outside(quiet, day, send_time, timing, zone), today, now)
     return window.opens_at if now < window.opens_at else None
-
-
-def _quiet_until(due_at: datetime, zone: str, now: datetime, quiet: tuple[time, time]) -> datetime | None:
-    local = now.astimezone(clock_zone(zone))
-    days = quiet_ends(quiet, local.time())
-    if days is None or quiet_ends(quiet, due_at.astimezone(clock_zone(zone)).time()) is not None:
-        return None
-    return leaves_at(local.date() + timedelta(days=days), quiet[1], zone)

@@ -19,7 +19,7 @@ from mailer.db import as_array
 from mailer.errors import Refused
 from mailer.models import FrequencyCap, Losing
 from mailer.schedule.place import Place, StepPlan
-from mailer.schedule.timing import Window, leaves_at, quiet_ends
+from mailer.schedule.timing import Window, leaves_at, quiet_until
 
 WEEK = timedelta(days=7)
 FOR_ROOM = "waits for room: "
@@ -192,14 +192,10 @@ def room_for(
     `mails` are those that the reader got in the last week and the lessons that are due today. One that has to
     wait leaves at its own hour.
     """
-    local = now.astimezone(zone(zone_name))
-    if cap.quiet is not None:
-        ends = quiet_ends(cap.quiet, local.time())
-        if ends is not None:
-            day = local.date() + timedelta(days=ends)
-            return Full(leaves_at(day, cap.quiet[1], zone_name), "waits for the end of the quiet hours")
+    if cap.quiet is not None and (ends_at := quiet_until(cap.quiet, zone_name, now)) is not None:
+        return Full(ends_at, "waits for the end of the quiet hours")
     day = free_from(cap, zone_name, mails, now)
-    if day == local.date():
+    if day == local_date(now, zone_name):
         return None
     until = leaves_at(day, due_at.astimezone(zone(zone_name)).time(), zone_name)
     if cap.losing is Losing.DROP:

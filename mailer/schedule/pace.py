@@ -190,7 +190,7 @@ def repeat_week(session: Session, enrollment_id: int, asker: Asker, now: datetim
     if not passed:
         raise NoWeekYet
     week = passed[-1]
-    if case.is_being_sent() and _is_extra(case, week.day - 1) and not _has_last_mail(case):
+    if case.is_being_sent() and _last_extra(case, week.day - 1) and not _has_last_mail(case):
         raise OnItsWay
     _go_back(case, week.day - 1)
     case.put(week, case.today + DAY)
@@ -331,18 +331,18 @@ def _go_back(case: Case, last_day: int) -> None:
 
 def _keep_extra(case: Case, last_day: int) -> None:
     """What was passed over is an extra once more if it was one: no way on from `last_day` leads there."""
-    mail = case.last_mail()
-    if mail is not None and mail.step_id is not None and _is_extra(case, last_day):
-        case.enrollment.extras = [mail.step_id, *case.enrollment.extras]
+    extra = _last_extra(case, last_day)
+    if extra is not None:
+        case.enrollment.extras = [extra, *case.enrollment.extras]
 
 
-def _is_extra(case: Case, last_day: int) -> bool:
-    """Whether the mail planned last is one that no way on from `last_day` leads to."""
+def _last_extra(case: Case, last_day: int) -> int | None:
+    """The step of the mail planned last, if no way on from `last_day` leads to it."""
     mail = case.last_mail()
     if mail is None or mail.kind != DeliveryKind.STEP or mail.step_id is None:
-        return False
+        return None
     step = case.session.get_one(Step, mail.step_id)
-    return step.day <= last_day and not step.easier_than
+    return step.id if step.day <= last_day and not step.easier_than else None
 
 
 def _has_last_mail(case: Case) -> bool:

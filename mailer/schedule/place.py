@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from mailer.i18n import fallback_chain
-from mailer.schedule.timing import ANY_DAY, Anchor, Timing, Window, after_quiet, own_hours, window_on
+from mailer.schedule.timing import ANY_DAY, Anchor, Timing, Window, own_hours, window_outside
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Place:
     def window_of(self, step: StepPlan, day: date) -> Window:
         """When `step` may leave for this reader, from `day` on."""
         send_time, timing = own_hours(step.send_time, step.timing, self.send_time, self.weekdays)
-        if self.quiet is not None and self.send_time is None:
-            day, send_time, timing = after_quiet(self.quiet, day, send_time, timing)
-        return window_on(day, send_time, timing, self.zone)
+        # An hour that readers chose for themselves counts for more than quiet hours.
+        quiet = self.quiet if self.send_time is None else None
+        return window_outside(quiet, day, send_time, timing, self.zone)
 
 
 def date_of(place: Place, anchor: Anchor, day: int, steps: Sequence[StepPlan]) -> date:

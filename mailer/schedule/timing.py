@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from mailer.clock import instant_of
+from mailer.clock import instant_of, zone
 from mailer.errors import MailerError
 
 EVERY_DAY = 0b1111111
@@ -96,6 +96,13 @@ def quiet_ends(quiet: tuple[time, time], at: time) -> int | None:
     return 0 if at < ends else None
 
 
+def quiet_until(quiet: tuple[time, time], zone_name: str, now: datetime) -> datetime | None:
+    """When the quiet hours end that `now` lies in, by a clock in that zone; None when it lies in none."""
+    local = now.astimezone(zone(zone_name))
+    days = quiet_ends(quiet, local.time())
+    return None if days is None else leaves_at(local.date() + timedelta(days=days), quiet[1], zone_name)
+
+
 def after_quiet(
     quiet: tuple[time, time], day: date, send_time: time, timing: Timing
 ) -> tuple[date, time, Timing]:
@@ -126,6 +133,15 @@ def window_on(day: date, send_time: time, timing: Timing, zone_name: str) -> Win
     opens_at = leaves_at(day, send_time, zone_name)
     closes_at = leaves_at(day, timing.until, zone_name) if timing.until else None
     return Window(day, opens_at, closes_at if closes_at and closes_at > opens_at else None)
+
+
+def window_outside(
+    quiet: tuple[time, time] | None, day: date, send_time: time, timing: Timing, zone_name: str
+) -> Window:
+    """`window_on`, at the end of the quiet hours (None: there are none) if the send time lies in them."""
+    if quiet is not None:
+        day, send_time, timing = after_quiet(quiet, day, send_time, timing)
+    return window_on(day, send_time, timing, zone_name)
 
 
 def first_open(window_of: Callable[[date], Window], day: date, now: datetime) -> Window:
