@@ -205,16 +205,7 @@ def send(
         agreed = agree(launch, much_larger=much_larger, same_message=same_message)
         ask_about_campaign(connected, slug, "Send", yes=yes)
         ask_first(f"Send {to_whom(launch)}", yes=yes)
-        with connected.session() as session:
-            now = business_now(session)
-            approval = approval_of(connected)
-            schedule(
-                *(session, launch, now, now),
-                who=operator(),
-                agreed=agreed,
-                canary=launch.canary,
-                approval=approval,
-            )
+        _schedule(connected, launch, None, agreed)
     if says_that_it_waits(connected, slug):
         return
     say(f"{slug} is on its way; `steadypost campaign show {slug}` shows how far it is.")
@@ -273,18 +264,24 @@ def _schedule_at(
             raise Refused(f"{at} is past; say a later moment, or `steadypost campaign send {slug}`.")
     ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes)
     ask_first(f"At {shown(starts_at)} UTC send {to_whom(launch)}", yes=yes)
+    _schedule(connected, launch, starts_at, agreed)
+    say(f"{slug} is scheduled for {shown(starts_at)} UTC, to whoever {_audience(launch)} then.")
+    says_that_it_waits(connected, slug)
+
+
+def _schedule(
+    connected: Connected, launch: Launch, starts_at: datetime | None, agreed: tuple[Surprise, ...]
+) -> None:
+    """Have it sent at a moment, or (None) now."""
     with connected.session() as session:
         now = business_now(session)
-        approval = approval_of(connected)
         schedule(
-            *(session, launch, starts_at, now),
+            *(session, launch, starts_at or now, now),
             who=operator(),
             agreed=agreed,
             canary=launch.canary,
-            approval=approval,
+            approval=approval_of(connected),
         )
-    say(f"{slug} is scheduled for {shown(starts_at)} UTC, to whoever {_audience(launch)} then.")
-    says_that_it_waits(connected, slug)
 
 
 def _schedule_local(

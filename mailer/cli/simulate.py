@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +28,9 @@ TESTS = "tests"
 SHOWN = 200
 """Lines of a table that somebody reads; --json has all of them."""
 
+Ahead = Callable[[Path, date, int], Simulation]
+"""What the people of a file get from a day on, in so many weeks."""
+
 Course = Annotated[str, typer.Argument(metavar="COURSE", help="The slug of a published course, or a folder.")]
 People = Annotated[Path, typer.Option("--people", help="A CSV file with the people: email, zone, answers, …")]
 From = Annotated[
@@ -42,7 +45,8 @@ def simulate_(
 ) -> None:
     """Show what each of these people would get of a course, when and why. Nothing is sent or written."""
     with connect() as connected, connected.session() as session:
-        found = _simulate(session, course, people, start, weeks)
+        day = (start or business_now(session)).date()
+        found = _course(session, course)(people, day, weeks)
     if as_json_:
         as_json(found.as_values())
         return
@@ -73,22 +77,19 @@ def compare_(
         raise Refused(f"{folder} has no CSV file with people; write one, then run this with --update.")
     failed = 0
     with connect() as connected, connected.session() as session:
-        plan, subjects = _course(session, course)
-        for people in cases:
-            failed += not _is_as_expected(session, plan, subjects, people, update=update)
+        ahead = _course(session, course)
+    for people in cases:
+        failed += not _is_as_expected(ahead, people, update=update)
     if failed:
         raise Refused(f"{count(failed, 'case')} of {len(cases)} came out otherwise; --update takes it over.")
 
 
-def _is_as_expected(
-    session: Session, plan: CoursePlan, subjects: Mapping[str, str], people: Path, *, update: bool
-) -> bool:
+def _is_as_expected(ahead: Ahead, people: Path, *, update: bool) -> bool:
     expected = people.with_suffix(".json")
     start, weeks = datetime(2027, 3, 1, tzinfo=UTC), 12
     if expected.exists():
         start, weeks = _frame(expected)
-    rules = rules_of(session, plan)
-    found = simulate(plan, subjects, read_people(people), start.date(), weeks, rules)
+    found = ahead(people, start.date(), weeks)
     if update:
         values = {"from": f"{start:%Y-%m-%d}", "weeks": weeks, **found.as_values()}
         expected.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -112,14 +113,14 @@ def _frame(expected: Path) -> tuple[datetime, int]:
         raise Refused(f"{expected} holds no simulation; write it with --update.") from None
 
 
-def _simulate(session: Session, course: str, people: Path, start: datetime | None, weeks: int) -> Simulation:
-    plan, subjects = _course(session, course)
-    day = (start or business_now(session)).date()
-    return simulate(plan, subjects, read_people(people), day, weeks, rules_of(session, plan))
+def _course(session: Session, course: str) -> Ahead:
+    """What a folder as it is now, or a published course, gives people."""
+    plan, subjects = _plan(session, course)
+    rules = rules_of(session, plan)
+    return lambda people, day, weeks: simulate(plan, subjects, read_people(people), day, weeks, rules)
 
 
-def _course(session: Session, course: str) -> tuple[CoursePlan, Mapping[str, str]]:
-    """The plan and the subjects of a folder as it is now, or of a published course."""
+def _plan(session: Session, course: str) -> tuple[CoursePlan, Mapping[str, str]]:
     if not _is_folder(course):
         found = get_course(session, course)
         return load_plan(session, found.id), published_subjects(session, found.id)
