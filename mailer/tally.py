@@ -107,6 +107,14 @@ def counts(session: Session, sources: Iterable[str] | None = None) -> dict[tuple
     }
 
 
+def by_source(session: Session, sources: Iterable[str]) -> dict[str, Counter[str]]:
+    """Deliveries of each of these sources by state."""
+    states: dict[str, Counter[str]] = {source: Counter() for source in sources}
+    for (place, state), mails in counts(session, states).items():
+        states[place.source][state] += mails
+    return states
+
+
 _TOTAL = f"SELECT coalesce(sum(mails), 0)::bigint FROM ({SUMS} GROUP BY 1, 2, 3, 4, 5) AS s"  # noqa: S608
 
 

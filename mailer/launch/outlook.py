@@ -114,9 +114,8 @@ def see_week(session: Session) -> Week:
     found: dict[str, Any] = row.found or {}
     made = datetime.fromisoformat(found["at"]) if found else None
     age = None if made is None else (clock_now(session) - made).total_seconds()
-    is_asked = row.asked_at is not None and (row.made_at is None or row.asked_at > row.made_at)
     return Week(
-        *(age, is_asked, row.error, row.seconds),
+        *(age, _is_asked(row), row.error, row.seconds),
         [(datetime.fromisoformat(at), mails) for at, mails in found.get("hours", ())],
         *(found.get("per_day"), found.get("per_hour")),
         [Collision(campaign, readers) for campaign, readers in found.get("collisions", ())],
@@ -156,8 +155,12 @@ def work_out(session: Session) -> bool:
 
 
 def _is_due(row: Outlook, clock: datetime) -> bool:
-    is_asked = row.asked_at is not None and (row.made_at is None or row.asked_at > row.made_at)
-    return is_asked or row.made_at is None or clock - row.made_at >= FRESH
+    return _is_asked(row) or row.made_at is None or clock - row.made_at >= FRESH
+
+
+def _is_asked(row: Outlook) -> bool:
+    """Whether somebody has asked for it since it was worked out."""
+    return row.asked_at is not None and (row.made_at is None or row.asked_at > row.made_at)
 
 
 def _kept(found: Forecast, per_day: int | None) -> dict[str, Any]:

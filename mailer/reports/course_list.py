@@ -50,7 +50,7 @@ def courses_at_a_glance(session: Session, now: datetime) -> list[AtAGlance]:
     rows = session.execute(
         select(Course.id, Course.slug, Course.title, Course.version, steps, readers).order_by(Course.title)
     ).all()
-    coming = _coming(session, now)
+    coming = coming_lessons(session, now + SOON)
     found = []
     for id_, slug, title, version, mails, people in rows:
         next_at, soon = coming.get(id_, (None, 0))
@@ -58,8 +58,11 @@ def courses_at_a_glance(session: Session, now: datetime) -> list[AtAGlance]:
     return found
 
 
-def _coming(session: Session, now: datetime) -> Mapping[int, tuple[datetime | None, int]]:
-    """The next mail and those of a day of each course, by the mails of all that come first."""
+def coming_lessons(session: Session, until: datetime) -> Mapping[int, tuple[datetime, int]]:
+    """By course's id its next lesson, and how many come before `until`, of the first MOST_COUNTED of all.
+
+    One for each reader: their next.
+    """
     first = (
         select(Enrollment.course_id, Enrollment.next_due_at)
         .where(Enrollment.state == EnrollmentState.ACTIVE, Enrollment.next_due_at.is_not(None))
@@ -71,7 +74,7 @@ def _coming(session: Session, now: datetime) -> Mapping[int, tuple[datetime | No
         select(
             first.c.course_id,
             func.min(first.c.next_due_at),
-            func.count().filter(first.c.next_due_at < now + SOON),
+            func.count().filter(first.c.next_due_at < until),
         ).group_by(first.c.course_id)
     )
     return {course_id: (next_at, soon) for course_id, next_at, soon in rows}

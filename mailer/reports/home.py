@@ -17,8 +17,6 @@ from mailer.models import (
     CampaignState,
     Course,
     DeliveryState,
-    Enrollment,
-    EnrollmentState,
     Import,
     LaneSample,
     MailingList,
@@ -29,9 +27,7 @@ from mailer.models import (
     Subscriber,
 )
 from mailer.outbox import campaign_source
-
-MOST_COUNTED = 20_000
-"""Lessons that are due are counted so far, and then said to be more."""
+from mailer.reports.course_list import MOST_COUNTED, coming_lessons
 
 SHOWN = 5
 _S = DeliveryState
@@ -143,9 +139,7 @@ def last_campaigns(session: Session) -> list[Sent]:
     ).all()
     if not campaigns:
         return []
-    states: dict[str, Counter[str]] = {campaign_source(one.id): Counter() for one in campaigns}
-    for (place, state), mails in tally.counts(session, states).items():
-        states[place.source][state] += mails
+    states = tally.by_source(session, [campaign_source(one.id) for one in campaigns])
     return [_sent(one, states[campaign_source(one.id)]) for one in campaigns]
 
 
@@ -200,22 +194,11 @@ def last_day(session: Session) -> LastDay:
 
 def due_lessons(session: Session, until: datetime) -> list[Due]:
     """The next lessons of each course until then, by the index of what is due."""
-    first = (
-        select(Enrollment.course_id)
-        .where(Enrollment.state == EnrollmentState.ACTIVE, Enrollment.next_due_at < until)
-        .order_by(Enrollment.next_due_at)
-        .limit(MOST_COUNTED)
-        .subquery()
-    )
-    mails = func.count().label("mails")
-    rows = session.execute(
-        select(Course.slug, Course.title, mails)
-        .join(first, first.c.course_id == Course.id)
-        .group_by(Course.id)
-        .order_by(mails.desc(), Course.title)
-    ).all()
-    is_more = sum(row.mails for row in rows) >= MOST_COUNTED
-    return [Due(row.slug, row.title, row.mails, is_more) for row in rows]
+    due = {id_: mails for id_, (_, mails) in coming_lessons(session, until).items() if mails}
+    is_more = sum(due.values()) >= MOST_COUNTED
+    courses = session.execute(select(Course.id, Course.slug, Course.title).where(Course.id.in_(due)))
+    found = [Due(slug, title, due[id_], is_more) for id_, slug, title in courses]
+    return sorted(found, key=lambda one: (-one.mails, one.title))
 
 
 def course_titles(session: Session, slugs: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,28 +83,21 @@ def overview(session: Session, now: datetime) -> Overview:
         for row in session.execute(_CLICKED, {"sources": as_array(names), "most": CLICKS})
     }
     ids = dict(session.execute(select(Course.slug, Course.id)).all())
-    states = _states(session, [*names, *(f"course:{id_}" for id_ in ids.values())])
+    states = tally.by_source(session, [*names, *(f"course:{id_}" for id_ in ids.values())])
     return Overview(
         [
             CampaignFigures(
                 *(one.slug, one.subject, one.state, one.starts_at, one.audience),
-                *_sums(states.get(name, Counter())),
+                *_sums(states[name]),
                 clicks[name],
             )
             for one, name in zip(campaigns, names, strict=True)
         ],
         [
-            CourseSums(line, *_sums(states.get(f"course:{ids[line.slug]}", Counter())))
+            CourseSums(line, *_sums(states[f"course:{ids[line.slug]}"]))
             for line in courses_at_a_glance(session, now)
         ],
     )
-
-
-def _states(session: Session, sources: Iterable[str]) -> dict[str, Counter[str]]:
-    found: dict[str, Counter[str]] = {}
-    for (place, state), mails in tally.counts(session, sources).items():
-        found.setdefault(place.source, Counter())[state] += mails
-    return found
 
 
 def _sums(states: Counter[str]) -> tuple[int, int, int]:
