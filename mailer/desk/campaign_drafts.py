@@ -32,7 +32,6 @@ from mailer.content.file_edit import (
 from mailer.content.guide.names import slug_of
 from mailer.content.media import MEDIA_FOLDER, MediaFile, picture_file
 from mailer.db import business_now
-from mailer.delivery.roster import list_senders
 from mailer.errors import NotFound, Refused
 from mailer.launch import campaign_draft as drafts
 from mailer.launch import campaign_source as source
@@ -93,12 +92,6 @@ def campaigns_to_leave_out(session: Session, _: Actor) -> list[tuple[str, str]]:
     """Campaigns that were sent, the newest first, whose readers another may leave out: slug and subject."""
     rows = campaigns_overview(session, None, 40, drafts=False)
     return [(row.slug, row.subject) for row in rows]
-
-
-@needs(Right.WRITE)
-def senders_to_choose(session: Session, _: Actor) -> list[tuple[str, str]]:
-    """Known senders: slug, and name with address."""
-    return [(one.slug, f"{one.name} <{one.email}>") for one in list_senders(session)]
 
 
 @needs(Right.WRITE)

@@ -26,7 +26,7 @@ from mailer.content.guide.names import slug_of, unique_slug
 from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixel_width
 from mailer.content.timeline import free_day, neighbour, put_before, put_on_day
 from mailer.db import business_now
-from mailer.delivery.roster import get_sender, list_senders
+from mailer.delivery.roster import get_sender
 from mailer.errors import Refused
 from mailer.launch.check import check_course
 from mailer.launch.shown import Shown
@@ -79,12 +79,6 @@ def take_guide(_: Session, __: Actor, arrivals: Arrivals, file: str, content: by
 def look_at_guide(_: Session, __: Actor, arrivals: Arrivals, name: str, days: int | None) -> Arrival:
     """How a guide that was taken is understood; raises NotFound or Refused."""
     return arrivals.look(name, days)
-
-
-@needs(Right.WRITE)
-def senders_to_choose(session: Session, _: Actor) -> list[tuple[str, str]]:
-    """Known senders that a new course may begin with: slug, and name with address."""
-    return [(one.slug, f"{one.name} <{one.email}>") for one in list_senders(session)]
 
 
 @needs(Right.WRITE)

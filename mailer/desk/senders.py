@@ -24,6 +24,12 @@ def list_senders(session: Session, _: Actor) -> list[dict[str, Any]]:
     return [sender_values(session, one) for one in roster.list_senders(session)]
 
 
+@needs(Right.WRITE)
+def senders_to_choose(session: Session, _: Actor) -> list[tuple[str, str]]:
+    """Known senders that a course or a campaign may come from: slug, and name with address."""
+    return [(one.slug, f"{one.name} <{one.email}>") for one in roster.list_senders(session)]
+
+
 @needs(Right.SEE)
 def show_sender(session: Session, _: Actor, slug: str) -> dict[str, Any]:
     """One of them; `is_written_by_course` when the next publication of a course writes it again."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.estimate import COUNTED, About, estimated, people_in_all
 from mailer.audience.lists import get_list
-from mailer.db import TooLong, as_array, at_most
+from mailer.db import as_array, in_time
 from mailer.models import Course, MailingList, Sender, SignUpForm, Subscription, SubscriptionState
 
 PATIENCE = 3.0
@@ -105,11 +105,10 @@ def list_view(session: Session, slug: str, *, is_exact: bool) -> ListView:
 def _exact_counts(session: Session, list_: MailingList) -> ListCounts | None:
     """A list's people counted one by one; None when that takes too long."""
     asked = select(Subscription.state, func.count()).where(Subscription.list_id == list_.id)
-    try:
-        with at_most(session, PATIENCE):
-            exact = {state: About(people) for state, people in session.execute(asked.group_by("state"))}
-    except TooLong:
+    rows = in_time(session, PATIENCE, lambda: session.execute(asked.group_by("state")).all())
+    if rows is None:
         return None
+    exact = {state: About(people) for state, people in rows}
     states = (SubscriptionState.ACTIVE, SubscriptionState.PENDING, SubscriptionState.ENDED)
     return ListCounts(list_, *(exact.get(state, About(0)) for state in states))
 

@@ -12,8 +12,9 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from mailer import tally
-from mailer.db import TooLong, at_most
+from mailer.db import TooLong, at_most, in_time
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 MANY = 200_000
@@ -33,12 +34,15 @@ def counted(session: Session, count: Callable[[Session], T], *, is_asked: bool) 
 
     Raises TooLong when it was asked for and took longer than LONGEST.
     """
-    if not is_asked and is_large(session):
-        return None
-    try:
+    if is_asked:
         with at_most(session, LONGEST):
             return count(session)
-    except TooLong:
-        if is_asked:
-            raise
-        return None
+    return None if is_large(session) else in_time(session, LONGEST, lambda: count(session))
+
+
+def as_far_as_counted(see: Callable[[bool], S], is_asked: bool) -> tuple[S, str]:
+    """What `see` shows, told whether somebody asked for counts; and a sentence when that took too long."""
+    try:
+        return see(is_asked), ""
+    except TooLong as long:
+        return see(False), str(long)

@@ -14,6 +14,7 @@ from mailer.desk import campaign_drafts as desk
 from mailer.desk.campaign_plans import look_at_aim
 from mailer.desk.lists import list_lists
 from mailer.desk.segments import list_segments
+from mailer.desk.senders import senders_to_choose
 from mailer.errors import MailerError, NotFound
 from mailer.launch.campaign_reach import LookedAt
 from mailer.web.deps import READ, Parts, PartsDep
@@ -183,7 +184,7 @@ def _variants(
 ) -> Response:
     with parts.session() as session:
         text = desk.find_text(session, actor, slug)
-        senders = desk.senders_to_choose(session, actor)
+        senders = senders_to_choose(session, actor)
         checked = desk.check_draft(session, actor, slug)
     if text is None:
         raise NotFound(f"What {slug} was written as is not kept here.")

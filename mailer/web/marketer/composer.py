@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from mailer.desk import campaign_drafts as desk
+from mailer.desk.senders import senders_to_choose
 from mailer.errors import MailerError, NotFound
 from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.campaigns import PATH, is_sent
-from mailer.web.marketer.mail_frame import framed
+from mailer.web.marketer.mail_frame import framed, shown_or_why
 from mailer.web.marketer.steps import MOST_TYPED
 from mailer.web.marketer.uploads import ROOM, UploadDep
 from mailer.web.signed_in import Write
@@ -121,12 +122,9 @@ def add_picture(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> 
 
 
 def _shown(parts: Parts, actor: Write, sheet: desk.Sheet) -> tuple[Shown | None, str]:
-    """The mail, or why there is none."""
-    try:
-        with parts.session() as session:
-            return desk.show_mail(session, actor, sheet, parts.signer, parts.base_url), ""
-    except MailerError as error:
-        return None, str(error)
+    return shown_or_why(
+        parts, lambda session: desk.show_mail(session, actor, sheet, parts.signer, parts.base_url)
+    )
 
 
 def _composer(
@@ -139,7 +137,7 @@ def _composer(
     address: str = "",
 ) -> Response:
     with parts.session() as session:
-        senders = desk.senders_to_choose(session, actor)
+        senders = senders_to_choose(session, actor)
     shown, cannot = _shown(parts, actor, sheet)
     if not address and shown is not None and sheet.as_subscriber is not None:
         address = shown.who

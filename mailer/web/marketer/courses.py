@@ -10,8 +10,8 @@ from mailer.desk import publishing as desk
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.uploads import ROOM, UploadDep
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import See, Write
+from mailer.web.taking_out import attached
 
 router = APIRouter()
 
@@ -116,8 +116,7 @@ def take_out(slug: str, parts: PartsDep, actor: Write) -> Response:
     """The course folder as a zip."""
     with parts.session() as session:
         content = writing.pack_folder(session, actor, drafts_of(parts), slug)
-    headers = {**PRIVATE_HEADERS, "Content-Disposition": f'attachment; filename="{slug}.zip"'}
-    return Response(content, media_type="application/zip", headers=headers)
+    return Response(content, media_type="application/zip", headers=attached(f"{slug}.zip"))
 
 
 @router.api_route(PATH + "/{slug}/remove", methods=READ)

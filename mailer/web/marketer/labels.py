@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from mailer.accounts.rights import Actor
 from mailer.desk import labels as desk
-from mailer.desk.labels import Step
+from mailer.desk.labels import Label, Step
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.models import FieldType
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
@@ -32,6 +33,22 @@ TYPES = {
 }
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What is renamed or removed for everybody: its page, how it is changed, and what is said of it then."""
+
+    noun: str
+    path: str
+    show: Callable[[Session, Actor, str], Label]
+    change: Callable[[Session, Actor, str, str, int, int | None], Step]
+    shown: Callable[[str], str]
+    gone: str
+
+
+TAG = Kind("tag", TAGS, desk.show_tag, desk.change_tag, str.lower, "is gone")
+FIELD = Kind("field", FIELDS, desk.show_field, desk.change_field, str, "is gone, with what people had in it")
+
+
 @router.api_route(TAGS, methods=READ)
 def list_tags(request: Request, parts: PartsDep, actor: See, after: str = "") -> Response:
     """Tags, and about how many people have each."""
@@ -43,28 +60,13 @@ def list_tags(request: Request, parts: PartsDep, actor: See, after: str = "") ->
 @router.api_route(TAGS + "/change", methods=READ)
 def ask_tag(request: Request, parts: PartsDep, actor: Audience, tag: str = "", after: str = "") -> Response:
     """What renaming or removing one means."""
-    return _tag(request, parts, actor, tag[:200], done=number(after))
+    return _label(request, parts, actor, TAG, tag[:200], done=number(after))
 
 
 @router.post(TAGS + "/change")
 def change_tag(request: Request, fields: FormFields, parts: PartsDep, actor: Audience) -> Response:
     """Another name for it, or none, for all who have it."""
-    tag, new = fields.get("tag", ""), _new(fields)
-
-    def step(session: Session, after: int, note: int | None) -> Step:
-        return desk.change_tag(session, actor, tag, new, after, note)
-
-    try:
-        people, after = _run(parts, step, number(fields.get("after", "")))
-    except NotFound:
-        raise
-    except MailerError as error:
-        return _tag(request, parts, actor, tag, new=new, error=str(error))
-    if after is not None:
-        said = f"{_people(people)} so far; there are more. Press the button again to go on."
-        return _tag(request, parts, actor, tag, new=new, done=after, said=said)
-    words = f"is {new.lower()} now" if new else "is gone"
-    return parts.desk.go(TAGS, done=f"{tag} {words}: {_people(people)}.")
+    return _change(request, fields, parts, actor, TAG)
 
 
 @router.api_route(FIELDS, methods=READ)
@@ -90,28 +92,33 @@ def add_field(request: Request, fields: FormFields, parts: PartsDep, actor: Audi
 @router.api_route(FIELDS + "/change", methods=READ)
 def ask_field(request: Request, parts: PartsDep, actor: Audience, field: str = "") -> Response:
     """What renaming or removing one means."""
-    return _field(request, parts, actor, field)
+    return _label(request, parts, actor, FIELD, field)
 
 
 @router.post(FIELDS + "/change")
 def change_field(request: Request, fields: FormFields, parts: PartsDep, actor: Audience) -> Response:
     """Another name for it, or none, with what everybody has in it."""
-    key, new = fields.get("field", ""), _new(fields)
+    return _change(request, fields, parts, actor, FIELD)
+
+
+def _change(request: Request, fields: FormFields, parts: Parts, actor: Actor, kind: Kind) -> Response:
+    """Change people for a while; the page again to go on where there are more, or with what was wrong."""
+    name, new = fields.get(kind.noun, ""), _new(fields)
 
     def step(session: Session, after: int, note: int | None) -> Step:
-        return desk.change_field(session, actor, key, new, after, note)
+        return kind.change(session, actor, name, new, after, note)
 
     try:
         people, after = _run(parts, step, number(fields.get("after", "")))
     except NotFound:
         raise
     except MailerError as error:
-        return _field(request, parts, actor, key, new=new, error=str(error))
+        return _label(request, parts, actor, kind, name, new=new, error=str(error))
     if after is not None:
         said = f"{_people(people)} so far; there are more. Press the button again to go on."
-        return _field(request, parts, actor, key, new=new, done=after, said=said)
-    words = f"is {new} now" if new else "is gone, with what people had in it"
-    return parts.desk.go(FIELDS, done=f"{key} {words}: {_people(people)}.")
+        return _label(request, parts, actor, kind, name, new=new, done=after, said=said)
+    words = f"is {kind.shown(new)} now" if new else kind.gone
+    return parts.desk.go(kind.path, done=f"{name} {words}: {_people(people)}.")
 
 
 def _new(fields: dict[str, str]) -> str:
@@ -144,11 +151,12 @@ def _run(
             return people, after
 
 
-def _tag(
+def _label(
     request: Request,
     parts: Parts,
     actor: Actor,
-    tag: str,
+    kind: Kind,
+    name: str,
     *,
     new: str = "",
     done: int = 0,
@@ -156,10 +164,9 @@ def _tag(
     error: str = "",
 ) -> Response:
     with parts.session() as session:
-        label = desk.show_tag(session, actor, tag)
-    return parts.desk.page(
-        request, "audience/tag.html", actor, label=label, new=new, done=done, said=said, error=error
-    )
+        label = kind.show(session, actor, name)
+    page = f"audience/{kind.noun}.html"
+    return parts.desk.page(request, page, actor, label=label, new=new, done=done, said=said, error=error)
 
 
 def _fields(request: Request, parts: Parts, actor: Actor, given: dict[str, str], error: str = "") -> Response:
@@ -168,22 +175,4 @@ def _fields(request: Request, parts: Parts, actor: Actor, given: dict[str, str],
     types = list(TYPES.items())
     return parts.desk.page(
         request, "audience/fields.html", actor, labels=labels, types=types, given=given, error=error
-    )
-
-
-def _field(
-    request: Request,
-    parts: Parts,
-    actor: Actor,
-    key: str,
-    *,
-    new: str = "",
-    done: int = 0,
-    said: str = "",
-    error: str = "",
-) -> Response:
-    with parts.session() as session:
-        label = desk.show_field(session, actor, key)
-    return parts.desk.page(
-        request, "audience/field.html", actor, label=label, new=new, done=done, said=said, error=error
     )

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from mailer.accounts.rights import Actor
-from mailer.db import TooLong
 from mailer.desk import sent
 from mailer.desk.sent import LinkMap
 from mailer.render.personalize import CannotRender
-from mailer.reports.csv_file import BOM, csv_lines
+from mailer.reports.patience import as_far_as_counted
 from mailer.web.deps import READ, Parts, PartsDep
 from mailer.web.marketer.sending import ONE
 from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import See
+from mailer.web.taking_out import csv_answer
 
 router = APIRouter()
 
@@ -74,8 +74,7 @@ def links_csv(slug: str, parts: PartsDep, actor: See, variant: str = "") -> Resp
         seen = sent.see_links(session, actor, slug, variant, "", is_asked=True)
     found = seen.figures.links if seen.figures else ()
     rows = [(one.url, one.people, one.machines, one.requests) for one in found]
-    headers = {**PRIVATE_HEADERS, "Content-Disposition": f'attachment; filename="{slug}-links.csv"'}
-    return Response(BOM + csv_lines([COLUMNS, *rows]), media_type="text/csv; charset=utf-8", headers=headers)
+    return csv_answer(f"{slug}-links.csv", COLUMNS, [rows])
 
 
 def _seen(
@@ -83,7 +82,7 @@ def _seen(
 ) -> tuple[LinkMap, str]:
     """The links, and a sentence when they could not be counted in time."""
     with parts.session() as session:
-        try:
-            return sent.see_links(session, actor, slug, variant, language, is_asked=is_asked), ""
-        except TooLong as long:
-            return sent.see_links(session, actor, slug, variant, language, is_asked=False), str(long)
+        return as_far_as_counted(
+            lambda is_asked: sent.see_links(session, actor, slug, variant, language, is_asked=is_asked),
+            is_asked,
+        )

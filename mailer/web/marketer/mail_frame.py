@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
 
+from mailer.errors import MailerError
 from mailer.launch.shown import Shown, in_scheme
+from mailer.web.deps import Parts
 from mailer.web.pages import PRIVATE_HEADERS
 
 MAIL_POLICY = (
@@ -14,6 +18,15 @@ MAIL_POLICY = (
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox"
 )
 """What a marketer writes runs no script, asks nothing of anybody, and has no origin."""
+
+
+def shown_or_why(parts: Parts, show: Callable[[Session], Shown]) -> tuple[Shown | None, str]:
+    """The mail, or why there is none."""
+    try:
+        with parts.session() as session:
+            return show(session), ""
+    except MailerError as error:
+        return None, str(error)
 
 
 def framed(shown: Shown | None, cannot: str, *, is_dark: bool) -> HTMLResponse:

@@ -8,6 +8,7 @@ from mailer.content.arrivals import MOST_GUIDE, Arrival, Arrivals, slug_for
 from mailer.content.course_zip import MOST_PACKED
 from mailer.content.draft_store import Drafts
 from mailer.desk import drafts as desk
+from mailer.desk.senders import senders_to_choose
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.uploads import ROOM, UploadDep
@@ -123,7 +124,7 @@ def _look(
     error: str = "",
 ) -> Response:
     with parts.session() as session:
-        senders = desk.senders_to_choose(session, actor)
+        senders = senders_to_choose(session, actor)
     title = fields.get("title", arrival.report.title)
     return parts.desk.page(
         request,

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from mailer.db import TooLong
 from mailer.desk import reports as desk
 from mailer.errors import NotFound
 from mailer.reports.course_report import CourseFigures, StepReaders
 from mailer.reports.csv_file import BOM, csv_lines
+from mailer.reports.patience import as_far_as_counted
 from mailer.web.deps import READ, PartsDep
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import See
+from mailer.web.taking_out import attached
 
 router = APIRouter()
 
@@ -32,12 +32,10 @@ def overview(request: Request, parts: PartsDep, actor: See) -> Response:
 @router.api_route(PATH + "/courses/{slug}", methods=READ)
 def course(request: Request, slug: str, parts: PartsDep, actor: See, count: str = "") -> Response:
     """Its funnel, its cohorts and its answers; all but the steps only on demand where there is much."""
-    cannot = ""
     with parts.session() as session:
-        try:
-            found = desk.see_course(session, actor, slug, is_asked=count == "yes")
-        except TooLong as long:
-            found, cannot = desk.see_course(session, actor, slug, is_asked=False), str(long)
+        found, cannot = as_far_as_counted(
+            lambda is_asked: desk.see_course(session, actor, slug, is_asked=is_asked), count == "yes"
+        )
     return parts.desk.page(
         request,
         f"reports/{'figures' if request.headers.get('hx-request') else 'course'}.html",
@@ -55,7 +53,7 @@ def course_csv(slug: str, part: str, parts: PartsDep, actor: See) -> Response:
         raise NotFound(f"There is no table {part!r}; there are {', '.join(TABLES)}.")
     with parts.session() as session:
         found = desk.see_course(session, actor, slug, is_asked=True)
-    headers = {**PRIVATE_HEADERS, "Content-Disposition": f'attachment; filename="{slug}-{part}.csv"'}
+    headers = attached(f"{slug}-{part}.csv")
     return Response(
         BOM + csv_lines(TABLES[part](found)), media_type="text/csv; charset=utf-8", headers=headers
     )

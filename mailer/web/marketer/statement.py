@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from mailer.accounts.rights import Actor
 from mailer.audience.aim import Again
-from mailer.db import TooLong
 from mailer.desk import sent
 from mailer.errors import NotFound, Refused
-from mailer.reports.csv_file import BOM, csv_lines
 from mailer.reports.not_reached import MEANING, STATES, NotReached
+from mailer.reports.patience import as_far_as_counted
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.sending import ONE
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import Export, See, Write
+from mailer.web.taking_out import Cells, csv_answer, in_pieces
 
 router = APIRouter()
 
@@ -27,12 +25,10 @@ COLUMNS = ("address", "subscriber", "state", "reason", "server said", "at")
 @router.api_route(ONE + "/statement", methods=READ)
 def statement(request: Request, slug: str, parts: PartsDep, actor: See, count: str = "") -> Response:
     """The balanced statement; the reasons too where there are few mails, or somebody asks for them."""
-    is_asked, cannot = count == "yes", ""
     with parts.session() as session:
-        try:
-            account = sent.see_statement(session, actor, slug, is_asked=is_asked)
-        except TooLong as long:
-            account, cannot = sent.see_statement(session, actor, slug, is_asked=False), str(long)
+        account, cannot = as_far_as_counted(
+            lambda is_asked: sent.see_statement(session, actor, slug, is_asked=is_asked), count == "yes"
+        )
         found = sent.see_progress(session, actor, slug)
     is_part = bool(request.headers.get("hx-request"))
     return parts.desk.page(
@@ -81,25 +77,16 @@ def missing_csv(slug: str, parts: PartsDep, actor: Export, state: str = "", reas
     """All of them as a file; taking it out is in the log."""
     with parts.session() as session:
         sent.note_export(session, actor, slug, state)
-    headers = {**PRIVATE_HEADERS, "Content-Disposition": f'attachment; filename="{slug}-missing.csv"'}
-    lines = _file(parts, actor, slug, state, reason or None)
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
-
-def _file(parts: Parts, actor: Actor, slug: str, state: str, reason: str | None) -> Iterator[str]:
-    """In pieces, each read in a transaction of its own: a slow reader holds none open."""
-    yield BOM + csv_lines([COLUMNS])
-    at = ""
-    while True:
+    def read(at: str | None) -> tuple[Sequence[Cells], str | None]:
         with parts.session() as session:
-            page = sent.take_out(session, actor, slug, state, reason, at)
-        yield csv_lines(_cells(row) for row in page.rows)
-        if not page.next:
-            return
-        at = page.next
+            page = sent.take_out(session, actor, slug, state, reason or None, at or "")
+        return [_cells(row) for row in page.rows], page.next or None
+
+    return csv_answer(f"{slug}-missing.csv", COLUMNS, in_pieces(read))
 
 
-def _cells(row: NotReached) -> tuple[object, ...]:
+def _cells(row: NotReached) -> Cells:
     at = row.at.isoformat(timespec="seconds") if row.at else ""
     return row.email, row.subscriber_id, row.state, row.reason, row.said, at
 
@@ -138,12 +125,10 @@ def _ask_again(
     error: str = "",
     typed: str = "",
 ) -> Response:
-    cannot = ""
     with parts.session() as session:
-        try:
-            asked = sent.look_at_again(session, actor, slug, to, is_asked=is_asked)
-        except TooLong as long:
-            asked, cannot = sent.look_at_again(session, actor, slug, to, is_asked=False), str(long)
+        asked, cannot = as_far_as_counted(
+            lambda is_asked: sent.look_at_again(session, actor, slug, to, is_asked=is_asked), is_asked
+        )
     return parts.desk.page(
         request,
         "sent/again_count.html" if request.headers.get("hx-request") else "sent/again.html",

@@ -9,7 +9,7 @@ from mailer.errors import MailerError, NotFound
 from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of
-from mailer.web.marketer.mail_frame import framed
+from mailer.web.marketer.mail_frame import framed, shown_or_why
 from mailer.web.signed_in import Write
 
 router = APIRouter()
@@ -109,12 +109,9 @@ def remove(slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Wri
 
 
 def _shown(parts: Parts, actor: Write, view: desk.StepView) -> tuple[Shown | None, str]:
-    """The mail, or why there is none."""
-    try:
-        with parts.session() as session:
-            return desk.show_mail(session, actor, view, parts.signer, parts.base_url), ""
-    except MailerError as error:
-        return None, str(error)
+    return shown_or_why(
+        parts, lambda session: desk.show_mail(session, actor, view, parts.signer, parts.base_url)
+    )
 
 
 def _editor(

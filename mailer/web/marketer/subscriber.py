@@ -19,9 +19,9 @@ from mailer.schedule.pace_words import DAYS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.subscribers import PATH, tags_of
 from mailer.web.pace_form import number, wish_of
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import Audience, Export, See
 from mailer.web.subscriber.choices import zone_choices
+from mailer.web.taking_out import attached
 
 router = APIRouter()
 
@@ -151,7 +151,7 @@ def take_out(subscriber_id: int, parts: PartsDep, actor: Export) -> Response:
     return Response(
         json.dumps(kept, ensure_ascii=False, indent=2),
         media_type="application/json",
-        headers={**PRIVATE_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'},
+        headers=attached(name),
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 
 from mailer.accounts.rights import Actor
 from mailer.audience.subscribers import Person
@@ -16,12 +15,11 @@ from mailer.desk import subscribers
 from mailer.desk.audience import Asked
 from mailer.errors import MailerError, NotFound
 from mailer.models import SubscriptionState
-from mailer.reports.csv_file import BOM, csv_lines
 from mailer.reports.subscribers import PersonRow
 from mailer.sealing import SealedWithAnotherKey
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import Audience, Export, See
+from mailer.web.taking_out import Cells, csv_answer, in_pieces
 
 router = APIRouter()
 
@@ -101,9 +99,9 @@ def take_out(parts: PartsDep, actor: Export, asked: AskedDep) -> Response:
     """All who fit, as a file; taking it out is noted."""
     with parts.session() as session:
         fields = desk.note_people_export(session, actor, asked[0])
-    headers = {**PRIVATE_HEADERS, "Content-Disposition": 'attachment; filename="subscribers.csv"'}
-    rows = _file(parts, actor, asked[0], tuple(fields))
-    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+    state = ("state",) if asked[0].list_ else ()
+    columns = ("email", "name", "language", "zone", "tags", *state, "added_at", "not_mailed", *fields)
+    return csv_answer("subscribers.csv", columns, _rows(parts, actor, asked[0], tuple(fields)))
 
 
 def tags_of(words: str) -> tuple[str, ...]:
@@ -111,20 +109,13 @@ def tags_of(words: str) -> tuple[str, ...]:
     return tuple(tag for part in words.split(",") if (tag := part.strip()))
 
 
-def _file(parts: Parts, actor: Actor, asked: Asked, fields: tuple[str, ...]) -> Iterator[str]:
-    """In pieces, each read in a transaction of its own: a slow reader holds none open."""
-    state = ("state",) if asked.list_ else ()
-    columns = ("email", "name", "language", "zone", "tags", *state, "added_at", "not_mailed", *fields)
-    yield BOM + csv_lines([columns])
-    before: int | None = None
-    while True:
+def _rows(parts: Parts, actor: Actor, asked: Asked, fields: tuple[str, ...]) -> Iterator[Sequence[Cells]]:
+    def read(before: int | None) -> tuple[Sequence[Cells], int | None]:
         with parts.session() as session:
             page = desk.search_people(session, actor, asked, before, EXPORTED_AT_ONCE)
-            piece = csv_lines(_cells(row, asked, fields) for row in page.rows)
-        yield piece
-        if page.next is None:
-            return
-        before = page.next
+            return [tuple(_cells(row, asked, fields)) for row in page.rows], page.next
+
+    return in_pieces(read)
 
 
 def _cells(row: PersonRow, asked: Asked, fields: tuple[str, ...]) -> Iterator[object]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from mailer.accounts.rights import ROLES, Actor, at_least
 from mailer.audience.suppression import THEIR_WISH, who_may_lift
@@ -14,16 +13,16 @@ from mailer.desk import suppression as desk
 from mailer.desk.suppression import BY_HAND
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.models import Role, Suppression, SuppressionReason
-from mailer.reports.csv_file import BOM, csv_lines
 from mailer.sealing import SealedWithAnotherKey
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import Audience, Export, See
+from mailer.web.taking_out import Cells, csv_answer, in_pieces
 
 router = APIRouter()
 
 PATH = "/desk/suppressions"
 ROWS = 50
+COLUMNS = ("email", "reason", "detail", "since", "until")
 EXPORTED_AT_ONCE = 1000
 
 
@@ -76,10 +75,7 @@ def take_out(parts: PartsDep, actor: Export, reason: str = "") -> Response:
     chosen = _reason(reason)
     with parts.session() as session:
         desk.note_export(session, actor, chosen)
-    headers = {**PRIVATE_HEADERS, "Content-Disposition": 'attachment; filename="suppressions.csv"'}
-    return StreamingResponse(
-        _file(parts, actor, chosen), media_type="text/csv; charset=utf-8", headers=headers
-    )
+    return csv_answer("suppressions.csv", COLUMNS, _rows(parts, actor, chosen))
 
 
 @router.api_route(PATH + "/{suppression_id}", methods=READ)
@@ -119,24 +115,18 @@ def _reason(word: str) -> SuppressionReason | None:
     return SuppressionReason(word) if word in set(SuppressionReason) else None
 
 
-def _file(parts: Parts, actor: Actor, reason: SuppressionReason | None) -> Iterator[str]:
-    """In pieces, each read in a transaction of its own: a slow reader holds none open."""
-    yield BOM + csv_lines([("email", "reason", "detail", "since", "until")])
-    before: int | None = None
-    while True:
+def _rows(parts: Parts, actor: Actor, reason: SuppressionReason | None) -> Iterator[Sequence[Cells]]:
+    def read(before: int | None) -> tuple[Sequence[Cells], int | None]:
         with parts.session() as session:
             rows = desk.list_suppressions(session, actor, reason, before, EXPORTED_AT_ONCE)
-            piece = csv_lines(
-                (
-                    *(row.email or "(erased)", row.reason, row.detail),
-                    *(row.at.isoformat(), row.until.isoformat() if row.until else ""),
-                )
-                for row in rows
-            )
-        yield piece
-        if len(rows) < EXPORTED_AT_ONCE:
-            return
-        before = rows[-1].id
+            return [_cells(row) for row in rows], rows[-1].id if len(rows) == EXPORTED_AT_ONCE else None
+
+    return in_pieces(read)
+
+
+def _cells(row: Suppression) -> Cells:
+    until = row.until.isoformat() if row.until else ""
+    return row.email or "(erased)", row.reason, row.detail, row.at.isoformat(), until
 
 
 def _list(

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 
-from mailer.accounts.rights import Actor
 from mailer.desk.actions import list_actions, note_export
 from mailer.errors import Refused
 from mailer.models import Action
-from mailer.reports.csv_file import BOM, csv_lines
-from mailer.web.deps import READ, Parts, PartsDep
-from mailer.web.pages import PRIVATE_HEADERS
+from mailer.web.deps import READ, PartsDep
 from mailer.web.signed_in import Export, See
+from mailer.web.taking_out import Cells, csv_answer, in_pieces
 
 router = APIRouter()
 
@@ -79,31 +76,16 @@ def take_out(parts: PartsDep, actor: Export, part: AskedDep) -> Response:
     """The same as a file, whole; taking it out is itself in the log."""
     with parts.session() as session:
         note_export(session, actor, who=part.who, what=part.what, day=part.day)
-    headers = {**PRIVATE_HEADERS, "Content-Disposition": 'attachment; filename="audit.csv"'}
-    return StreamingResponse(_file(parts, actor, part), media_type="text/csv; charset=utf-8", headers=headers)
 
-
-def _file(parts: Parts, actor: Actor, part: Asked) -> Iterator[str]:
-    """In pieces, each read in a transaction of its own: a slow reader holds none open."""
-    yield BOM + csv_lines([COLUMNS])
-    before: int | None = None
-    while True:
+    def read(before: int | None) -> tuple[Sequence[Cells], int | None]:
+        named = {"who": part.who, "what": part.what}
         with parts.session() as session:
-            found = list_actions(
-                *(session, actor),
-                who=part.who,
-                what=part.what,
-                day=part.day,
-                before=before,
-                most=AT_ONCE,
-            )
-            piece = csv_lines(_cells(action) for action in found.actions)
-        yield piece
-        if found.before is None:
-            return
-        before = found.before
+            found = list_actions(session, actor, **named, day=part.day, before=before, most=AT_ONCE)
+            return [_cells(action) for action in found.actions], found.before
+
+    return csv_answer("audit.csv", COLUMNS, in_pieces(read))
 
 
-def _cells(action: Action) -> tuple[object, ...]:
+def _cells(action: Action) -> Cells:
     detail = json.dumps(action.detail, ensure_ascii=False) if action.detail else ""
     return (action.at.isoformat(timespec="seconds"), action.who, action.what, action.rows, detail)

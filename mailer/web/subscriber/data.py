@@ -10,8 +10,8 @@ from mailer.db import business_now
 from mailer.feedback.own_data import GOOD_FOR, erase_themselves, whose_data
 from mailer.reports.export import export_person
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.subscriber.reader import delivery_of, masked, read_reader
+from mailer.web.taking_out import attached
 
 router = APIRouter()
 
@@ -31,7 +31,7 @@ def download(token: str, parts: PartsDep) -> Response:
     return Response(
         json.dumps(kept, ensure_ascii=False, indent=1),
         media_type="application/json",
-        headers={**PRIVATE_HEADERS, "Content-Disposition": 'attachment; filename="my-data.json"'},
+        headers=attached("my-data.json"),
     )
 
 

@@ -13,8 +13,8 @@ from mailer.i18n import answer_words, format_date, translator
 from mailer.reports.progress import Journey, Letter, journey_of
 from mailer.web.deps import READ, PartsDep
 from mailer.web.language import spoken
-from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.subscriber.reader import delivery_of, read_reader
+from mailer.web.taking_out import attached
 
 router = APIRouter()
 
@@ -50,7 +50,7 @@ def calendar(token: str, parts: PartsDep) -> Response:
     return Response(
         _calendar(journey, title, now),
         media_type="text/calendar",
-        headers={**PRIVATE_HEADERS, "Content-Disposition": 'attachment; filename="letters.ics"'},
+        headers=attached("letters.ics"),
     )
 
 
