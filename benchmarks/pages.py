@@ -27,6 +27,7 @@ from mailer.accounts.sessions import begin_session, session_now
 from mailer.db import session_scope
 from mailer.models import Campaign, Delivery, MailingList, Operator, Role, Segment, Sender, Subscriber
 from mailer.outbox import first_id, period_of
+from mailer.sealing import Seal
 from mailer.settings import Settings
 from mailer.web.app import create_app
 from mailer.web.cookie import COOKIE
@@ -34,6 +35,10 @@ from mailer.web.pages import asset_packed
 
 BARE = "/desk/sign-in"
 """A page that reads nothing: what others are compared with."""
+
+PARTS = ("list=bench&state=active", "list=bench&state=ended", "tag=vip")
+WORDS = ("reader55555", "reader777@reader.example", "@reader", "9", "reader5 99", "nobody")
+"""Who is looked for: one of a million, all of them, a part of them, nobody."""
 
 ROUNDS = 9
 CHUNK = 1_000_000
@@ -88,10 +93,13 @@ def measure(house: House, settings: Settings) -> list[Page]:
         owner = add_operator(session, at_the_machine("bench"), "owner@bench.example", Role.OWNER, now)
         secret = begin_session(session, owner, now, needs_factor=False, browser="bench", way="password")
         paths = [path for route in _pages(app) if (path := _filled(session, route)) is not None]
+    paths += [f"/desk/subscribers?{asked}" for asked in PARTS]
+    seal = Seal(settings.secret_key)
     with _served(app) as address, httpx.Client(base_url=address, follow_redirects=True) as client:
         client.cookies.set(COOKIE, secret)
         bare, _ = _timed(client, BARE)
         found = [_page(client, path, bare) for path in paths if _is_whole(client, path)]
+        found += [_search(client, words, seal, bare) for words in WORDS]
     return sorted(found, key=lambda page: -page.milliseconds)
 
 
@@ -114,6 +122,12 @@ def _served(app: FastAPI) -> Iterator[str]:
 def _is_whole(client: httpx.Client, path: str) -> bool:
     """Whether the address alone is a page; some want to be told what of."""
     return client.get(path).status_code not in (404, 422)
+
+
+def _search(client: httpx.Client, words: str, seal: Seal, bare: float) -> Page:
+    """The page of those who are found by `words`, which travel sealed."""
+    took, kilobytes = _timed(client, f"/desk/subscribers?find={seal.close(words)}")
+    return Page(f"/desk/subscribers, found by {words}", took, took / bare, kilobytes)
 
 
 def _page(client: httpx.Client, path: str, bare: float) -> Page:

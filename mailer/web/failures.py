@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from sqlalchemy.exc import DataError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 
@@ -44,6 +45,7 @@ def show_failures(app: FastAPI) -> None:
     app.add_exception_handler(TooOften, _too_often)
     app.add_exception_handler(NotFound, _no_such_thing)
     app.add_exception_handler(MailerError, _refused)
+    app.add_exception_handler(DataError, _cannot_be_kept)
     app.add_exception_handler(Exception, _our_fault)
 
 
@@ -122,6 +124,17 @@ async def _refused(request: Request, error: Exception) -> Response:
         # No reader's doing: it is logged with its traceback and answered as our fault.
         raise error
     return _desk_problem(request, 422, "This could not be done", str(error))
+
+
+async def _cannot_be_kept(request: Request, error: Exception) -> Response:
+    # A number longer than any row's, or a NUL, which no browser sends; a bug of ours shows in the log.
+    log.warning(
+        "PostgreSQL could not read what was asked", exc_info=error, extra={"event": "page.unreadable"}
+    )
+    if not _is_desk(request):
+        return _page(request, "not-understood", 400)
+    words = "It has a number that is too long, or a character that cannot be kept. Nothing was done."
+    return _desk_problem(request, 422, "This cannot be read", words)
 
 
 def _is_desk(request: Request) -> bool:

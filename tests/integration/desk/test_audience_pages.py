@@ -85,6 +85,9 @@ def test_people_are_found_by_words_list_tag_and_state(marc: Person, ada: int) ->
     # What was typed is sealed: in a proxy's log it would say who is on a list about an illness.
     assert "ada" not in answer.headers["location"]
     assert list(parse_qs(urlsplit(answer.headers["location"]).query)) == ["find"]
+    # No row has such a number and no text such a sign: said so, and no fault of ours.
+    assert marc.get("/desk/subscribers/99999999999999999999").status_code == 422
+    assert marc.get("/desk/lists/%00").status_code == 422
 
 
 def test_those_who_were_found_are_taken_out_as_a_file(marc: Person, ada: int, sessions: Sessions) -> None:
