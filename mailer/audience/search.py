@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    bindparam,
     cast,
     func,
     literal,
@@ -29,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.addresses import BadAddress, normalise
 from mailer.audience.subscribers import tidy_name
+from mailer.db import written_out
 from mailer.models import Subscriber, Subscription, SubscriptionState
 from mailer.models.audience import ACCENTS, SUBSCRIBER_WORDS, WORD_BREAKS
 
@@ -162,13 +164,16 @@ def _newest(before: int | None, most: int) -> Select[int]:
 
 
 def _newest_of_list(search: Search, before: int | None, most: int) -> Select[int]:
-    """The highest ids of a list, read from its index a state at a time."""
+    """The highest ids of a list, read from its index a state at a time.
+
+    List and state are written out, as PostgreSQL must know them to take that index for a rare state.
+    """
     states = [search.state] if search.state else list(SubscriptionState)
     parts = [
         select(Subscription.subscriber_id.label("id"))
         .where(
-            Subscription.list_id == search.list_id,
-            Subscription.state == state,
+            Subscription.list_id == bindparam(None, search.list_id, literal_execute=True),
+            Subscription.state == written_out(state),
             _below(Subscription.subscriber_id, before),
         )
         .order_by(Subscription.subscriber_id.desc())
