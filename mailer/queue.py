@@ -39,6 +39,7 @@ class TaskName(StrEnum):
     WATCH = "steadypost.watch"
     TELL_ALARMS = "steadypost.tell_alarms"
     LOOK_AHEAD = "steadypost.look_ahead"
+    ACT_ON_MANY = "steadypost.act_on_many"
 
 
 HEARTBEAT_LIFE = 60.0

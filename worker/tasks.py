@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -16,13 +17,13 @@ from mailer.accounts.sessions import drop_old_sessions, session_now
 from mailer.alarms.tell import tell_due
 from mailer.alarms.watch import watch
 from mailer.db import DatabaseDown, business_now, clock_now, session_scope
-from mailer.delivery import batch, dispatch, guard, partitions
+from mailer.delivery import batch, bulk, dispatch, guard, partitions
 from mailer.delivery.recover import recover
 from mailer.launch import campaign_phases, campaign_tick, outlook
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, claim_due, make
 from mailer.models import Lane
-from mailer.queue import TaskName, note_heartbeat
+from mailer.queue import ERRANDS, TaskName, note_heartbeat
 from mailer.schedule.follow import pull_triggers
 from mailer.schedule.plan import plan_due
 from mailer.webhooks.send import drop_old, send_due
@@ -30,6 +31,9 @@ from worker.app import app
 from worker.parts import parts
 
 log = logging.getLogger(__name__)
+
+TURN_SECONDS = 5.0
+"""How long one errand goes on before others have their turn."""
 
 
 @app.task(name=TaskName.TICK)
@@ -139,6 +143,18 @@ def look_ahead() -> dict[str, bool]:
         return {"made": outlook.work_out(session)}
 
 
+@app.task(name=TaskName.ACT_ON_MANY)
+def act_on_many() -> dict[str, int]:
+    """Go on with what somebody asked for on many mails; other errands have their turn between."""
+    done, began = 0, time.monotonic()
+    while _alone(_act_on_some):
+        done += 1
+        if time.monotonic() - began > TURN_SECONDS:
+            parts().broker.send(TaskName.ACT_ON_MANY, queue=ERRANDS, expires=60)
+            break
+    return {"parts": done}
+
+
 @app.task(name=TaskName.ASK_HEARTBEATS)
 def ask_heartbeats() -> dict[str, int]:
     """Send a heartbeat through every queue, with the moment on the database's clock."""
@@ -202,6 +218,11 @@ def _plan() -> int:
 def _pull() -> int:
     with session_scope(parts().sessions) as session:
         return pull_triggers(session, business_now(session)) if _may_send(session) else 0
+
+
+def _act_on_some() -> int:
+    with session_scope(parts().sessions, wake=parts().broker.wake) as session:
+        return bulk.do_part(session)
 
 
 def _make(due: Due) -> int:

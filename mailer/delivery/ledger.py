@@ -230,6 +230,17 @@ SETTLE = {
 }
 
 
+VERBS: Mapping[str, Verb] = {
+    "retry": RETRY,
+    "hold": HOLD,
+    "release": RELEASE,
+    "cancel": CANCEL,
+    "settle-accepted": SETTLE[_S.ACCEPTED],
+    "settle-cancelled": SETTLE[_S.CANCELLED],
+}
+"""The verbs by the word that says which, in a form, in a request and in a bulk act."""
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The rows that a verb would change, by state, and how many others the filter names."""
@@ -311,6 +322,20 @@ def choose(session: Session, verb: Verb, filter_: Filter, *, with_others: bool =
     return Chosen(verb, filter_, ids, {_S(state): number for state, number in others})
 
 
+def choose_part(session: Session, verb: Verb, filter_: Filter, after: int, limit: int) -> Chosen:
+    """The first `limit` of the same rows with an id above `after`, in the order of their ids."""
+    conditions = [*filter_.conditions(session), Delivery.id > after]
+    take_back(session, conditions)
+    is_meant = _is_meant(verb, filter_, verb.starts_from(filter_.states))
+    rows = session.execute(
+        select(Delivery.id, Delivery.state).where(*conditions, is_meant).order_by(Delivery.id).limit(limit)
+    )
+    ids: dict[DeliveryState, list[int]] = {}
+    for number, state in rows:
+        ids.setdefault(_S(state), []).append(number)
+    return Chosen(verb, filter_, {state: tuple(found) for state, found in ids.items()})
+
+
 # In the order of their ids, as everybody who writes many of them does. `sending` is in no verb's states,
 # and a row that has left the state it was counted in is not what the person has seen.
 LOCK = text("""
@@ -333,10 +358,38 @@ CHANGE = text("""
 
 
 def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: str = "") -> int:
-    """Change the chosen rows that are still in the state they were counted in; returns how many.
+    """Change the chosen rows as `change` does; returns how many. One Action is written if there were any."""
+    changed = change(session, chosen, now, because=because)
+    total = changed.total()
+    if total:
+        note_act(session, chosen.verb, chosen.filter, now, total, who=who, because=because, was=changed)
+    return total
 
-    What is planned again is asked for consent anew when it is claimed, and keeps its Message-ID. One
-    Action is written, unless nothing has changed.
+
+def note_act(
+    session: Session,
+    verb: Verb,
+    filter_: Filter,
+    now: datetime,
+    rows: int,
+    *,
+    who: str,
+    because: str = "",
+    was: Mapping[str, int] | None = None,
+) -> None:
+    """Write the Action of an act on so many rows; `was` says how many were in which state."""
+    detail: dict[str, Any] = {"filter": filter_.as_detail(), "to": str(verb.to)}
+    if was:
+        detail["from"] = {state: number for state, number in was.items() if number}
+    if because:
+        detail["because"] = because
+    session.add(Action(at=now, who=who, what=f"delivery {verb.name}", detail=detail, rows=rows))
+
+
+def change(session: Session, chosen: Chosen, now: datetime, *, because: str = "") -> Counter[str]:
+    """Change the chosen rows that are still in the state they were counted in; how many, by that state.
+
+    What is planned again is asked for consent anew when it is claimed, and keeps its Message-ID.
     """
     verb = chosen.verb
     changed: Counter[str] = Counter()
@@ -363,13 +416,7 @@ def act(session: Session, chosen: Chosen, now: datetime, *, who: str, because: s
         for lane in lanes:
             ask_to_wake(session, lane)
         _go_on(session, sources)
-    total = changed.total()
-    if total:
-        detail = {"filter": chosen.filter.as_detail(), "from": dict(+changed), "to": str(verb.to)}
-        if because:
-            detail["because"] = because
-        session.add(Action(at=now, who=who, what=f"delivery {verb.name}", detail=detail, rows=total))
-    return total
+    return changed
 
 
 def _go_on(session: Session, sources: set[str]) -> None:

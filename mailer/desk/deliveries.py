@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.db import business_now
-from mailer.delivery import ledger
-from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Filter, Verb
+from mailer.delivery import bulk, ledger
+from mailer.delivery.ledger import VERBS, Filter, Verb
 from mailer.errors import NotFound, Refused
-from mailer.models import Attempt, DeliveryState
+from mailer.models import Attempt, BulkAct
 from mailer.reports.deliveries import (
     DeliveriesPage,
     DeliveryView,
@@ -23,15 +24,6 @@ from mailer.reports.deliveries import (
     delivery_view,
 )
 from mailer.reports.ledger import LedgerRow, attempts_of, ledger_rows
-
-VERBS: Mapping[str, Verb] = {
-    "retry": RETRY,
-    "hold": HOLD,
-    "release": RELEASE,
-    "cancel": CANCEL,
-    "settle-accepted": SETTLE[DeliveryState.ACCEPTED],
-    "settle-cancelled": SETTLE[DeliveryState.CANCELLED],
-}
 
 
 class MovedOn(Refused):
@@ -95,6 +87,35 @@ def act(session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, b
             f"There are {chosen.total:,} by now, more than the {seen:,} that you saw. Confirm it again."
         )
     return ledger.act(session, chosen, business_now(session), who=actor.who, because=because)
+
+
+@needs(Right.RUN)
+def act_or_ask(
+    session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, because: str = ""
+) -> int | BulkAct:
+    """The same; more than a request should wait for are asked for, and workers do them a part at a time."""
+    if seen <= bulk.AT_ONCE:
+        return act(session, actor, verb, filter_, seen, because)
+    there = weigh(session, actor, verb, filter_).total
+    if there > seen:
+        raise MovedOn(f"There are {there:,} by now, more than the {seen:,} that you saw. Confirm it again.")
+    asked = bulk.ask(session, verb, filter_, seen, who=actor.who, because=because)
+    record(session, actor, f"delivery {_verb_of(verb).name} ask", seen, filter=filter_.as_detail())
+    return asked
+
+
+@needs(Right.SEE)
+def see_act(session: Session, _: Actor, act_id: int) -> BulkAct:
+    """How far an act on many mails is; raises NotFound."""
+    return bulk.get_act(session, act_id)
+
+
+@needs(Right.RUN)
+def stop_act(session: Session, actor: Actor, act_id: int) -> BulkAct:
+    """Do no more of it; what was changed stays so. Raises NotFound."""
+    found = bulk.stop(session, act_id, business_now(session), who=actor.who)
+    record(session, actor, "delivery act stop", found.changed, act=found.id)
+    return found
 
 
 def _verb_of(word: str) -> Verb:

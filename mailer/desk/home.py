@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.db import business_now
+from mailer.delivery.bulk import open_acts
 from mailer.launch import outlook
 from mailer.launch.outlook import Day, Part, Week
 from mailer.reports import home
@@ -201,6 +202,9 @@ def _left_over(session: Session, failed: int) -> Iterator[Need]:
     if failed:
         words = f"{failed:,} {'mail was' if failed == 1 else 'mails were'} given up within a day."
         yield Need(words, "/desk/deliveries?state=failed", "See why")
+    for act in open_acts(session):
+        words = f"{act.changed:,} of {act.seen:,} mails are changed so far, as {act.who} asked ({act.verb})."
+        yield Need(words, f"/desk/deliveries/acts/{act.id}", "See how far it is", "quiet")
     for slug, _ in home.unfinished_imports(session):
         yield Need(f"An import into the list {slug} was not finished.", "/desk/imports", "Go on with it")
 

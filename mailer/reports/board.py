@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mailer.db import clock_now
@@ -41,7 +41,11 @@ class LimitGauge:
 
 @dataclass(frozen=True)
 class TransportGauge:
-    """A transport's health and limits; `tone` is as in the pages' states. `target`: of its warm-up, a day."""
+    """A transport's health and limits; `tone` is as in the pages' states.
+
+    `warmup_target` is a day's. `per_second` left in the last minute, `allowed` by its own limits: None is
+    no limit, 0 while nothing may leave by it.
+    """
 
     slug: str
     state: str
@@ -52,6 +56,8 @@ class TransportGauge:
     limits: tuple[LimitGauge, ...]
     warmup_target: int | None
     is_used: bool
+    per_second: float = 0.0
+    allowed: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,23 +116,37 @@ def _transports(session: Session) -> tuple[list[TransportGauge], list[Way]]:
         .where(~select(SenderTransport.sender_id).where(SenderTransport.sender_id == Sender.id).exists())
         .limit(1)
     )
+    sent: dict[int, int] = dict(session.execute(_SENT).tuples().all())
     gauges, ways = [], []
     for row in session.scalars(select(Transport).order_by(Transport.slug != DEFAULT, Transport.slug)):
         is_used = row.id in used or (row.slug == DEFAULT and without is not None)
-        gauge = _gauge(row, limits.get(row.id, []), clock, is_used=is_used)
+        per_second = sent.get(row.id, 0) / 60
+        gauge = _gauge(row, limits.get(row.id, []), clock, is_used=is_used, per_second=per_second)
         gauges.append(gauge)
         is_used_up = any(limit.free <= 0 for limit in gauge.limits if not limit.domain_group)
         ways.append(Way(row.id, row.slug, gauge.state, gauge.reason, is_used, is_used_up))
     return gauges, ways
 
 
-def _gauge(row: Transport, limits: Sequence[Limit], clock: datetime, *, is_used: bool) -> TransportGauge:
+_SENT = text("""
+    SELECT transport_id, sum(mails)::bigint AS mails FROM moves
+    WHERE at > clock_timestamp() - interval '1 minute' AND new_state = 'accepted' AND transport_id IS NOT NULL
+    GROUP BY 1
+    """)
+
+
+def _gauge(
+    row: Transport, limits: Sequence[Limit], clock: datetime, *, is_used: bool, per_second: float
+) -> TransportGauge:
     state, tone, reason, since = _state(row, limits)
+    gauges = tuple(_limit(limit, clock) for limit in limits)
     return TransportGauge(
         *(row.slug, state, tone, reason, since, row.probe_at if state == "out" else None),
-        tuple(_limit(limit, clock) for limit in limits),
+        gauges,
         row.warmup_target,
         is_used,
+        per_second,
+        0.0 if state in ("paused", "out") else _narrowest(gauges),
     )
 
 
@@ -155,10 +175,11 @@ def _allowed(gauges: Sequence[TransportGauge]) -> float | None:
     """The narrowest limits of the transports that mail may go by, added up; None when one has none."""
     total = 0.0
     for gauge in gauges:
-        if not gauge.is_used or gauge.state in ("paused", "out"):
-            continue
-        rates = [limit.per_second for limit in gauge.limits if not limit.domain_group]
-        if not rates:
+        if gauge.is_used and gauge.allowed is None:
             return None
-        total += min(rates)
+        total += (gauge.allowed or 0.0) if gauge.is_used else 0.0
     return total
+
+
+def _narrowest(limits: Sequence[LimitGauge]) -> float | None:
+    return min((limit.per_second for limit in limits if not limit.domain_group), default=None)

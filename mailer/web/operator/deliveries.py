@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 
-from mailer.delivery.ledger import Filter
+from mailer.delivery.bulk import AT_ONCE
+from mailer.delivery.ledger import VERBS, Filter
 from mailer.delivery.reasons import MEANING
 from mailer.desk import deliveries as desk
-from mailer.desk.deliveries import VERBS, MovedOn
+from mailer.desk.deliveries import MovedOn
 from mailer.errors import Refused
-from mailer.models import DeliveryState, Lane
+from mailer.models import BulkAct, DeliveryState, Lane
+from mailer.queue import ERRANDS, TaskName
 from mailer.reports.deliveries import Look
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import Run, See
@@ -92,7 +94,9 @@ def ask_act(
 
 
 @router.post(PATH + "/act")
-def act(request: Request, fields: FormFields, parts: PartsDep, actor: Run) -> Response:
+def act(
+    request: Request, fields: FormFields, parts: PartsDep, actor: Run, tasks: BackgroundTasks
+) -> Response:
     """Do it to what the page showed; the page again when there are more by now."""
     asked = {name: fields.get(name, "").strip()[:200] for name in FILTER}
     verb, because = fields.get("verb", ""), fields.get("because", "").strip()[:200]
@@ -102,14 +106,44 @@ def act(request: Request, fields: FormFields, parts: PartsDep, actor: Run) -> Re
         raise Refused("Look at what it would come to first.")
     try:
         with parts.session() as session:
-            done = desk.act(session, actor, verb, _filter(asked, mail), int(seen), because)
+            done = desk.act_or_ask(session, actor, verb, _filter(asked, mail), int(seen), because)
     except MovedOn as error:
         return _ask(request, parts, actor, asked, verb, mail, error=str(error))
-    to = desk.VERBS[verb]
+    if isinstance(done, BulkAct):
+        # After the answer: a broker that is away takes seconds to find out. The beat asks before long anyway.
+        tasks.add_task(parts.broker.send, TaskName.ACT_ON_MANY, queue=ERRANDS, expires=60)
+        return parts.desk.go(f"{PATH}/acts/{done.id}")
+    to = VERBS[verb]
     words = f"{done:,} {'mail' if done == 1 else 'mails'} {to.done}; now {to.to}. {UNDO.get(verb, '')}"
     if mail is not None:
         return parts.desk.go(f"{PATH}/{mail}", done=words.strip())
     return parts.desk.go(PATH, done=words.strip(), **{**asked, "state": str(to.to), "reason": ""})
+
+
+@router.api_route(PATH + "/acts/{act_id}", methods=READ)
+def show_act(request: Request, act_id: int, parts: PartsDep, actor: See) -> Response:
+    """How far an act on many mails is."""
+    with parts.session() as session:
+        found = desk.see_act(session, actor, act_id)
+    verb = VERBS[found.verb]
+    named = {name: value for name, value in found.filter.items() if name in FILTER}
+    return parts.desk.page(
+        request,
+        "deliveries_acting.html",
+        actor,
+        act=found,
+        verb=verb,
+        words=WORDS[found.verb],
+        to=parts.desk.url(PATH, **{**named, "state": str(verb.to), "reason": ""}),
+    )
+
+
+@router.post(PATH + "/acts/{act_id}/stop")
+def stop_act(act_id: int, parts: PartsDep, actor: Run) -> Response:
+    """Do no more of it."""
+    with parts.session() as session:
+        found = desk.stop_act(session, actor, act_id)
+    return parts.desk.go(f"{PATH}/acts/{act_id}", done=f"Stopped; {found.changed:,} were changed by then.")
 
 
 @router.api_route(PATH + "/{delivery_id}", methods=READ)
@@ -146,6 +180,7 @@ def _ask(
         mail=mail,
         error=error,
         weighed=weighed,
+        at_once=AT_ONCE,
         what=WHAT_HAPPENS[verb],
         undo=UNDO.get(verb, ""),
         takes_reason=verb not in ("retry", "release"),

@@ -63,6 +63,25 @@ def pause_campaigns(sessions: Sessions) -> None:
         pause(session, HoldScope.LANE, "campaign", datetime.now(UTC), who="opal@example.org")
 
 
+def test_a_transport_is_held_against_its_own_limit(sessions: Sessions) -> None:
+    with session_scope(sessions) as session:
+        session.execute(
+            text(
+                "INSERT INTO moves (lane, source, kind, transport_id, old_state, new_state, mails) "
+                "SELECT 'course', 'course:1', 'step', id, 'planned', 'accepted', 120 FROM transports"
+            )
+        )
+        session.execute(
+            text(
+                "INSERT INTO send_limits (transport_id, period, most, filled_at, since) "
+                "SELECT id, p, m, now(), now() FROM transports, (VALUES ('hour', 18000), ('day', 864000)) AS v (p, m)"
+            )
+        )
+        (gauge,) = board(session, datetime.now(UTC), dict.fromkeys(QUEUES, 0)).transports
+    # 120 in the last minute are 2 a second; 18,000 an hour are 5, 864,000 a day would be 10.
+    assert (gauge.per_second, gauge.allowed) == (2.0, 5.0)
+
+
 def test_the_board_tells_what_changed_and_only_that(desk: str, sessions: Sessions, rea: Person) -> None:
     workers_beat(sessions)
     with rea.client.stream("GET", "/desk/board/events") as stream:

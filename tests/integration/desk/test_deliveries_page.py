@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from mailer import tally
 from mailer.db import session_scope
+from mailer.delivery import bulk
 from mailer.models import Action, Delivery, Subscriber
 from mailer.reports.deliveries import Look, deliveries_page
 from tests.support.cast import ADA, BEN, CLEO
@@ -153,3 +154,76 @@ def test_a_mail_that_there_is_not_is_said(rea: Person) -> None:
     answer = rea.get("/desk/deliveries/999")
     assert answer.status_code == 404
     assert "There is no such mail" in answer.text
+
+
+def part(house: House) -> bool:
+    """What the worker does in one go."""
+    with session_scope(house.sessions) as session:
+        return bulk.do_part(session)
+
+
+def retries_two(opal: Person) -> str:
+    """Opal has the two failed ones tried again, which are many here; the path of the page that follows."""
+    opal.get("/desk/deliveries/act", verb="retry", state="failed", course="calm")
+    answer = opal.post("/desk/deliveries/act", verb="retry", state="failed", course="calm", seen="2")
+    assert "0 of 2 mails tried again so far" in answer.text
+    return answer.url.path
+
+
+def test_an_act_on_many_is_done_by_a_worker_a_part_at_a_time_and_to_no_mail_twice(
+    house: House, four: dict[str, int], opal: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
+    page = retries_two(opal)
+    assert part(house)
+    assert "1 of 2 mails tried again so far" in opal.get(page).text
+    assert "1 of 2 mails are changed so far, as opal@example.org asked (retry)." in opal.get("/desk").text
+    # Ada's fails again at once; it is behind the act and stays so.
+    put(house, ADA, "failed", "refused: 554")
+    while part(house):
+        pass
+    assert "2 of 2 mails tried again." in opal.get(page).text
+    assert states(house, four) == {ADA: "failed", BEN: "quarantined", CLEO: "planned", FRANK: "planned"}
+    with session_scope(house.sessions) as session:
+        action = session.scalars(select(Action).where(Action.what == "delivery retry")).one()
+        assert (action.who, action.rows) == ("opal@example.org", 2)
+
+
+def test_a_worker_that_is_lost_in_the_middle_of_a_part_leaves_nothing_half_done(
+    house: House, four: dict[str, int], opal: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
+    retries_two(opal)
+    with pytest.raises(KeyboardInterrupt), session_scope(house.sessions) as session:
+        bulk.do_part(session)
+        raise KeyboardInterrupt
+    assert states(house, four)[ADA] == "failed"
+    with session_scope(house.sessions) as session, session_scope(house.sessions) as other:
+        assert bulk.do_part(session)
+        assert not bulk.do_part(other)  # somebody is at it
+    assert states(house, four)[ADA] == "planned"
+
+
+def test_an_act_on_many_is_stopped_and_what_was_done_stays(
+    house: House, four: dict[str, int], opal: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
+    page = retries_two(opal)
+    part(house)
+    opal.get(page)
+    answer = opal.post(f"{page}/stop")
+    assert "opal@example.org stopped it." in answer.text
+    assert not part(house)
+    assert states(house, four)[FRANK] == "failed"
+
+
+def test_an_act_on_many_is_done_to_no_more_than_were_confirmed(
+    house: House, four: dict[str, int], opal: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
+    page = retries_two(opal)
+    put(house, CLEO, "failed", "given up")
+    while part(house):
+        pass
+    assert "More had come by then than were confirmed; look again." in opal.get(page).text
+    assert list(states(house, four).values()).count("failed") == 1

@@ -249,6 +249,8 @@ LEAST = {
     "GET /desk/deliveries": Role.READER,
     "GET /desk/deliveries/{delivery_id}": Role.READER,
     "GET /desk/deliveries/act": Role.OPERATOR,
+    "GET /desk/deliveries/acts/{act_id}": Role.READER,
+    "POST /desk/deliveries/acts/{act_id}/stop": Role.OPERATOR,
     "POST /desk/deliveries/act": Role.OPERATOR,
     "GET /desk/holds": Role.READER,
     "GET /desk/holds/pause": Role.OPERATOR,
