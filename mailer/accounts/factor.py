@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from mailer.accounts.operators import get_operator
 from mailer.accounts.record import record
-from mailer.accounts.rights import Actor
+from mailer.accounts.rights import ROLES, Actor
 from mailer.accounts.secrets import hashed
 from mailer.errors import Refused
-from mailer.models import Operator, OperatorSession, Passkey, RecoveryCode
+from mailer.models import Operator, OperatorSession, Passkey, RecoveryCode, Role
 from mailer.sealing import Seal
 
 STEP_SECONDS = 30
@@ -50,6 +50,14 @@ class Seed:
 def has_factor(session: Session, operator: Operator) -> bool:
     """Whether they have to show a second factor: one-time codes or a passkey."""
     return operator.totp_since is not None or _has_passkey(session, operator.id)
+
+
+def lacks_factor(session: Session, operator: Operator, least: str) -> bool:
+    """Whether the setting asks for one that they have not set up; `least` is a role's word, or "optional"."""
+    if least == "optional":
+        return False
+    is_asked = ROLES.index(Role(operator.role)) >= ROLES.index(Role(least))
+    return is_asked and not has_factor(session, operator)
 
 
 def _has_passkey(session: Session, operator_id: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy.orm import Session
 
@@ -110,18 +111,39 @@ def find_published(session: Session, _: Actor, slug: str) -> PublishedCourse | N
     return PublishedCourse(course, list_.slug, course_steps(session, course))
 
 
-def _checked(folder: Path, digest: str) -> Checked:
-    compiled, problems = check_course(folder)
-    return Checked(compiled, problems, digest)
+class _Kept:
+    """The newest drafts that this process compiled, by their folder and its digest."""
+
+    MOST = 8
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._checked: dict[tuple[Path, str], Checked] = {}
+
+    def find(self, folder: Path, digest: str) -> Checked | None:
+        with self._lock:
+            return self._checked.get((folder, digest))
+
+    def keep(self, folder: Path, checked: Checked) -> None:
+        with self._lock:
+            self._checked[folder, checked.digest] = checked
+            for oldest in list(self._checked)[: -self.MOST]:
+                del self._checked[oldest]
+
+
+_KEPT = _Kept()
 
 
 @needs(Right.SEND)
 def check_draft(_: Session, __: Actor, drafts: Drafts, slug: str) -> Checked:
-    """Compile every mail of a draft, which takes a moment; raises NotFound."""
-    digest = drafts.digest(slug)
-    checked = _checked(drafts.folder(slug), digest)
-    if drafts.digest(slug) != digest:
-        raise Refused("Somebody is changing the course just now; try again in a moment.")
+    """Compile every mail of a draft, which takes a moment the first time; raises NotFound."""
+    folder, digest = drafts.folder(slug), drafts.digest(slug)
+    checked = _KEPT.find(folder, digest)
+    if checked is None:
+        checked = Checked(*check_course(folder), digest)
+        if drafts.digest(slug) != digest:
+            raise Refused("Somebody is changing the course just now; try again in a moment.")
+        _KEPT.keep(folder, checked)
     if checked.compiled is not None and checked.compiled.source.slug != slug:
         raise Refused(f'Its course.toml says another slug; write slug = "{slug}", or bring it anew.')
     return checked

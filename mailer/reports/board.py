@@ -116,7 +116,7 @@ def _transports(session: Session) -> tuple[list[TransportGauge], list[Way]]:
         .where(~select(SenderTransport.sender_id).where(SenderTransport.sender_id == Sender.id).exists())
         .limit(1)
     )
-    sent: dict[int, int] = dict(session.execute(_SENT).tuples().all())
+    sent = {row.transport_id: row.mails for row in session.execute(_SENT)}
     gauges, ways = [], []
     for row in session.scalars(select(Transport).order_by(Transport.slug != DEFAULT, Transport.slug)):
         is_used = row.id in used or (row.slug == DEFAULT and without is not None)

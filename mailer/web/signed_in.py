@@ -14,13 +14,12 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from mailer.accounts.factor import has_factor
+from mailer.accounts.factor import lacks_factor
 from mailer.accounts.operators import get_operator
-from mailer.accounts.rights import ROLES, Actor, Right
+from mailer.accounts.rights import Actor, Right
 from mailer.accounts.secrets import is_form_key
 from mailer.accounts.sessions import SignedIn, find_session, session_now
 from mailer.errors import MailerError
-from mailer.models import Role
 from mailer.web.cookie import COOKIE, FORM_KEY
 from mailer.web.deps import READ, Parts, PartsDep
 
@@ -81,8 +80,7 @@ def _lacks(session: Session, parts: Parts, found: SignedIn) -> bool:
     least = parts.settings.second_factor
     if least == "optional" or found.way != "password":
         return False
-    is_asked = ROLES.index(found.actor.role) >= ROLES.index(Role(least))
-    return is_asked and not has_factor(session, get_operator(session, found.actor.operator_id or 0))
+    return lacks_factor(session, get_operator(session, found.actor.operator_id or 0), least)
 
 
 async def _check_form(request: Request, parts: Parts, secret: str) -> None:

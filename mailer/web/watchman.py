@@ -14,6 +14,7 @@ from mailer.alarms.watch import watch
 from mailer.delivery import guard
 from mailer.delivery.installation import Installation
 from mailer.fetch import Fetcher
+from mailer.web.api.documentation import prepare
 from mailer.web.deps import Parts
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ async def watching(app: FastAPI) -> AsyncIterator[None]:
     end = threading.Event()
     thread = threading.Thread(target=_watch, args=(app.state.parts, end), name="watchman", daemon=True)
     thread.start()
+    threading.Thread(target=prepare, args=(app,), name="documentation", daemon=True).start()
     yield
     end.set()
 

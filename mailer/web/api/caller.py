@@ -11,12 +11,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
 
+from mailer.accounts.factor import lacks_factor
+from mailer.accounts.operators import get_operator
 from mailer.accounts.rights import Actor, Right
 from mailer.accounts.sessions import session_now
 from mailer.accounts.tokens import find_token
 from mailer.web.api.limits import Limiter
-from mailer.web.api.problems import TokenNeeded
+from mailer.web.api.problems import FactorNeeded, TokenNeeded
 from mailer.web.deps import Parts, PartsDep
 
 SCHEME = HTTPBearer(
@@ -49,9 +52,24 @@ def _find(parts: Parts, credentials: HTTPAuthorizationCredentials | None) -> Act
         raise TokenNeeded
     with parts.session() as session:
         actor = find_token(session, credentials.credentials, session_now(session))
+        lacks = actor is not None and _lacks(session, parts, actor)
     if actor is None:
         raise TokenNeeded("This token is unknown, has ended, or was revoked.")
+    if lacks:
+        raise FactorNeeded
     return actor
+
+
+def _lacks(session: Session, parts: Parts, actor: Actor) -> bool:
+    """Whether the token's owner has to set up a second factor first, as at the desk.
+
+    A provider sees to it for who has no password here.
+    """
+    least = parts.settings.second_factor
+    if least == "optional":
+        return False
+    owner = get_operator(session, actor.operator_id or 0)
+    return owner.password_hash is not None and lacks_factor(session, owner, least)
 
 
 Anybody = Annotated[Actor, Depends(Bearer(None))]

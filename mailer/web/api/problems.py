@@ -27,6 +27,7 @@ KEY_HEADER = "idempotency-key"
 
 KINDS: dict[str, tuple[int, str]] = {
     "token-needed": (401, "A token is needed"),
+    "factor-needed": (403, "The token's owner has to set up a second factor"),
     "not-allowed": (403, "The token may not do this"),
     "not-found": (404, "There is no such thing"),
     "wrong-method": (405, "This address does not take that method"),
@@ -75,6 +76,10 @@ class TooMany(MailerError):
 
 class TokenNeeded(MailerError):
     """Send `Authorization: Bearer` and a token that is in force; the desk makes them."""
+
+
+class FactorNeeded(MailerError):
+    """Whoever made this token has to set up a second factor at the desk, under "Your login", first."""
 
 
 class BadRequest(MailerError):
@@ -141,6 +146,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     match error:
         case TokenNeeded():
             return problem(request, "token-needed", words, headers={"WWW-Authenticate": "Bearer"})
+        case FactorNeeded():
+            return problem(request, "factor-needed", words)
         case NotAllowed():
             return problem(request, "not-allowed", words, right=error.right)
         case NotFound():

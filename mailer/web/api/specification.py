@@ -71,7 +71,7 @@ def _say_more(operation: dict[str, Any], route: APIRoute, method: str) -> None:
         operation["x-right"] = str(right)
     kinds = [*OF_EVERY]
     if takes_token:
-        kinds.append("token-needed")
+        kinds += ["token-needed", "factor-needed"]
     if right is not None:
         kinds.append("not-allowed")
     if "{" in route.path:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text, update
 from mailer.accounts.once import forget_answers
 from mailer.accounts.rights import Right
 from mailer.db import Sessions, session_scope
-from mailer.models import Action, ApiToken, KeptAnswer
+from mailer.models import Action, ApiToken, KeptAnswer, Operator
 from mailer.settings import Settings
 from tests.integration.api.conftest import Program, token_for
 from tests.integration.api.test_every_route_of_the_api import assert_is_problem
@@ -188,3 +188,16 @@ def test_the_page_of_documentation_needs_no_other_site(address: str) -> None:
     assert "http://" not in page.replace("http://127.0.0.1", "").replace("http://www.w3.org", "")
     assert "https://" not in page
     assert len(answer.content) < 300_000
+
+
+def test_a_token_whose_owner_lacks_the_second_factor_that_is_asked_for_opens_nothing(
+    settings: Settings, sessions: Sessions, address: str
+) -> None:
+    bearer = {"Authorization": f"Bearer {token_for(sessions, Right.SEE)}"}
+    with running_app(settings.replace(second_factor="owner")) as strict:
+        answer = httpx.get(f"{strict}/api/v1/lists", headers=bearer)
+        assert (answer.status_code, kind(answer)) == (403, "factor-needed")
+        assert "has to set up a second factor" in answer.json()["detail"]
+        with session_scope(sessions) as session:
+            session.execute(update(Operator).values(totp_since=Operator.created_at, totp_sealed="sealed"))
+        assert httpx.get(f"{strict}/api/v1/lists", headers=bearer).status_code == 200

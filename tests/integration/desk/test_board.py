@@ -74,7 +74,8 @@ def test_a_transport_is_held_against_its_own_limit(sessions: Sessions) -> None:
         session.execute(
             text(
                 "INSERT INTO send_limits (transport_id, period, most, filled_at, since) "
-                "SELECT id, p, m, now(), now() FROM transports, (VALUES ('hour', 18000), ('day', 864000)) AS v (p, m)"
+                "SELECT id, p, m, now(), now() FROM transports, "
+                "(VALUES ('hour', 18000), ('day', 864000)) AS v (p, m)"
             )
         )
         (gauge,) = board(session, datetime.now(UTC), dict.fromkeys(QUEUES, 0)).transports

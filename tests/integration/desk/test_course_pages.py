@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mailer.accounts.rights import at_the_machine
 from mailer.content.draft_store import Drafts
 from mailer.db import Sessions, session_scope
+from mailer.desk.publishing import check_draft
 from mailer.models import Action, Course
 from mailer.settings import Settings
 from tests.support.cast import write_course
@@ -278,3 +280,14 @@ def test_course_toml_keeps_its_comments_and_its_slug(marc: Person, drafts: Draft
     page = marc.get(f"{calm}/settings").text
     other = text.replace('slug = "calm"', 'slug = "loud"')
     assert "The slug stays" in marc.post(f"{calm}/settings", digest=digest(page), text=other).text
+
+
+def test_a_draft_is_compiled_once_until_it_changes(drafts: Drafts, calm: str, sessions: Sessions) -> None:
+    me = at_the_machine("tests")
+    with session_scope(sessions) as session:
+        first = check_draft(session, me, drafts, "calm")
+        assert check_draft(session, me, drafts, "calm") is first
+        path = min(drafts.folder("calm").glob("*.md"))
+        path.write_text(path.read_text() + "\nDear {{ nobody_knows }}.\n")
+        assert first.compiled is not None
+        assert check_draft(session, me, drafts, "calm").compiled is None
