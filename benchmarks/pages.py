@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 import statistics
 import threading
@@ -25,7 +26,7 @@ from mailer.accounts.operators import add_operator
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import begin_session, session_now
 from mailer.db import session_scope
-from mailer.models import Campaign, Delivery, MailingList, Operator, Role, Segment, Sender, Subscriber
+from mailer.models import Campaign, Course, Delivery, MailingList, Operator, Role, Segment, Sender, Subscriber
 from mailer.outbox import first_id, period_of
 from mailer.sealing import Seal
 from mailer.settings import Settings
@@ -39,6 +40,8 @@ BARE = "/desk/sign-in"
 PARTS = ("list=bench&state=active", "list=bench&state=ended", "tag=vip")
 WORDS = ("reader55555", "reader777@reader.example", "@reader", "9", "reader5 99", "nobody")
 """Who is looked for: one of a million, all of them, a part of them, nobody."""
+OF_A_CAMPAIGN = ("progress", "statement", "missing", "links", "again")
+"""Pages of one that has ended."""
 
 ROUNDS = 9
 CHUNK = 1_000_000
@@ -63,6 +66,37 @@ MAILS = """
           FROM courses c JOIN steps s ON s.course_id = c.id LIMIT 1) AS c
 """
 
+# A letter to everybody that has ended, and a click of every tenth, with as many requests of machines.
+LETTER = """
+    INSERT INTO campaigns (
+        slug, subject, language, messages, list_ids, sender_id, state, starts_at, begun_at, materialised_at,
+        finished_at, audience, written_up_to
+    )
+    SELECT 'bench-letter', 'A letter', 'en', jsonb_build_object('en', m.id), ARRAY[c.list_id], c.sender_id,
+           'finished', now(), now(), now(), now(), :people, :people
+    FROM courses c CROSS JOIN (SELECT min(id) AS id FROM messages WHERE source LIKE 'course/%') AS m LIMIT 1
+"""
+LETTERS = """
+    INSERT INTO deliveries (
+        id, subscriber_id, message_id, list_id, campaign_id, due_at, next_attempt_at, settled_at,
+        attempts, dedup_key, kind, lane, source, state, reason, code, reply
+    )
+    SELECT :first + nextval('delivery_numbers'), n, (c.messages ->> 'en')::bigint, c.list_ids[1], c.id,
+           now(), now(), now(), 1, 'bench-letter:' || n, 'campaign', 'campaign', 'campaign:' || c.id,
+           CASE WHEN n % 50 = 0 THEN 'bounced' WHEN n % 50 = 1 THEN 'suppressed' ELSE 'accepted' END,
+           CASE WHEN n % 50 = 0 THEN 'bad address 5.1.1' WHEN n % 50 = 1 THEN 'unsubscribed' ELSE '' END,
+           250, '2.0.0 ok'
+    FROM generate_series(1, :people) AS n, campaigns c WHERE c.slug = 'bench-letter'
+"""
+CLICKS = """
+    INSERT INTO clicks (at, delivery_id, subscriber_id, message_id, source, link, url, method, verdict)
+    SELECT now(), d.id, d.subscriber_id, d.message_id, d.source, 0, 'https://bench.example/', v.method,
+           v.verdict
+    FROM deliveries AS d CROSS JOIN (VALUES ('GET', 'person'), ('HEAD', 'machine')) AS v (method, verdict)
+    WHERE d.subscriber_id % 10 = 3 AND d.state = 'accepted'
+      AND d.id IN (SELECT max(id) FROM deliveries WHERE subscriber_id % 10 = 3 GROUP BY subscriber_id, source)
+"""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -75,11 +109,17 @@ class Page:
 
 
 def fill(house: House, people: int, mails: int) -> None:
-    """Write `mails` deliveries to `people`, some of whom they could not reach, and count them."""
+    """Write `mails` of a course to `people`, some of whom they could not reach, and a letter to everybody."""
     for low in range(1, mails + 1, CHUNK):
         with session_scope(house.sessions) as session:
             values = {"first": first_id(period_of(datetime.now(UTC))), "people": people}
             session.execute(text(MAILS), {**values, "low": low, "high": min(mails, low + CHUNK - 1)})
+    with session_scope(house.sessions) as session:
+        values = {"first": first_id(period_of(datetime.now(UTC))), "people": people}
+        for statement in (LETTER, LETTERS, CLICKS):
+            session.execute(
+                text(statement), {name: values[name] for name in values if f":{name}" in statement}
+            )
     with session_scope(house.sessions) as session:
         tally.mend(session)
         session.execute(text("ANALYZE"))
@@ -175,6 +215,8 @@ def _filled(session: Session, path: str) -> str | None:
         "/desk/deliveries/{delivery_id}": select(Delivery.id).where(Delivery.state == "failed"),
         "/desk/lists/{slug}": select(MailingList.slug),
         "/desk/campaigns/{slug}": select(Campaign.slug),
+        **{f"/desk/campaigns/{{slug}}/{page}": select(Campaign.slug) for page in OF_A_CAMPAIGN},
+        "/desk/reports/courses/{slug}": select(Course.slug),
         "/desk/segments/{slug}": select(Segment.slug),
         "/desk/people/{operator_id}": select(Operator.id),
     }
@@ -184,5 +226,5 @@ def _filled(session: Session, path: str) -> str | None:
     for beginning, asked in known.items():
         if path == beginning:
             value = session.execute(asked.limit(1)).scalar()
-            return None if value is None else path.replace("{" + path.split("{")[1], str(value))
+            return None if value is None else re.sub(r"\{.*?\}", str(value), path)
     return None

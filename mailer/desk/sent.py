@@ -16,6 +16,7 @@ from mailer.errors import NotFound, Refused
 from mailer.launch import campaign_again, campaign_phases
 from mailer.models import Campaign, CampaignState, DeliveryState
 from mailer.render.personalize import Rendered
+from mailer.reports.afterwards import Afterwards, afterwards
 from mailer.reports.link_map import LinkFigures, Written, link_figures, mail_with_figures, written
 from mailer.reports.not_reached import STATES, NotReachedPage, not_reached
 from mailer.reports.patience import counted
@@ -88,19 +89,31 @@ def choose(session: Session, actor: Actor, slug: str, variant: str) -> Variant:
 
 @dataclass(frozen=True)
 class Account:
-    """A campaign's statement. Not `is_counted`: its reasons, and what was sent twice, were not looked for."""
+    """A campaign's statement, and what came back `later`.
+
+    None of that: neither it nor the reasons nor what was sent twice was looked for.
+    """
 
     campaign: Campaign
     statement: Statement
-    is_counted: bool
+    later: Afterwards | None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether all of it was looked for."""
+        return self.later is not None
 
 
 @needs(Right.SEE)
 def see_statement(session: Session, _: Actor, slug: str, *, is_asked: bool) -> Account:
     """What became of everybody; raises NotFound, or TooLong when the reasons were asked for in vain."""
     campaign = _begun(session, slug)
-    found = counted(session, lambda session: campaign_statement(session, campaign), is_asked=is_asked)
-    return Account(campaign, found or campaign_counts(session, campaign), found is not None)
+
+    def count(session: Session) -> Account:
+        return Account(campaign, campaign_statement(session, campaign), afterwards(session, campaign))
+
+    found = counted(session, count, is_asked=is_asked)
+    return found or Account(campaign, campaign_counts(session, campaign), None)
 
 
 @needs(Right.SEE)

@@ -64,7 +64,8 @@ def count_again(session: Session, first: Campaign, to: Again, now: datetime) -> 
     """How many people such a campaign would reach at `now`; reads everybody on its lists."""
     narrowed = narrowing(session, _aim(session, first.slug, to), now)
     lists = list_ids_of(session, first.list_ids)
-    return count_recipients(session, lists, now, narrowed.inside, narrowed.excluded).people
+    reach = count_recipients(session, lists, now, narrowed.inside, narrowed.excluded)
+    return reach.people - reach.suppressed
 
 
 def _aim(session: Session, slug: str, to: Again) -> Aim:

@@ -93,6 +93,8 @@ def not_reached(
     if campaign.starts_at is None:
         return NotReachedPage((), "", is_cut=False)
     after, after_id = _begin(at)
+    if reason is None:
+        look_at = min(look_at, most + 1)  # all of them fit
     period = period_of(campaign.starts_at)
     values = {
         **{"source": campaign_source(campaign.id), "first": first_id(period), "end": first_id(period + 1)},

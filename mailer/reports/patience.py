@@ -20,6 +20,9 @@ T = TypeVar("T")
 MANY = 200_000
 """With more mails than this a page does not read them by itself: it would be too slow."""
 
+UNASKED = 1.0
+"""Seconds that one query may take for a page by itself: there may be few mails, and a million people."""
+
 LONGEST = 10.0
 """Seconds that one query may take when somebody has asked for a count."""
 
@@ -37,7 +40,7 @@ def counted(session: Session, count: Callable[[Session], T], *, is_asked: bool) 
     if is_asked:
         with at_most(session, LONGEST):
             return count(session)
-    return None if is_large(session) else in_time(session, LONGEST, lambda: count(session))
+    return None if is_large(session) else in_time(session, UNASKED, lambda: count(session))
 
 
 def as_far_as_counted(see: Callable[[bool], S], is_asked: bool) -> tuple[S, str]:

@@ -116,14 +116,14 @@ def signs_of(session: Session, campaign: Campaign, size: int) -> Signs:
     return Signs(
         size=size,
         accepted=states.get(_S.ACCEPTED, 0),
-        bounces=states.get(_S.BOUNCED, 0) + states.get(_S.FAILED, 0) + _bounced_later(session, campaign),
-        complaints=_complaints(session, campaign),
+        bounces=states.get(_S.BOUNCED, 0) + states.get(_S.FAILED, 0) + bounced_later(session, campaign),
+        complaints=complaints(session, campaign),
         deferrals=deferred,
         errors=states.get(_S.QUARANTINED, 0),
     )
 
 
-def _bounced_later(session: Session, campaign: Campaign) -> int:
+def bounced_later(session: Session, campaign: Campaign) -> int:
     """Mails that a server took, and that came back all the same."""
     return session.execute(
         select(func.count(Event.delivery_id.distinct()))
@@ -137,7 +137,7 @@ def _bounced_later(session: Session, campaign: Campaign) -> int:
     ).scalar_one()
 
 
-def _complaints(session: Session, campaign: Campaign) -> int:
+def complaints(session: Session, campaign: Campaign) -> int:
     """People who got it, and have called a mail of ours spam since."""
     emails = select(func.lower(Suppression.email)).where(
         Suppression.reason == SuppressionReason.COMPLAINT, Suppression.at >= campaign.starts_at

@@ -13,9 +13,10 @@ from mailer.audience.aim import Again
 from mailer.audience.suppression import suppress
 from mailer.db import Sessions, session_scope
 from mailer.errors import Refused
-from mailer.feedback.record import leave
+from mailer.feedback.record import leave, unsubscribe
 from mailer.launch.campaign_again import count_again
-from mailer.models import Campaign, Delivery, Subscriber, SuppressionReason, Verdict
+from mailer.models import Campaign, Delivery, Event, EventKind, Subscriber, SuppressionReason, Verdict
+from mailer.reports.afterwards import Afterwards, afterwards
 from mailer.reports.link_map import link_figures, mail_with_figures, written
 from mailer.reports.not_reached import not_reached
 from mailer.reports.sending import Progress, campaign_progress
@@ -108,14 +109,26 @@ def test_the_end_is_foreseen_by_the_rate_of_the_last_minute(hundred: House, serv
     assert seen.ends_at == hundred.at + timedelta(seconds=40)
 
 
-def test_sending_again_counts_whom_it_would_reach(gone: House) -> None:
-    click(gone, A, 4)
+def test_what_came_back_later_and_whom_it_would_reach_again(gone: House) -> None:
+    with session_scope(gone.sessions) as session:
+        mails = session.scalars(
+            select(Delivery).where(Delivery.state == "accepted").order_by(Delivery.id).limit(3)
+        ).all()
+        who = [session.get_one(Subscriber, mail.subscriber_id) for mail in mails]
+        unsubscribe(session, mails[0].id, everything=False, source="test", now=gone.at)
+        suppress(session, who[1].email, SuppressionReason.COMPLAINT, gone.at)
+        event = {"kind": EventKind.BOUNCED, "subscriber_id": who[2].id, "delivery_id": mails[2].id}
+        session.add(Event(at=gone.at, **event))
+        session.flush()
+        assert afterwards(session, spring_of(session)) == Afterwards(bounced_later=1, complaints=1, left=1)
+    click(gone, A, 5)
     click(gone, A, 10, Verdict.MACHINE)
     with session_scope(gone.sessions) as session:
         spring = spring_of(session)
-        # Who bounced is suppressed since, who left is on no list any more; 94 got it, and 4 clicked.
+        # Who bounced is suppressed since, and who left is on no list any more.
         assert count_again(session, spring, Again.MISSED, gone.at) == 0
-        assert count_again(session, spring, Again.NOT_CLICKED, gone.at) == 90
+        # 94 got it, and the first five clicked: who left since and who complained are among these.
+        assert count_again(session, spring, Again.NOT_CLICKED, gone.at) == 89
 
 
 def test_each_variant_has_its_own_figures_at_its_links(hundred: House, tmp_path: Path) -> None:
