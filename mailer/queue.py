@@ -40,6 +40,7 @@ class TaskName(StrEnum):
     TELL_ALARMS = "steadypost.tell_alarms"
     LOOK_AHEAD = "steadypost.look_ahead"
     ACT_ON_MANY = "steadypost.act_on_many"
+    IMPORT_FILES = "steadypost.import_files"
 
 
 HEARTBEAT_LIFE = 60.0

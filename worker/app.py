@@ -26,6 +26,7 @@ SERIES_SECONDS = 15.0
 WATCH_SECONDS = 15.0
 OUTLOOK_SECONDS = 60.0
 BULK_SECONDS = 10.0
+IMPORT_SECONDS = 5.0
 HOUSE_SECONDS = 3600.0
 
 
@@ -51,6 +52,7 @@ def make_app(settings: Settings) -> Celery:
             # Looked at this often, and worked out when it is old or somebody asked.
             "outlook": _every(OUTLOOK_SECONDS, TaskName.LOOK_AHEAD, ERRANDS),
             "acts on many": _every(BULK_SECONDS, TaskName.ACT_ON_MANY, ERRANDS),
+            "imports": _every(IMPORT_SECONDS, TaskName.IMPORT_FILES, ERRANDS),
             "heartbeats": _every(HEARTBEAT_SECONDS, TaskName.ASK_HEARTBEATS, expires=60),
         },
     )

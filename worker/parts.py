@@ -45,6 +45,7 @@ class Parts:
         self.base_url = settings.base_url
         self.smtp_url = str(settings.smtp_url)
         self.policy = policy_of(settings)
+        self.data_dir = settings.data_dir
         self.journal_dir = settings.data_dir / "journal"
         self.keep_months = settings.keep_months
         self.installation = Installation(settings.data_dir, settings.instance_token)

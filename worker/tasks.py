@@ -16,10 +16,13 @@ from mailer.accounts.once import forget_answers
 from mailer.accounts.sessions import drop_old_sessions, session_now
 from mailer.alarms.tell import tell_due
 from mailer.alarms.watch import watch
+from mailer.audience.import_files import keep_house as keep_import_files
+from mailer.audience.import_folder import ImportFolder
 from mailer.db import DatabaseDown, business_now, clock_now, session_scope
 from mailer.delivery import batch, bulk, dispatch, guard, partitions
 from mailer.delivery.recover import recover
 from mailer.launch import campaign_phases, campaign_tick, outlook
+from mailer.launch.import_files import carry_on
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, claim_due, make
 from mailer.models import Lane
@@ -29,6 +32,7 @@ from mailer.schedule.plan import plan_due
 from mailer.webhooks.send import drop_old, send_due
 from worker.app import app
 from worker.parts import parts
+from worker.stopping import is_stopping
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +93,7 @@ def keep_house() -> dict[str, int]:
         drop_old(session)
         drop_old_sessions(session, session_now(session))
         forget_answers(session)
+        keep_import_files(session, ImportFolder(parts().data_dir), now)
     return {"made": len(made), "dropped": len(dropped)}
 
 
@@ -116,6 +121,17 @@ def make_series() -> dict[str, int]:
     with session_scope(parts().sessions) as session:
         due = claim_due(session, business_now(session)) if _may_send(session) else []
     return {"made": sum(_alone(_make, one) for one in due)}
+
+
+@app.task(name=TaskName.IMPORT_FILES)
+def import_on() -> dict[str, int]:
+    """Carry on with the imports that were begun at the desk; others' errands come in between."""
+    with session_scope(parts().sessions) as session:
+        if _is_copy(session):
+            return {}
+    if more := carry_on(parts().sessions, parts().data_dir, is_stopping):
+        parts().broker.send(TaskName.IMPORT_FILES, queue=ERRANDS, expires=60)
+    return {"worked": more}
 
 
 @app.task(name=TaskName.WATCH)

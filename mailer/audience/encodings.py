@@ -35,6 +35,29 @@ ODD_SHARE = 0.3
 """With more odd words than this the file is in neither of GUESSES."""
 
 
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "cp1252": "Western European (Windows)",
+    "mac_roman": "Western European (Mac)",
+    "iso8859-15": "Western European (ISO 8859-15)",
+    "cp1250": "Central European (Windows)",
+    "cp1251": "Cyrillic (Windows)",
+    "koi8-r": "Cyrillic (KOI8-R)",
+    "cp1253": "Greek (Windows)",
+    "cp1254": "Turkish (Windows)",
+    "cp1255": "Hebrew (Windows)",
+    "cp1256": "Arabic (Windows)",
+    "cp1257": "Baltic (Windows)",
+    "cp1258": "Vietnamese (Windows)",
+    "utf-16": "UTF-16",
+    "gb18030": "Chinese, simplified",
+    "big5": "Chinese, traditional",
+    "cp932": "Japanese (Shift JIS)",
+    "cp949": "Korean",
+}
+"""What somebody may choose, with the words for it."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """`is_guessed`: nothing in the file says so, and somebody should look whether the accents are right."""
@@ -59,6 +82,12 @@ def open_text(path: Path, named: str | None = None) -> Iterator[tuple[io.TextIOW
         data.seek(0)
         with io.TextIOWrapper(cast(io.BufferedReader, data), encoding.name, newline="") as text:
             yield text, encoding
+
+
+def tell_encoding(path: Path, named: str | None = None) -> Encoding:
+    """What `open_text` would find; once known, a preview need not go through the whole file again."""
+    with open_text(path, named) as (_, told):
+        return told
 
 
 @contextmanager

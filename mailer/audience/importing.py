@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -53,6 +53,9 @@ class ImportOrder:
     joining: Joining
     encoding: str | None = None
     """For a file whose own cannot be told."""
+    delimiter: str | None = None
+    columns: tuple[str, ...] | None = None
+    """The columns by our names, "" for those that are not used, when somebody has said what they mean."""
 
     @classmethod
     def to(
@@ -63,10 +66,12 @@ class ImportOrder:
         *,
         is_confirmed: bool = False,
         encoding: str | None = None,
+        delimiter: str | None = None,
+        columns: tuple[str, ...] | None = None,
     ) -> ImportOrder:
         """Onto `list_`: pending on a double opt-in list, unless they have confirmed elsewhere."""
         is_active = is_confirmed or list_.opt_in == OptIn.SINGLE
-        return cls(path, Joining(list_.id, evidence, is_active), encoding)
+        return cls(path, Joining(list_.id, evidence, is_active), encoding, delimiter, columns)
 
 
 class Progress(NamedTuple):
@@ -116,11 +121,16 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class Ways:
-    """What an import does beside importing: `keep` gets every row that was not taken, before the end."""
+    """What an import does beside importing: `keep` gets every row that was not taken, before the end.
+
+    `begun` hears of its id in the transaction that begins it, `done` of its report in the last one.
+    """
 
     ask: Ask
     tell: Callable[[Progress], None] = lambda _: None
     keep: Callable[[Iterator[NotTaken]], None] = lambda _: None
+    begun: Callable[[Session, int], None] = lambda _, __: None
+    done: Callable[[Session, ImportReport], None] = lambda _, __: None
     workers: int = WORKERS
     at_once: int = AT_ONCE
 
@@ -136,7 +146,7 @@ def import_file(
     been added; single bad rows are refused in the report. Raises Elsewhere when the same import runs
     already.
     """
-    with open_sheet(order.path, order.encoding) as sheet:
+    with open_sheet(order.path, order.encoding, order.delimiter, order.columns) as sheet:
         with transaction() as session:
             declared = declared_fields(session)
             refuse_doubled(sheet.columns, declared, order.path.name)
@@ -145,6 +155,7 @@ def import_file(
                 unfinished.forget_digest(session, digest)
             source = order.joining.evidence.source
             at = unfinished.begin(session, digest, order.joining.list_id, source, now)
+            ways.begun(session, at.id)
         if not at.is_read:
             at = _read(transaction, sheet, declared, at, ways)
     _add(transaction, order, at, now, ways)
@@ -152,13 +163,15 @@ def import_file(
         report = _report(session, order, sheet, declared, at.id)
         ways.keep(at.staging.rows_not_taken(session))
         unfinished.finish(session, at.id, now)
+        ways.done(session, report)
     return report
 
 
 def _digest(order: ImportOrder, sheet: Sheet, declared: Mapping[str, FieldType], at_once: int) -> bytes:
     """What makes two imports the same one: the file, and all that decides what becomes of its rows."""
     joining = order.joining
-    said = [sheet.digest.hex(), order.path.name, order.encoding, declared, at_once]
+    said: list[object] = [sheet.digest.hex(), order.path.name, order.encoding, declared, at_once]
+    said += [one for one in (order.delimiter, order.columns) if one is not None]
     consent = [joining.list_id, joining.is_active, joining.evidence.wording, joining.evidence.source]
     return hashlib.sha256(json.dumps([said, consent]).encode()).digest()
 
@@ -268,12 +281,13 @@ def _add(transaction: Transaction, order: ImportOrder, at: Unfinished, now: date
             return _add_part(session, at, part, order.joining, now, ways.ask)
 
     ways.tell(Progress(False, done, total, at.rows_refused, before))
-    for added in _each(add, parts, ways.workers):
-        done += added
-        ways.tell(Progress(False, done, total, at.rows_refused, before))
+    with closing(_each(add, parts, ways.workers)) as each:
+        for added in each:
+            done += added
+            ways.tell(Progress(False, done, total, at.rows_refused, before))
 
 
-def _each(add: Callable[[_Part], int], parts: Sequence[_Part], workers: int) -> Iterator[int]:
+def _each(add: Callable[[_Part], int], parts: Sequence[_Part], workers: int) -> Generator[int]:
     """The results as they come; at the first error, or Ctrl-C, no other part is begun."""
     if workers == 1:
         yield from map(add, parts)
@@ -309,6 +323,9 @@ def _counts(merged: Merged) -> dict[str, int]:
         "people": merged.people,
         "new": merged.new_people,
         "joined": len(merged.joined),
+        # Where to look for those who joined, should the import be taken back.
+        "first": min(merged.joined, default=0),
+        "last": max(merged.joined, default=0),
         "unconfirmed": merged.unconfirmed,
         "left": left,
         "suppressed": len(merged.kept_away) - left,

@@ -63,7 +63,7 @@ def merge_people(
     keys = {"after": after, "upto": upto}
     session.execute(text(_GATHER.format(people=people, end="" if upto is None else _END)), keys)
     session.execute(text(_MERGED))
-    session.execute(text(_MERGE))
+    session.execute(text(_MERGE), {"now": now})
     session.execute(text(_KNOW_TAGS))
     session.execute(text(_UNCHANGED))
     session.execute(text(_STANDING), {"list_id": joining.list_id, "now": now})
@@ -116,8 +116,8 @@ _MERGED = """
 # Sorted, so that rows are locked in the same order whoever locks them.
 _MERGE = """
     WITH upserted AS (
-        INSERT INTO subscribers AS s (email, email_key, name, language, zone, tags, fields)
-        SELECT email, email_key, name, language, zone, tags, fields FROM gathered ORDER BY email_key
+        INSERT INTO subscribers AS s (email, email_key, name, language, zone, tags, fields, created_at)
+        SELECT email, email_key, name, language, zone, tags, fields, :now FROM gathered ORDER BY email_key
         ON CONFLICT (email_key) DO UPDATE SET
             -- What is known may be what the person chose since the file was written.
             name = coalesce(nullif(s.name, ''), excluded.name),

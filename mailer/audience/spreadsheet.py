@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOBase
 from itertools import chain, islice
@@ -52,23 +52,71 @@ class Sheet:
 
 
 @contextmanager
-def open_sheet(path: Path, encoding: str | None = None) -> Iterator[Sheet]:
-    """The rows of a CSV file, read as they are asked for; raises Refused with one sentence."""
+def open_sheet(
+    path: Path,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Iterator[Sheet]:
+    """The rows of a CSV file, read as they are asked for; raises Refused with one sentence.
+
+    `delimiter` is the sign between cells that somebody has said it has, and `columns` are its columns by our
+    names, "" for those that are not used; None: as the file tells.
+    """
     with open_text(path, encoding) as (text, told):
         digest = hashlib.file_digest(cast(io.BufferedReader, text.buffer), "sha256").digest()
         text.seek(0)
-        opening = text.read(SAMPLE)
-        text.seek(0)
-        delimiter, has_sep_line = _delimiter(opening)
-        reading = _Reading(text, delimiter, path.name, has_sep_line=has_sep_line)
-        records = reading.records()
-        first = next(records, None)
-        if first is None:
-            raise Refused(f"{path.name} is empty; it needs a column with email addresses.")
-        columns, has_header = _columns(first, path.name)
-        reading.columns = columns
-        rows = records if has_header else chain([reading.checked(first)], records)
-        yield Sheet(columns, told, delimiter, has_header, digest, rows)
+        yield sheet_of(text, told, path.name, delimiter, columns, digest)
+
+
+def sheet_of(
+    text: TextIOBase,
+    encoding: Encoding,
+    name: str,
+    delimiter: str | None = None,
+    columns: Sequence[str] | None = None,
+    digest: bytes = b"",
+) -> Sheet:
+    """The same of a text that is open already, from its beginning."""
+    sign, reading = _begun(text, name, delimiter)
+    records = reading.records()
+    first = next(records, None)
+    if first is None:
+        raise Refused(f"{name} is empty; it needs a column with email addresses.")
+    if columns is None:
+        known, has_header = _columns(first, name)
+    else:
+        known, has_header = _said(columns, first, name)
+    reading.columns = known
+    rows = records if has_header else chain([reading.checked(first)], records)
+    return Sheet(known, encoding, sign, has_header, digest, rows)
+
+
+def first_rows(text: TextIOBase, name: str, delimiter: str | None, most: int) -> tuple[str, list[Row]]:
+    """The sign between cells, and the first rows as they stand, whatever their columns mean.
+
+    What cannot be read is left out here; `sheet_of` says what is wrong with it.
+    """
+    sign, reading = _begun(text, name, delimiter)
+    rows: list[Row] = []
+    with suppress(Refused):
+        rows.extend(islice(reading.records(), most))
+    return sign, rows
+
+
+def _begun(text: TextIOBase, name: str, delimiter: str | None) -> tuple[str, _Reading]:
+    opening = text.read(SAMPLE)
+    text.seek(0)
+    told, has_sep_line = _delimiter(opening)
+    sign = delimiter or told
+    return sign, _Reading(text, sign, name, has_sep_line=has_sep_line)
+
+
+def _said(columns: Sequence[str], first: Row, name: str) -> tuple[tuple[str, ...], bool]:
+    """What somebody said of the columns; the first row says their names unless it has an address."""
+    if "email" not in columns:
+        raise Refused(f"Say which column of {name} has the email addresses.")
+    return tuple(columns), not address_places(first.cells)
 
 
 def _delimiter(opening: str) -> tuple[str, bool]:

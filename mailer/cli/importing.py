@@ -1,20 +1,17 @@
-"""`steadypost subscriber import` at work: how far it is, what it did, and what it did not take, as a file."""
+"""`steadypost subscriber import` at work: how far it is and what it did, for a terminal or a program."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from mailer.audience.importing import ImportReport, Progress
 from mailer.audience.staging import NotTaken
 from mailer.cli.show import console, count, say
 from mailer.errors import Refused
-from mailer.reports.csv_file import csv_lines
 
 SHOWN_ROWS = 20
 STOPPED = (
@@ -55,45 +52,6 @@ class _Screen:
             f"Reading: {at.done:,} rows" if at.is_reading else f"Adding: {at.done:,} of {at.total:,} people"
         )
         self._show(f"{what}, {rate:,.0f} a second, {at.refused:,} refused")
-
-
-class NotTakenFile:
-    """A CSV file of the rows that were refused and people who stay away, in the order of the file.
-
-    It is there only when it is complete. Raises Refused at once when it cannot be made.
-    """
-
-    def __init__(self, path: Path | None, imported: Path) -> None:
-        self._path = path
-        if path is None:
-            return
-        if path.resolve() == imported.resolve():
-            raise Refused("--refused-to names the file that is imported; name another one.")
-        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise Refused(f"{path} cannot be written; nothing was imported.")
-
-    def keep(self, rows: Iterator[NotTaken]) -> None:
-        """Write the rows; raises Refused."""
-        if self._path is None:
-            return
-        # What is no ordinary file (a pipe, a terminal) cannot be put in the place of one.
-        is_plain = self._path.is_file() or not self._path.exists()
-        target = self._path.with_name(f".{self._path.name}.{os.getpid()}") if is_plain else self._path
-        try:
-            try:
-                with target.open("w", newline="", encoding="utf-8-sig") as file:
-                    file.write(csv_lines([("line", "email", "reason")]))
-                    file.writelines(csv_lines([(row.line, row.value, row.reason)]) for row in rows)
-                if is_plain:
-                    target.replace(self._path)
-            finally:
-                if is_plain:
-                    target.unlink(missing_ok=True)
-        except OSError as error:
-            raise Refused(
-                f"Everybody is added, but {self._path} cannot be written ({error.strerror}); "
-                "run the same command again with another name."
-            ) from None
 
 
 def as_values(report: ImportReport) -> dict[str, Any]:

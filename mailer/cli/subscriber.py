@@ -14,12 +14,13 @@ from mailer.audience.lists import Evidence, get_list
 from mailer.audience.subscribers import Person, add_subscriber
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.cli.connect import connect
-from mailer.cli.importing import NotTakenFile, as_values, print_report, watched
+from mailer.cli.importing import as_values, print_report, watched
 from mailer.cli.show import as_json, as_table, say
 from mailer.cli.subscriber_pace import pace_
 from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.models import FieldType, SubscriptionState
+from mailer.reports.not_taken import NotTakenFile
 from mailer.reports.person import describe_person
 from mailer.schedule.importing import import_to_list
 from mailer.schedule.signup import sign_up

@@ -73,6 +73,18 @@ accents; and "@" with the domain. Written as PostgreSQL gives it back, so that a
 """
 
 
+class ImportFileState(StrEnum):
+    """Looked at: somebody still says how it is to be read. Waiting: workers do it, some of it at a time."""
+
+    LOOKED_AT = "looked-at"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    REFUSED = "refused"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
 class Subscriber(Base):
     """A person. `email_key` is the normalised address that makes them one; `zone` is an IANA name."""
 
@@ -242,4 +254,42 @@ class Import(Base):
     __table_args__ = (
         Index("uq_imports_unfinished", "digest", unique=True, postgresql_where=text("finished_at IS NULL")),
         one_of("state", ImportState),
+    )
+
+
+class ImportFile(Base):
+    """A file that was brought to the desk: how it is to be read, what its people join, what came of it.
+
+    The file itself is below the data folder, by its random `name`, and goes when the import is done or after
+    a week. `columns` are ours by place, "" for one that is not used. `progress` and `report` hold counts and
+    no address. `ordered_at` is the moment that all it adds is dated with.
+    """
+
+    __tablename__ = "import_files"
+
+    id: Mapped[Key]
+    name: Mapped[str] = mapped_column(unique=True)
+    file: Mapped[str]
+    size: Mapped[int]
+    state: Mapped[str] = mapped_column(server_default=ImportFileState.LOOKED_AT)
+    encoding: Mapped[str]
+    is_guessed: Mapped[bool] = mapped_column(server_default=text("false"))
+    delimiter: Mapped[str | None]
+    columns: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    list_id: Mapped[int | None] = mapped_column(ForeignKey("lists.id"))
+    wording: Mapped[str] = mapped_column(server_default=text("''"))
+    is_confirmed: Mapped[bool] = mapped_column(server_default=text("false"))
+    who: Mapped[str]
+    brought_at: Mapped[datetime]
+    ordered_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id", ondelete="SET NULL"), index=True)
+    progress: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    report: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    problem: Mapped[str] = mapped_column(server_default=text("''"))
+
+    __table_args__ = (
+        Index("ix_import_files_open", "ordered_at", postgresql_where=text("state IN ('waiting', 'undoing')")),
+        Index(None, "brought_at"),
+        one_of("state", ImportFileState),
     )

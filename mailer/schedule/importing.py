@@ -22,6 +22,8 @@ def import_to_list(
     restart: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
     keep: Callable[[Iterator[NotTaken]], None] = lambda _: None,
+    begun: Callable[[Session, int], None] = lambda _, __: None,
+    done: Callable[[Session, ImportReport], None] = lambda _, __: None,
     workers: int = importing.WORKERS,
     at_once: int = importing.AT_ONCE,
 ) -> ImportReport:
@@ -40,5 +42,5 @@ def import_to_list(
         for start in range(0, len(subscription_ids), ASKED_AT_ONCE):
             ask_all(session, list_, subscription_ids[start : start + ASKED_AT_ONCE], now)
 
-    ways = Ways(ask=ask, tell=tell, keep=keep, workers=workers, at_once=at_once)
+    ways = Ways(ask, tell, keep, begun, done, workers=workers, at_once=at_once)
     return importing.import_file(transaction, order, now, ways, restart=restart)

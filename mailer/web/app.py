@@ -35,6 +35,7 @@ from mailer.web.marketer import (
     courses,
     forms,
     home,
+    imports,
     labels,
     links,
     lists,
@@ -106,12 +107,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))
     for write_pages in (courses, new_course, steps, publications, forms, archive_choice):
         app.include_router(write_pages.router)
-    app.include_router(segments.router)
     for read_pages in (sending, statement, links, reports):
         app.include_router(read_pages.router)
     for campaign_pages in (campaigns, composer, campaign_audience, campaign_sending):
         app.include_router(campaign_pages.router)
-    for audience_pages in (subscribers, subscriber, lists, labels, suppressions):
+    for audience_pages in (subscribers, subscriber, lists, labels, segments, suppressions, imports):
         app.include_router(audience_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)

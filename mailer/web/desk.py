@@ -60,6 +60,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Fields", "/desk/fields"),
         Entry("Suppression", "/desk/suppressions"),
         Entry("Forms", "/desk/forms"),
+        Entry("Import", "/desk/imports"),
     ),
     "Set up": (
         Entry("Senders", "/desk/senders"),

@@ -35,6 +35,7 @@ STATIC_TYPES = {
     "editor.js": SCRIPT,
     "editor.css": CSS,
     "campaigns.css": CSS,
+    "imports.css": CSS,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
@@ -25,6 +25,15 @@ class Upload:
     fields: dict[str, str]
 
 
+@dataclass(frozen=True)
+class LargeUpload:
+    """The same with the file as it lies in a temporary one; None when none was chosen."""
+
+    file: str
+    content: BinaryIO | None
+    fields: dict[str, str]
+
+
 async def _upload(request: Request) -> Upload:
     """The file and fields of a form; the route's `max_body_size` bounds it."""
     try:
@@ -40,4 +49,20 @@ async def _upload(request: Request) -> Upload:
     return Upload(files[0].filename or "", await files[0].read(), fields)
 
 
+async def _large_upload(request: Request) -> LargeUpload:
+    """The file and fields of a form, the file not read into memory."""
+    try:
+        form = await request.form(max_files=1, max_fields=MAX_FIELDS)
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        raise Refused("The form could not be read; go back and try again.") from None
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    for value in form.values():
+        if isinstance(value, UploadFile) and value.filename:
+            return LargeUpload(value.filename, value.file, fields)
+    return LargeUpload("", None, fields)
+
+
+LargeUploadDep = Annotated[LargeUpload, Depends(_large_upload)]
 UploadDep = Annotated[Upload, Depends(_upload)]

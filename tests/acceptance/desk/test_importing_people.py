@@ -8,7 +8,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from mailer.db import Sessions, session_scope
+from mailer.launch.import_files import carry_on
 from mailer.models import Role
+from mailer.settings import Settings
 from tests.support.browser import is_well_made, needs_browser
 from tests.support.cast import publish_folder, write_course
 from tests.support.staff import through_the_form
@@ -16,13 +18,53 @@ from tests.support.staff import through_the_form
 pytestmark = needs_browser
 
 
+# As a spreadsheet on an old machine writes it: Latin-1, semicolons, headers of its own, rows gone wrong.
+MESSY = (
+    "Adressen;Vorname;Nachname;Schuhe;Labels\n"
+    "ada@reader.example;Ada;Lovelace;39;fair\n"
+    "ADA@Reader.example;Ada;;39;fair, vip\n"
+    "juergen@reader.example;Jürgen;Groß;43;fair\n"
+    "no address;Nora;;40;fair\n"
+    "eva@reader;Eva;;38;fair\n"
+    "ben@reader.example;Ben;;44;fair\n"
+)
+
+
 def test_marc_imports_a_messy_file_and_builds_a_segment_of_it(
-    page: Page, sessions: Sessions, tmp_path: Path, now: datetime
+    page: Page, sessions: Sessions, settings: Settings, tmp_path: Path, now: datetime
 ) -> None:
     with session_scope(sessions) as session:
         publish_folder(session, write_course(tmp_path / "calm"), now)
+    (tmp_path / "fair.csv").write_bytes(MESSY.encode("latin-1"))
     through_the_form(page, Role.MARKETER)
+    page.get_by_role("link", name="Import").first.click()
+    is_well_made(page, "imports-empty")
+    page.get_by_label("The file").set_input_files(tmp_path / "fair.csv")
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_text("The encoding is a guess.")).to_be_visible()
+    page.get_by_label("Encoding").select_option("mac_roman")
+    page.get_by_role("button", name="Show it so").first.click()
+    expect(page.get_by_role("cell", name="J¸rgen Grofl")).to_be_visible()
+    page.get_by_label("Encoding").select_option("cp1252")
+    page.get_by_role("button", name="Show it so").first.click()
+    expect(page.get_by_role("cell", name="Jürgen Groß")).to_be_visible()
+    is_well_made(page, "import-preview")
+    page.get_by_label("List", exact=True).select_option("calm")
+    page.get_by_role("button", name="Import 4 rows").click()
+    expect(page.get_by_text("it is the evidence of consent").first).to_be_visible()
+    page.get_by_label("Where, and in which words").fill(
+        "“Yes, send me the letters”, on the form at the fair."
+    )
+    page.get_by_label("They have confirmed by a mail before").check()
+    page.get_by_role("button", name="Import 4 rows").click()
+    expect(page.get_by_text("Waiting for a worker.")).to_be_visible()
+    is_well_made(page, "import-waiting")
+    carry_on(sessions, settings.data_dir, lambda: False)
+    expect(page.get_by_role("heading", name="What it did")).to_be_visible()
+    is_well_made(page, "import-done")
     _build_a_segment(page)
+    page.get_by_role("link", name="Import").first.click()
+    is_well_made(page, "imports")
 
 
 def _build_a_segment(page: Page) -> None:
@@ -48,4 +90,6 @@ def _build_a_segment(page: Page) -> None:
     expect(page.locator("#look")).to_contain_text('tag "fair"')
     page.get_by_role("button", name="Save the segment").click()
     expect(page.get_by_text("Saved from-the-fair.")).to_be_visible()
+    # Four rows of the six were taken, and two of them are Ada's.
+    expect(page.locator("#people")).to_contain_text("3 people in it now")
     is_well_made(page, "segment")

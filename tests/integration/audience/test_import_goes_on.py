@@ -113,7 +113,7 @@ def people(sessions: Sessions) -> list[tuple[Any, ...]]:
 
 
 def tables(session: Session) -> list[str]:
-    found = text(r"SELECT relname FROM pg_class WHERE relname LIKE 'import\_%'")
+    found = text(r"SELECT relname FROM pg_class WHERE relname ~ '^import_[0-9]'")
     return list(session.scalars(found))
 
 
