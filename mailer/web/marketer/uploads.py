@@ -34,8 +34,8 @@ class LargeUpload:
     fields: dict[str, str]
 
 
-async def _upload(request: Request) -> Upload:
-    """The file and fields of a form; the route's `max_body_size` bounds it."""
+async def _form(request: Request) -> tuple[list[UploadFile], dict[str, str]]:
+    """The files and the other fields of a form; raises Refused for what is none."""
     try:
         form = await request.form(max_files=1, max_fields=MAX_FIELDS)
     except HTTPException as error:
@@ -43,7 +43,12 @@ async def _upload(request: Request) -> Upload:
             raise
         raise Refused("The form could not be read; go back and try again.") from None
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    files = [value for value in form.values() if isinstance(value, UploadFile)]
+    return [value for value in form.values() if isinstance(value, UploadFile)], fields
+
+
+async def _upload(request: Request) -> Upload:
+    """The file and fields of a form; the route's `max_body_size` bounds it."""
+    files, fields = await _form(request)
     if not files:
         return Upload("", b"", fields)
     return Upload(files[0].filename or "", await files[0].read(), fields)
@@ -51,16 +56,10 @@ async def _upload(request: Request) -> Upload:
 
 async def _large_upload(request: Request) -> LargeUpload:
     """The file and fields of a form, the file not read into memory."""
-    try:
-        form = await request.form(max_files=1, max_fields=MAX_FIELDS)
-    except HTTPException as error:
-        if error.status_code != 400:
-            raise
-        raise Refused("The form could not be read; go back and try again.") from None
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    for value in form.values():
-        if isinstance(value, UploadFile) and value.filename:
-            return LargeUpload(value.filename, value.file, fields)
+    files, fields = await _form(request)
+    for file in files:
+        if file.filename:
+            return LargeUpload(file.filename, file.file, fields)
     return LargeUpload("", None, fields)
 
 
