@@ -105,6 +105,16 @@ def impatient(session: Session, patience: str) -> Iterator[None]:
 
 
 @contextmanager
+def one_by_one(session: Session) -> Iterator[None]:
+    """A savepoint in which no join goes through a whole table: for few rows of large tables."""
+    with (
+        _set_within(session, "enable_hashjoin", "off"),
+        _set_within(session, "enable_mergejoin", "off"),
+    ):
+        yield
+
+
+@contextmanager
 def _set_within(session: Session, setting: str, value: str) -> Iterator[None]:
     """A savepoint in which a setting of PostgreSQL's has this value, and then again the one before."""
     write = text("SELECT set_config(:setting, :value, true)")

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from mailer.audience.segments import SAMPLE
-from mailer.db import in_time
+from mailer.db import in_time, one_by_one
 from mailer.models import Subscriber
 from mailer.rules import Rule, as_sql
 
@@ -93,20 +93,14 @@ def _estimated(session: Session, meets: Any, met: Any | None) -> Glance | None:
     asked = session.execute(select(some.c.id)).scalars().all()
     if not asked:
         return None
-    # So few are looked up one by one; a join would go through the tables of everybody's mails first.
-    session.execute(_LOOKED_UP, {"value": "off"})
+    # A join would go through the tables of everybody's mails first.
     among = Subscriber.id == any_(literal(list(asked), ARRAY(BigInteger)))
     counts = [func.count().filter(meets)]
     if met is not None:
         counts += [func.count().filter(and_(meets, not_(met))), func.count().filter(and_(met, not_(meets)))]
-    found = session.execute(select(*counts).select_from(Subscriber).where(among)).one()
-    session.execute(_LOOKED_UP, {"value": "on"})
+    with one_by_one(session):
+        found = session.execute(select(*counts).select_from(Subscriber).where(among)).one()
     return Glance(**_of_all(found, everybody / len(asked)))
-
-
-_LOOKED_UP = text(
-    "SELECT set_config(name, :value, true) FROM unnest(ARRAY['enable_hashjoin', 'enable_mergejoin']) AS name"
-)
 
 
 def _of_all(found: Sequence[int], factor: float) -> dict[str, Any]:

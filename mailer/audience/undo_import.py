@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mailer.audience.import_files import KEPT, evidence_of
+from mailer.db import one_by_one
 from mailer.errors import Refused
 from mailer.models import ImportFile, ImportFileState, MailingList, OptIn
 
@@ -66,17 +67,14 @@ def undo_part(session: Session, file: ImportFile) -> Undone:
         "state": "active" if is_active else "pending",
         "limit": AT_ONCE,
     }
-    # Some thousands of a million, and of ten million mails: each is looked up, and no table is gone through.
-    session.execute(
-        text("SELECT set_config(name, 'off', true) FROM unnest(CAST(:names AS text[])) AS name"),
-        {"names": "{enable_hashjoin,enable_mergejoin}"},
-    )
-    session.execute(text(_FOUND), values)
-    session.execute(text("ANALYZE found"))
-    last = session.execute(text("SELECT max(id) FROM found")).scalar_one()
-    forgotten = session.execute(text(_FORGET), {"at": file.ordered_at}).rowcount  # type: ignore[attr-defined]
-    taken_off = session.execute(text(_TAKE_OFF)).rowcount if is_active else 0  # type: ignore[attr-defined]
-    session.execute(text("DROP TABLE found"))
+    # Some thousands of a million, and of ten million mails.
+    with one_by_one(session):
+        session.execute(text(_FOUND), values)
+        session.execute(text("ANALYZE found"))
+        last = session.execute(text("SELECT max(id) FROM found")).scalar_one()
+        forgotten = session.execute(text(_FORGET), {"at": file.ordered_at}).rowcount  # type: ignore[attr-defined]
+        taken_off = session.execute(text(_TAKE_OFF)).rowcount if is_active else 0  # type: ignore[attr-defined]
+        session.execute(text("DROP TABLE found"))
     return Undone(forgotten, taken_off, last)
 
 
