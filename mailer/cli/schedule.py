@@ -43,9 +43,7 @@ def forecast_(
             f"{found.most_per_hour:,}; the rest follows in the next ones."
         )
     for one in found.collisions:
-        say(
-            f"{count(one.readers, 'reader')} of {one.campaign} also get a lesson on {one.starts_at:%a %d %b}."
-        )
+        say(f"{one.campaign}, on {one.starts_at:%a %d %b}: {one.words()}.")
     for slug, why in found.undecided.items():
         say(f"{slug}: its readers wait, since a rule of it cannot be asked. {why}")
     say(f"{count(sum(hour.total for hour in found.hours), 'mail')} in {count(days, 'day')}.")

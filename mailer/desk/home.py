@@ -188,9 +188,7 @@ def _to_approve(session: Session) -> Iterator[Need]:
 
 def _ahead(week: Week) -> Iterator[Need]:
     for one in week.collisions:
-        words = (
-            f"Campaign {one.campaign} leaves on a day on which {one.readers:,} of its readers get a lesson."
-        )
+        words = f"On the day on which campaign {one.campaign} leaves, {one.words()}."
         yield Need(words, f"/desk/campaigns/{one.campaign}", "Look at it", "quiet")
     for slug, why in week.undecided.items():
         yield Need(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Subquery, and_, func, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.recipients import count_by_zone, list_ids_of
 from mailer.launch.backlog import PLACES
+from mailer.launch.collisions import Collision, Meetings, place_key
 from mailer.models import (
     Campaign,
     CampaignState,
@@ -23,8 +24,6 @@ from mailer.models import (
     SendLimit,
     Series,
     Subscriber,
-    Subscription,
-    SubscriptionState,
     Transport,
 )
 from mailer.rules import BadRule, Rule, as_sql
@@ -34,7 +33,7 @@ from mailer.schedule.local_time import LocalTime
 from mailer.schedule.place import Place
 from mailer.schedule.plan import IS_ACTIVE, place_of
 from mailer.schedule.series import coming
-from mailer.schedule.simulate import live
+from mailer.schedule.simulate import Mail, live
 
 HOUR = timedelta(hours=1)
 MOST_COMING = 400
@@ -51,15 +50,6 @@ class Hour:
     @property
     def total(self) -> int:
         return sum(self.mails.values())
-
-
-@dataclass(frozen=True)
-class Collision:
-    """A campaign on a day on which these many of its readers get a lesson too."""
-
-    campaign: str
-    starts_at: datetime
-    readers: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +74,7 @@ class Forecast:
             "most_per_hour": self.most_per_hour,
             "over_the_limit": [hour.begins_at.isoformat() for hour in self.too_much()],
             "collisions": [
-                {"campaign": one.campaign, "starts_at": one.starts_at.isoformat(), "readers": one.readers}
+                {**asdict(one), "starts_at": one.starts_at.isoformat(), "hangs_on": list(one.hangs_on)}
                 for one in self.collisions
             ],
             "undecided": dict(self.undecided),
@@ -99,11 +89,14 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     """What leaves within `days` days from `now` on, if nobody joins, leaves, changes their pace or answers.
 
     Readers who stand at the same place of a course and meet the same of its rules are looked at once,
-    however many they are. Rules are asked of what is known of each reader now.
+    however many they are. Rules are asked of what is known of each reader now; collisions say which of them
+    are asked again at the moment and may turn out otherwise.
     """
     until = now + timedelta(days=days)
     hours: dict[datetime, Counter[str]] = {}
     undecided: dict[str, str] = {}
+    campaigns = _campaigns(session, now, until)
+    meetings = Meetings(campaigns, now)
     for course_id in session.execute(select(Enrollment.course_id).where(IS_ACTIVE).distinct()).scalars():
         plan = load_plan(session, course_id)
         try:
@@ -111,19 +104,23 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
         except BadRule as error:
             undecided[plan.slug] = error.what
             continue
-        for row, met in _places(session, plan, rules, now):
-            for moment in _moments(plan, place_of(row, plan.zone, met), now, until):
-                _count(hours, moment, f"course {plan.slug}", row.readers)
-    campaigns = _campaigns(session, now, until)
+        people = _people(plan, rules, now)
+        for row in _places(session, people):
+            place = place_of(row, plan.zone, _met(plan, rules, row))
+            mails = _mails(plan, place, now, until)
+            for mail in mails:
+                if mail.is_sent:
+                    _count(hours, mail.due_at, f"course {plan.slug}", row.readers)
+            meetings.add((plan, rules, people), row.place_key, (row.zone, place.zone), mails)
     for campaign in campaigns:
-        for due_at, people in _leaving(session, campaign, now):
-            _count(hours, due_at, f"campaign {campaign.slug}", people)
-    for name, due_at, people in _series(session, now, until):
-        _count(hours, due_at, name, people)
+        for due_at, readers in _leaving(session, campaign, now):
+            _count(hours, due_at, f"campaign {campaign.slug}", readers)
+    for name, due_at, readers in _series(session, now, until):
+        _count(hours, due_at, name, readers)
     return Forecast(
         tuple(Hour(begins_at, dict(mails)) for begins_at, mails in sorted(hours.items())),
         _most_per_hour(session),
-        tuple(found for campaign in campaigns if (found := _collision(session, campaign, now)).readers),
+        meetings.found(session),
         undecided,
     )
 
@@ -133,29 +130,34 @@ def _count(hours: dict[datetime, Counter[str]], moment: datetime, name: str, mai
     hours.setdefault(begins_at, Counter())[name] += mails
 
 
-def _places(
-    session: Session, plan: CoursePlan, rules: Mapping[str, Rule], now: datetime
-) -> Iterator[tuple[Any, Met]]:
-    """Places in a course, with how many readers stand there and which of its rules they meet."""
+def _people(plan: CoursePlan, rules: Mapping[str, Rule], now: datetime) -> Subquery:
+    """Everybody who is in a course: their place in it, and whether they meet each of its rules."""
     answers = [as_sql(rule, now).label(f"rule_{at}") for at, rule in enumerate(rules.values())]
-    everybody = (
-        select(*PLACES, *answers)
+    return (
+        select(Enrollment.subscriber_id, *PLACES, *answers)
         .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
         .outerjoin(Delivery, Delivery.id == Enrollment.last_delivery_id)
         .where(IS_ACTIVE, Enrollment.course_id == plan.id)
         .subquery()
     )
-    for row in session.execute(select(*everybody.c, func.count().label("readers")).group_by(*everybody.c)):
-        held = {text: row._mapping[f"rule_{at}"] for at, text in enumerate(rules)}
-        yield row, met_of(plan, held) if rules else NOT_ASKED
 
 
-def _moments(plan: CoursePlan, place: Place, now: datetime, until: datetime) -> Iterator[datetime]:
-    """When a reader at this place gets mails, for whom the course's rules stay as they are."""
+def _places(session: Session, people: Subquery) -> Iterator[Any]:
+    """Places in a course with the rules that are met there, each with how many `readers` stand at it."""
+    columns = [column for column in people.c if column.key != "subscriber_id"]
+    key = place_key(columns).label("place_key")
+    yield from session.execute(select(*columns, key, func.count().label("readers")).group_by(*columns))
+
+
+def _met(plan: CoursePlan, rules: Mapping[str, Rule], row: Any) -> Met:
+    held = {text: row._mapping[f"rule_{at}"] for at, text in enumerate(rules)}
+    return met_of(plan, held) if rules else NOT_ASKED
+
+
+def _mails(plan: CoursePlan, place: Place, now: datetime, until: datetime) -> list[Mail]:
+    """What a reader at this place gets and what is passed over, if they meet the same rules all the time."""
     met = Met(place.holds, place.stop)
-    for mail in live(plan, place, now, until, meets=lambda *_: met):
-        if mail.is_sent:
-            yield mail.due_at
+    return list(live(plan, place, now, until, meets=lambda *_: met))
 
 
 def _campaigns(session: Session, now: datetime, until: datetime) -> list[Campaign]:
@@ -207,23 +209,3 @@ def _most_per_hour(session: Session) -> int | None:
     ).all()
     limits = [most for _, most in rows]
     return sum(limits) if limits and None not in limits else None
-
-
-def _collision(session: Session, campaign: Campaign, now: datetime) -> Collision:
-    """How many of the campaign's readers have a lesson due on the same day (UTC)."""
-    starts_at = campaign.starts_at or now
-    begins = starts_at.replace(hour=0, minute=0, second=0, microsecond=0)
-    readers = session.execute(
-        select(func.count(Subscription.subscriber_id.distinct()))
-        .join(Enrollment, Enrollment.subscriber_id == Subscription.subscriber_id)
-        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .where(
-            narrowing(session, Aim.of(campaign.aim), now).chosen,
-            Subscription.list_id.in_(list_ids_of(session, campaign.list_ids)),
-            Subscription.state == SubscriptionState.ACTIVE,
-            IS_ACTIVE,
-            or_(Enrollment.next_due_at >= begins, Enrollment.next_due_at <= now),
-            Enrollment.next_due_at < begins + timedelta(days=1),
-        )
-    ).scalar_one()
-    return Collision(campaign.slug, starts_at, readers)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from mailer.clock import zone
 from mailer.db import business_now, clock_now
 from mailer.errors import MailerError
+from mailer.launch.collisions import Collision
 from mailer.launch.forecast import Forecast, forecast
 from mailer.models import LimitOrigin, Outlook, Period, SendLimit, Transport
 
@@ -58,14 +59,6 @@ class Day:
     @property
     def total(self) -> int:
         return sum(part.mails for part in self.parts)
-
-
-@dataclass(frozen=True)
-class Collision:
-    """A campaign on a day on which these many of its readers get a lesson too."""
-
-    campaign: str
-    readers: int
 
 
 @dataclass(frozen=True)
@@ -118,7 +111,8 @@ def see_week(session: Session) -> Week:
         *(age, _is_asked(row), row.error, row.seconds),
         [(datetime.fromisoformat(at), mails) for at, mails in found.get("hours", ())],
         *(found.get("per_day"), found.get("per_hour")),
-        [Collision(campaign, readers) for campaign, readers in found.get("collisions", ())],
+        # What an older version found says less; it is worked out anew within a quarter of an hour.
+        [_collision(*one) for one in found.get("collisions", ()) if len(one) > 2],
         found.get("undecided", {}),
     )
 
@@ -168,9 +162,16 @@ def _kept(found: Forecast, per_day: int | None) -> dict[str, Any]:
         "hours": [[hour.begins_at.isoformat(), dict(hour.mails)] for hour in found.hours],
         "per_hour": found.most_per_hour,
         "per_day": per_day,
-        "collisions": [[one.campaign, one.readers] for one in found.collisions],
+        "collisions": [
+            [one.campaign, one.starts_at.isoformat(), one.readers, one.unsettled, one.hangs_on]
+            for one in found.collisions
+        ],
         "undecided": dict(found.undecided),
     }
+
+
+def _collision(campaign: str, at: str, readers: int, unsettled: int, hangs_on: Sequence[str]) -> Collision:
+    return Collision(campaign, datetime.fromisoformat(at), readers, unsettled, tuple(hangs_on))
 
 
 def _per_day(session: Session) -> int | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import update
 
 from mailer.db import session_scope
+from mailer.launch.collisions import Collision
 from mailer.launch.forecast import Forecast, forecast
 from mailer.models import Course, Step, Subscriber
+from tests.support.campaigns import add_letters, draft, set_going, write_campaign
 from tests.support.cast import ADA, BEN, CLEO
 from tests.support.desk import Desk
 
@@ -63,3 +67,55 @@ def test_a_course_whose_rules_cannot_be_asked_is_named(desk: Desk) -> None:
     found = foretold(desk)
     assert found.hours == ()
     assert "There is no segment" in found.as_values()["undecided"]["calm"]
+
+
+def collision(desk: Desk, tmp_path: Path, starts_at: str) -> Collision | None:
+    """What is foretold of a campaign to everybody in the course that leaves then."""
+    with session_scope(desk.sessions) as session:
+        add_letters(session)
+        draft(session, [write_campaign(tmp_path)], desk.house.at)
+    set_going(desk.house, datetime.fromisoformat(starts_at))
+    return next(iter(foretold(desk).collisions), None)
+
+
+def put_rule(desk: Desk, rule: str) -> None:
+    """Send "rest", on Wednesday the 4th, only to those who meet the rule."""
+    with session_scope(desk.sessions) as session:
+        session.execute(update(Step).where(Step.key == "rest").values(condition=rule))
+
+
+def test_a_campaign_collides_only_for_those_who_get_the_lesson(desk: Desk, tmp_path: Path) -> None:
+    enroll(desk, ADA, BEN, CLEO)
+    tag(desk, ADA, "tired")
+    tag(desk, BEN, "tired", "bought")
+    put_rule(desk, 'tag "tired"')
+    with session_scope(desk.sessions) as session:
+        session.execute(update(Course).values(flow={"stop_when": ['tag "bought"']}))
+    # Of three who are due a lesson on the 4th Cleo passes it over, and for Ben the course ends before.
+    found = collision(desk, tmp_path, "2026-03-04T15:00Z")
+    assert found is not None
+    assert (found.readers, found.unsettled, found.hangs_on) == (1, 0, ())
+
+
+def test_whoever_may_still_click_collides_perhaps(desk: Desk, tmp_path: Path) -> None:
+    enroll(desk, ADA, BEN, CLEO)
+    tag(desk, ADA, "tired")
+    put_rule(desk, 'tag "tired" or clicked anything')
+    found = collision(desk, tmp_path, "2026-03-04T15:00Z")
+    # Ada gets it whatever comes; Ben and Cleo have until the 4th.
+    assert found is not None
+    assert (found.readers, found.unsettled) == (1, 2)
+    assert found.words() == (
+        "1 of its readers gets a lesson too, and perhaps 2 more; it is asked only when the lesson comes due "
+        'who has the tag "tired" or followed any link'
+    )
+
+
+def test_a_day_on_which_a_campaign_collides_is_the_readers_own(desk: Desk, tmp_path: Path) -> None:
+    desk.house.enroll(ADA, "Asia/Tokyo")
+    desk.house.enroll(BEN, "Europe/London")
+    desk.house.send()
+    # "walk" comes on Friday the 6th. At 23:30 UTC on the 5th it is the 6th in Tokyo, and not in London.
+    found = collision(desk, tmp_path, "2026-03-05T23:30Z")
+    assert found is not None
+    assert (found.readers, found.unsettled) == (1, 0)
