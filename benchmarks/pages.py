@@ -42,6 +42,8 @@ WORDS = ("reader55555", "reader777@reader.example", "@reader", "9", "reader5 99"
 """Who is looked for: one of a million, all of them, a part of them, nobody."""
 OF_A_CAMPAIGN = ("progress", "statement", "missing", "links", "again")
 """Pages of one that has ended."""
+OF_A_DRAFT = ("check", "schedule", "confirm?when=now")
+"""Pages of one that is to be sent."""
 
 ROUNDS = 9
 CHUNK = 1_000_000
@@ -75,6 +77,12 @@ LETTER = """
     SELECT 'bench-letter', 'A letter', 'en', jsonb_build_object('en', m.id), ARRAY[c.list_id], c.sender_id,
            'finished', now(), now(), now(), now(), :people, :people
     FROM courses c CROSS JOIN (SELECT min(id) AS id FROM messages WHERE source LIKE 'course/%') AS m LIMIT 1
+"""
+# One that is still to be sent, to the same people.
+DRAFT = """
+    INSERT INTO campaigns (slug, subject, language, messages, list_ids, sender_id)
+    SELECT 'bench-draft', subject, language, messages, list_ids, sender_id
+    FROM campaigns WHERE slug = 'bench-letter'
 """
 LETTERS = """
     INSERT INTO deliveries (
@@ -116,7 +124,7 @@ def fill(house: House, people: int, mails: int) -> None:
             session.execute(text(MAILS), {**values, "low": low, "high": min(mails, low + CHUNK - 1)})
     with session_scope(house.sessions) as session:
         values = {"first": first_id(period_of(datetime.now(UTC))), "people": people}
-        for statement in (LETTER, LETTERS, CLICKS):
+        for statement in (LETTER, DRAFT, LETTERS, CLICKS):
             session.execute(
                 text(statement), {name: values[name] for name in values if f":{name}" in statement}
             )
@@ -134,6 +142,7 @@ def measure(house: House, settings: Settings) -> list[Page]:
         secret = begin_session(session, owner, now, needs_factor=False, browser="bench", way="password")
         paths = [path for route in _pages(app) if (path := _filled(session, route)) is not None]
     paths += [f"/desk/subscribers?{asked}" for asked in PARTS]
+    paths += [f"/desk/campaigns/bench-draft/{page}" for page in OF_A_DRAFT]
     seal = Seal(settings.secret_key)
     with _served(app) as address, httpx.Client(base_url=address, follow_redirects=True) as client:
         client.cookies.set(COOKIE, secret)
@@ -209,13 +218,14 @@ def _pages(app: FastAPI) -> list[str]:
 
 def _filled(session: Session, path: str) -> str | None:
     """The path with an id or slug that is there; None when nothing of the kind is, or it never ends."""
+    ended = select(Campaign.slug).where(Campaign.state == "finished")
     known = {
         "/desk/senders/{slug}": select(Sender.slug),
         "/desk/subscribers/{subscriber_id}": select(Subscriber.id),
         "/desk/deliveries/{delivery_id}": select(Delivery.id).where(Delivery.state == "failed"),
         "/desk/lists/{slug}": select(MailingList.slug),
         "/desk/campaigns/{slug}": select(Campaign.slug),
-        **{f"/desk/campaigns/{{slug}}/{page}": select(Campaign.slug) for page in OF_A_CAMPAIGN},
+        **{f"/desk/campaigns/{{slug}}/{page}": ended for page in OF_A_CAMPAIGN},
         "/desk/reports/courses/{slug}": select(Course.slug),
         "/desk/segments/{slug}": select(Segment.slug),
         "/desk/people/{operator_id}": select(Operator.id),

@@ -41,7 +41,7 @@ class Parts:
         SmtpServer.from_url(str(settings.smtp_url))  # a wrong one is better found now than with a batch
         self._pools = Pools(self.sessions, self.seal, str(settings.smtp_url))
         self._keyring = Keyring(self.seal)
-        self._signer = Signer(settings.secret_key)
+        self.signer = Signer(settings.secret_key)
         self.base_url = settings.base_url
         self.smtp_url = str(settings.smtp_url)
         self.policy = policy_of(settings)
@@ -58,7 +58,7 @@ class Parts:
         """What a batch needs to send; with the journal of this process, which only one that sends has."""
         journal = Journal(self.journal_dir)
         return Post(
-            *(self.sessions, self._pools, journal, self._signer, self.base_url),
+            *(self.sessions, self._pools, journal, self.signer, self.base_url),
             policy=self.policy,
             keyring=self._keyring,
             is_stopping=is_stopping,

@@ -22,6 +22,7 @@ from mailer.db import DatabaseDown, business_now, clock_now, session_scope
 from mailer.delivery import batch, bulk, dispatch, guard, partitions
 from mailer.delivery.recover import recover
 from mailer.launch import campaign_phases, campaign_tick, outlook
+from mailer.launch.campaign_findings import check_again
 from mailer.launch.import_files import carry_on
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, claim_due, make
@@ -153,10 +154,9 @@ def tell_alarms() -> dict[str, int]:
 
 
 @app.task(name=TaskName.LOOK_AHEAD)
-def look_ahead() -> dict[str, bool]:
-    """Work out what leaves in the coming days, when that is old or somebody asked."""
-    with session_scope(parts().sessions) as session:
-        return {"made": outlook.work_out(session)}
+def look_ahead() -> dict[str, int]:
+    """Work out the coming days when that is old or somebody asked; check again what is scheduled."""
+    return {"made": _alone(_work_out), "checked": _alone(_check_again)}
 
 
 @app.task(name=TaskName.ACT_ON_MANY)
@@ -234,6 +234,16 @@ def _plan() -> int:
 def _pull() -> int:
     with session_scope(parts().sessions) as session:
         return pull_triggers(session, business_now(session)) if _may_send(session) else 0
+
+
+def _work_out() -> int:
+    with session_scope(parts().sessions) as session:
+        return outlook.work_out(session)
+
+
+def _check_again() -> int:
+    with session_scope(parts().sessions) as session:
+        return check_again(session, parts().signer, parts().base_url)
 
 
 def _act_on_some() -> int:

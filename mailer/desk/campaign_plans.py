@@ -31,6 +31,7 @@ from mailer.launch.send_test import TESTED, compose_campaign_test, tests_sent, t
 from mailer.links import Signer
 from mailer.models import Campaign
 from mailer.reports.campaigns import sender_in_words
+from mailer.reports.patience import counted
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.local_time import LocalTime, Spread
 
@@ -50,10 +51,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ahead:
-    """What would happen: to whom, at which hours, and what takes a yes.
-
-    Of one that waits for an approval: whether its time `is_past`, and who looks has scheduled it (`is_own`).
-    """
+    """What would happen: to whom, at which hours, and what takes a yes."""
 
     seen: Launch
     plan: Plan
@@ -61,8 +59,6 @@ class Ahead:
     sender: str
     spread: Spread | None = None
     local: LocalTime | None = None
-    is_past: bool = False
-    is_own: bool = False
 
     @property
     def warnings(self) -> list[tuple[str, Problem]]:
@@ -85,45 +81,83 @@ def look_at_aim(session: Session, _: Actor, lists: tuple[str, ...], aim: Aim) ->
     return look_at_choice(session, lists, aim, business_now(session))
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A campaign that waits for an approval: its time `is_past`, who looks has scheduled it (`is_own`).
+
+    `ahead` is None while nobody has counted what it means.
+    """
+
+    campaign: Campaign
+    is_past: bool
+    is_own: bool
+    ahead: Ahead | None
+
+
 @needs(Right.SEND)
-def look_at_plan(session: Session, _: Actor, slug: str, plan: Plan, signer: Signer, base_url: str) -> Ahead:
-    """What sending it by this plan would mean now; raises NotFound, Nobody or Refused."""
-    now = business_now(session)
-    seen = launch.look_ahead(session, slug, now, plan.canary)
-    problems = tuple(findings(session, slug, signer, base_url, now))
-    moment, sender = plan.moment, sender_in_words(session, seen.campaign)
-    if moment.local_at is None:
-        if moment.at is not None and moment.at <= now:
-            raise Refused("This moment is past; choose a later one, or send it now.")
-        return Ahead(seen, plan, problems, sender)
-    launch.refuse_phases(seen)
-    local = LocalTime(moment.local_at, moment.zone, now, moment.past)
-    spread = launch.look_at_zones(session, seen, local, now)
-    return Ahead(seen, plan, problems, sender, spread, local)
+def look_at_plan(
+    session: Session, _: Actor, slug: str, plan: Plan, signer: Signer, base_url: str, *, is_asked: bool
+) -> Ahead | None:
+    """What sending it by this plan would mean now; raises NotFound, Nobody or Refused.
+
+    None where counting and checking takes long, and nobody `is_asked` for it: then nothing can be agreed to.
+    """
+    now, moment = business_now(session), plan.moment
+    launch.get_sendable(session, slug)
+    if moment.at is not None and moment.at <= now:
+        raise Refused("This moment is past; choose a later one, or send it now.")
+
+    def look(session: Session) -> Ahead:
+        seen = launch.look_ahead(session, slug, now, plan.canary)
+        problems = tuple(findings(session, slug, signer, base_url, now))
+        sender = sender_in_words(session, seen.campaign)
+        if moment.local_at is None:
+            return Ahead(seen, plan, problems, sender)
+        launch.refuse_phases(seen)
+        local = LocalTime(moment.local_at, moment.zone, now, moment.past)
+        spread = launch.look_at_zones(session, seen, local, now)
+        return Ahead(seen, plan, problems, sender, spread, local)
+
+    return counted(session, look, is_asked=is_asked, longest=None)
 
 
 @needs(Right.SEND)
 def look_at_approval(
-    session: Session, actor: Actor, slug: str, signer: Signer, base_url: str
-) -> tuple[Ahead, Campaign]:
-    """What approving it would mean now; raises NotFound, Nobody or Refused."""
+    session: Session, actor: Actor, slug: str, signer: Signer, base_url: str, *, is_asked: bool
+) -> Waiting:
+    """What approving it would mean now, as `look_at_plan` tells; raises NotFound, Nobody or Refused."""
     now = business_now(session)
-    seen = launch.look_at_scheduled(session, slug, now)
-    problems = tuple(findings(session, slug, signer, base_url, now))
-    local = LocalTime.of(seen.campaign.local)
-    spread = launch.look_at_zones(session, seen, local, now) if local is not None else None
-    campaign = seen.campaign
+    campaign = launch.get_sendable(session, slug)
+    if not campaign.awaits_approval:
+        raise Refused(f"{slug} does not wait for an approval; it is {campaign.state}.")
+
+    def look(session: Session) -> Ahead:
+        seen = launch.look_at_scheduled(session, slug, now)
+        problems = tuple(findings(session, slug, signer, base_url, now))
+        local = LocalTime.of(campaign.local)
+        spread = launch.look_at_zones(session, seen, local, now) if local is not None else None
+        plan, sender = Plan(Moment(), seen.canary), sender_in_words(session, campaign)
+        return Ahead(seen, plan, problems, sender, spread, local)
+
     is_past = campaign.starts_at is not None and campaign.starts_at <= now
     is_own = launch.scheduled_it(campaign, actor.who, actor.operator_id)
-    plan = Plan(Moment(), seen.canary)
-    sender = sender_in_words(session, campaign)
-    return Ahead(seen, plan, problems, sender, spread, local, is_past, is_own), campaign
+    return Waiting(campaign, is_past, is_own, counted(session, look, is_asked=is_asked, longest=None))
 
 
 @needs(Right.SEE)
-def check_campaign(session: Session, _: Actor, slug: str, signer: Signer, base_url: str) -> list[Problem]:
-    """Everything that would go wrong for its readers, without asking another machine; raises NotFound."""
-    return findings(session, slug, signer, base_url, business_now(session))
+def check_campaign(
+    session: Session, _: Actor, slug: str, signer: Signer, base_url: str, *, is_asked: bool
+) -> list[Problem] | None:
+    """Everything that would go wrong for its readers, without asking another machine; raises NotFound.
+
+    None where that takes long and nobody `is_asked` for it.
+    """
+    now = business_now(session)
+
+    def check(session: Session) -> list[Problem]:
+        return findings(session, slug, signer, base_url, now)
+
+    return counted(session, check, is_asked=is_asked, longest=None)
 
 
 @needs(Right.WRITE)

@@ -29,9 +29,11 @@ from mailer.db import business_now
 from mailer.delivery.roster import get_sender
 from mailer.errors import Refused
 from mailer.launch.check import check_course
+from mailer.launch.checked import keep_check
 from mailer.launch.shown import Shown
 from mailer.launch.step_look import StepLook, look_at_step, show_step
 from mailer.links import Signer
+from mailer.models import CheckedKind
 
 MOST_PICTURE = 2_000_000
 """Bytes of one picture; readers on a train wait for each."""
@@ -130,13 +132,15 @@ def pack_folder(_: Session, __: Actor, drafts: Drafts, slug: str) -> bytes:
 
 
 @needs(Right.SEE)
-def show_draft(_: Session, __: Actor, drafts: Drafts, slug: str, *, compiled: bool = False) -> DraftView:
+def show_draft(session: Session, _: Actor, drafts: Drafts, slug: str, *, compiled: bool = False) -> DraftView:
     """The draft and what is wrong with it; with `compiled` every mail is made, to find all there is."""
     folder = drafts.folder(slug)
     digest = drafts.digest(slug)
     source, problems = read_draft(folder)
     if compiled:
         problems = check_course(folder)[1]
+    if compiled or any(not one.is_warning for one in problems):
+        keep_check(session, CheckedKind.COURSE, slug, digest, problems)
     return DraftView(source, problems, digest)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
+from mailer.content.draft_store import Drafts
 from mailer.db import business_now
 from mailer.delivery.bulk import open_acts
 from mailer.launch import outlook
@@ -91,8 +92,10 @@ class Home:
 
 
 @needs(Right.SEE)
-def see_home(session: Session, actor: Actor, depths: Mapping[str, int | None], base_url: str) -> Home:
-    """All of it now; `depths` as for the board."""
+def see_home(
+    session: Session, actor: Actor, depths: Mapping[str, int | None], base_url: str, drafts: Drafts
+) -> Home:
+    """All of it now; `depths` as for the board, `drafts` are those of courses."""
     now = business_now(session)
     stands = standing(session, now, depths)
     week = outlook.see_week(session)
@@ -103,6 +106,7 @@ def see_home(session: Session, actor: Actor, depths: Mapping[str, int | None], b
         headline=stands.headline,
         needs=[
             *_watch(stands),
+            *_failing(session, drafts),
             *_to_approve(session),
             *_ahead(week),
             *_left_over(session, last_day.failed),
@@ -178,6 +182,22 @@ def _watch(stands: Standing) -> Iterator[Need]:
     if held:
         words = f"{held:,} {'mail is' if held == 1 else 'mails are'} set aside until somebody releases them."
         yield Need(words, "/desk/deliveries?state=held", "Show them", "quiet")
+
+
+def _failing(session: Session, drafts: Drafts) -> Iterator[Need]:
+    """What its last check found, which is kept: nothing is compiled for this page."""
+    for one in home.failing_campaigns(session):
+        words = f"“{one.subject or one.slug}” is scheduled, and its check finds {_errors(one)}"
+        yield Need(words, f"/desk/campaigns/{one.slug}/check", "See what to mend", "bad")
+    for one in home.failing_courses(session):
+        # A draft that was changed or removed since is not the one that was checked.
+        if drafts.has(one.slug) and drafts.digest(one.slug) == one.digest:
+            words = f"The draft of the course {one.slug} cannot be published: it has {_errors(one)}"
+            yield Need(words, f"/desk/courses/{one.slug}", "See what to mend")
+
+
+def _errors(one: home.Failing) -> str:
+    return f"an error: {one.first}" if one.errors == 1 else f"{one.errors:,} errors, such as: {one.first}"
 
 
 def _to_approve(session: Session) -> Iterator[Need]:

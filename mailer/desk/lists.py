@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience import lists
 from mailer.errors import NotFound, Refused
-from mailer.models import OptIn
+from mailer.models import MailingList, OptIn
 from mailer.reports.audience_counts import ListCounts, ListView, list_counts, list_view
 from mailer.reports.overview import ListRow, lists_overview
 
@@ -17,6 +19,12 @@ from mailer.reports.overview import ListRow, lists_overview
 def list_lists(session: Session, _: Actor) -> list[ListRow]:
     """Every list with how many people are in which state of it, by their slugs."""
     return lists_overview(session)
+
+
+@needs(Right.SEE)
+def lists_to_choose(session: Session, _: Actor) -> Sequence[MailingList]:
+    """Every list by its title, with nobody counted."""
+    return lists.list_lists(session)
 
 
 @needs(Right.SEE)

@@ -19,6 +19,7 @@ from mailer.desk.courses import publish_course, undo_course
 from mailer.errors import NotFound, Refused
 from mailer.launch.asked import WARNINGS
 from mailer.launch.check import CompiledCourse, check_course
+from mailer.launch.checked import keep_check
 from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Past, Plan, plan_publication
 from mailer.launch.mailing import of_folder
@@ -26,7 +27,7 @@ from mailer.launch.preflight import preflight
 from mailer.launch.typical import Life, published_subjects, typical_readers
 from mailer.launch.undo import Undone
 from mailer.links import Signer
-from mailer.models import Course, MailingList
+from mailer.models import CheckedKind, Course, MailingList
 from mailer.reports.course_list import courses_at_a_glance
 from mailer.reports.course_versions import Difference, VersionRow, difference, versions_of
 from mailer.reports.overview import StepRow, course_steps
@@ -135,7 +136,7 @@ _KEPT = _Kept()
 
 
 @needs(Right.SEND)
-def check_draft(_: Session, __: Actor, drafts: Drafts, slug: str) -> Checked:
+def check_draft(session: Session, _: Actor, drafts: Drafts, slug: str) -> Checked:
     """Compile every mail of a draft, which takes a moment the first time; raises NotFound."""
     folder, digest = drafts.folder(slug), drafts.digest(slug)
     checked = _KEPT.find(folder, digest)
@@ -144,6 +145,7 @@ def check_draft(_: Session, __: Actor, drafts: Drafts, slug: str) -> Checked:
         if drafts.digest(slug) != digest:
             raise Refused("Somebody is changing the course just now; try again in a moment.")
         _KEPT.keep(folder, checked)
+        keep_check(session, CheckedKind.COURSE, slug, digest, checked.problems)
     if checked.compiled is not None and checked.compiled.source.slug != slug:
         raise Refused(f'Its course.toml says another slug; write slug = "{slug}", or bring it anew.')
     return checked

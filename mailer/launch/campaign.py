@@ -213,15 +213,21 @@ class Launch:
     trial: Trial | None = None
 
 
+def get_sendable(session: Session, slug: str) -> Campaign:
+    """A campaign that may be sent, whomever it would reach; raises NotFound, or Refused when it may not."""
+    campaign = get_campaign(session, slug)
+    _refuse_sent(campaign)
+    refuse_unfinished(session, slug)
+    refuse_undecidable(session, campaign)
+    return campaign
+
+
 def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None = None) -> Launch:
     """Whom the campaign would reach now, changing nothing; with this `canary`, or its file's.
 
     Raises NotFound, or Refused when it cannot be sent.
     """
-    campaign = get_campaign(session, slug)
-    _refuse_sent(campaign)
-    refuse_unfinished(session, slug)
-    refuse_undecidable(session, campaign)
+    campaign = get_sendable(session, slug)
     aim = Aim.of(campaign.aim)
     narrowed = narrowing(session, aim, now)
     list_ids = list_ids_of(session, campaign.list_ids)

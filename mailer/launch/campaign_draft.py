@@ -18,6 +18,7 @@ from mailer.errors import Refused
 from mailer.launch.campaign import NOT_SENT_YET, put_draft, unschedule
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
 from mailer.launch.campaign_source import find_source, get_source, keep_source, laid_out, text_of
+from mailer.launch.checked import keep_check
 from mailer.launch.messages import lock_publishing
 from mailer.models import (
     Action,
@@ -25,6 +26,7 @@ from mailer.models import (
     CampaignDraft,
     CampaignState,
     CampaignTyping,
+    CheckedKind,
     Series,
     SeriesOccurrence,
 )
@@ -106,6 +108,7 @@ def save_draft(
 def _made(session: Session, slug: str, text: CampaignText, now: datetime, who: str) -> Saved:
     """Make the campaign's messages of its text, if nothing stands in the way of that."""
     checked = check_text(session, slug, text)
+    keep_check(session, CheckedKind.CAMPAIGN, slug, text.digest, checked.problems)
     if checked.compiled is not None:
         made = put_draft(session, checked.compiled, now, who=who, text=text)
         return Saved(text.digest, checked.problems, made.was_scheduled)

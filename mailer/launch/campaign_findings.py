@@ -7,12 +7,16 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.content.course_source import Problem
+from mailer.db import business_now, clock_now
+from mailer.errors import MailerError
 from mailer.launch.campaign_draft import check_text
 from mailer.launch.campaign_source import find_source, text_of
 from mailer.launch.check import sorted_problems
+from mailer.launch.checked import keep_check, keep_refusal, next_to_check
 from mailer.launch.mailing import Mailing, of_campaign, of_files
 from mailer.launch.preflight import preflight
 from mailer.links import Signer
+from mailer.models import CheckedKind
 
 
 def mailing_of(session: Session, slug: str) -> tuple[Mailing | None, tuple[Problem, ...]]:
@@ -26,7 +30,30 @@ def mailing_of(session: Session, slug: str) -> tuple[Mailing | None, tuple[Probl
 
 
 def findings(session: Session, slug: str, signer: Signer, base_url: str, now: datetime) -> list[Problem]:
-    """Everything that can be found about a draft without asking another machine; raises NotFound."""
+    """Everything that can be found about a draft without asking another machine; raises NotFound.
+
+    What was found is kept with the draft, for home.
+    """
     mailing, problems = mailing_of(session, slug)
     found = preflight(session, mailing, signer, base_url, now) if mailing is not None else []
-    return sorted_problems(list(dict.fromkeys([*problems, *found])))
+    everything = sorted_problems(list(dict.fromkeys([*problems, *found])))
+    kept = find_source(session, slug)
+    keep_check(session, CheckedKind.CAMPAIGN, slug, kept.digest if kept else "", everything)
+    return everything
+
+
+def check_again(session: Session, signer: Signer, base_url: str) -> bool:
+    """Check the scheduled campaign whose last check is the oldest, if that is old; whether there was one.
+
+    What was without errors when somebody said yes may have some by the time it leaves.
+    """
+    slug = next_to_check(session, clock_now(session))
+    if slug is None:
+        return False
+    try:
+        with session.begin_nested():
+            findings(session, slug, signer, base_url, business_now(session))
+    except MailerError as error:
+        kept = find_source(session, slug)
+        keep_refusal(session, CheckedKind.CAMPAIGN, slug, kept.digest if kept else "", str(error))
+    return True

@@ -29,7 +29,7 @@ from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignDraft, CampaignPhase, CampaignState, CampaignTyping
 from mailer.models.cap import FrequencyCap, Losing
 from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
-from mailer.models.errands import BulkAct, Outlook
+from mailer.models.errands import BulkAct, CheckedKind, DraftCheck, ListAct, ListActKind, Outlook
 from mailer.models.forms import SignUpForm, WaitingName
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldCause, HoldScope, Role
@@ -80,6 +80,7 @@ __all__ = [
     "CampaignTyping",
     "ChannelKind",
     "CheckIn",
+    "CheckedKind",
     "Click",
     "Consent",
     "ConsentKind",
@@ -89,6 +90,7 @@ __all__ = [
     "Delivery",
     "DeliveryKind",
     "DeliveryState",
+    "DraftCheck",
     "Enrollment",
     "EnrollmentState",
     "Event",
@@ -111,6 +113,8 @@ __all__ = [
     "Lane",
     "LaneSample",
     "LimitOrigin",
+    "ListAct",
+    "ListActKind",
     "Losing",
     "MailingList",
     "Media",

@@ -73,6 +73,13 @@ accents; and "@" with the domain. Written as PostgreSQL gives it back, so that a
 """
 
 
+SUPPRESSED_ADDRESS = 'lower(email COLLATE "C")'
+SUPPRESSED_DOMAIN = f"split_part({SUPPRESSED_ADDRESS}, '@'::text, 2)"
+"""What suppressions are found by, in byte order, so that a beginning is enough; only A to Z are made small.
+`audience/suppression.py` looks for it in the same words.
+"""
+
+
 class ImportFileState(StrEnum):
     """Looked at: somebody still says how it is to be read. Waiting: workers do it, some of it at a time."""
 
@@ -132,7 +139,11 @@ class CustomField(Base):
 
 
 class MailingList(Base):
-    """What people sign up to. A course belongs to one."""
+    """What people sign up to. A course belongs to one.
+
+    One that was deleted has `removed_at`, and a slug that nobody can write: its row stays, as evidence of
+    consent and mails that were sent name it.
+    """
 
     __tablename__ = "lists"
 
@@ -142,6 +153,7 @@ class MailingList(Base):
     opt_in: Mapped[str] = mapped_column(server_default=OptIn.DOUBLE)
     sender_id: Mapped[int | None] = mapped_column(ForeignKey("senders.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_at: Mapped[datetime | None]
 
     __table_args__ = (one_of("opt_in", OptIn),)
 
@@ -202,6 +214,8 @@ class Suppression(Base):
     __table_args__ = (
         Index("ix_suppressions_complaints", "at", postgresql_where=text("reason = 'complaint'")),
         Index(None, "reason", "id"),
+        Index("ix_suppressions_address", text(SUPPRESSED_ADDRESS)),
+        Index("ix_suppressions_domain", text(SUPPRESSED_DOMAIN), text(SUPPRESSED_ADDRESS)),
         one_of("reason", SuppressionReason),
     )
 

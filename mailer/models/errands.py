@@ -1,14 +1,15 @@
-"""What takes longer than a page may: the coming days worked out, and acts on many mails."""
+"""What takes longer than a page may: the coming days, acts on many mails or whole lists, checks of drafts."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Float, Index, SmallInteger, func, text
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mailer.models.base import Base, Key
+from mailer.models.base import Base, Key, one_of
 
 
 class Outlook(Base):
@@ -54,3 +55,60 @@ class BulkAct(Base):
     error: Mapped[str] = mapped_column(server_default="")
 
     __table_args__ = (Index("ix_bulk_acts_open", "id", postgresql_where=text("ended_at IS NULL")),)
+
+
+class ListActKind(StrEnum):
+    REMOVE = "remove"
+    ENROLL = "enroll"
+
+
+class ListAct(Base):
+    """One act on a whole list that somebody confirmed, done a part at a time (launch/list_acts.py).
+
+    Its people leave it, as it is deleted, or join the course `course_id`: `changed` so far of the `seen` that
+    were told. It has ended once `ended_at` is set; `error` says why before its end, if it did.
+    """
+
+    __tablename__ = "list_acts"
+
+    id: Mapped[Key]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    kind: Mapped[str]
+    list_id: Mapped[int] = mapped_column(ForeignKey("lists.id"), index=True)
+    course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"))
+    who: Mapped[str]
+    seen: Mapped[int]
+    changed: Mapped[int] = mapped_column(server_default="0")
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        Index("ix_list_acts_open", "id", postgresql_where=text("ended_at IS NULL")),
+        one_of("kind", ListActKind),
+    )
+
+
+class CheckedKind(StrEnum):
+    CAMPAIGN = "campaign"
+    COURSE = "course"
+
+
+class DraftCheck(Base):
+    """What the last check of a draft found, so that it is told without being checked again.
+
+    It is of what had the `digest`, and by the database's clock. `errors` are counted; `first` is one of them.
+    """
+
+    __tablename__ = "draft_checks"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    at: Mapped[datetime]
+    errors: Mapped[int]
+    first: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        Index("ix_draft_checks_failing", "kind", "at", postgresql_where=text("errors > 0")),
+        one_of("kind", CheckedKind),
+    )

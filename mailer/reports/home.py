@@ -14,9 +14,12 @@ from mailer import tally
 from mailer.db import clock_now
 from mailer.models import (
     Campaign,
+    CampaignDraft,
     CampaignState,
+    CheckedKind,
     Course,
     DeliveryState,
+    DraftCheck,
     Import,
     LaneSample,
     MailingList,
@@ -127,6 +130,47 @@ def awaiting_approval(session: Session, limit: int = 20) -> list[tuple[str, str,
         .limit(limit)
     )
     return [(slug, subject, who) for slug, subject, who in rows]
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A campaign that is scheduled, or a draft of a course, whose last check found `errors`."""
+
+    slug: str
+    subject: str
+    digest: str
+    errors: int
+    first: str
+
+
+def failing_campaigns(session: Session, limit: int = 10) -> list[Failing]:
+    """Those that are scheduled and, as they are written now, had errors when they were checked last."""
+    check = DraftCheck
+    rows = session.execute(
+        select(Campaign.slug, Campaign.subject, check.digest, check.errors, check.first)
+        .join(check, (check.slug == Campaign.slug) & (check.kind == CheckedKind.CAMPAIGN))
+        .outerjoin(CampaignDraft, CampaignDraft.slug == Campaign.slug)
+        .where(
+            Campaign.state == CampaignState.SCHEDULED,
+            check.errors > 0,
+            check.digest == func.coalesce(CampaignDraft.digest, ""),
+        )
+        .order_by(Campaign.starts_at, Campaign.id)
+        .limit(limit)
+    )
+    return [Failing(*row) for row in rows]
+
+
+def failing_courses(session: Session, limit: int = 10) -> list[Failing]:
+    """Drafts of courses that had errors when they were checked last; they may be another text by now."""
+    check = DraftCheck
+    rows = session.execute(
+        select(check.slug, check.slug, check.digest, check.errors, check.first)
+        .where(check.kind == CheckedKind.COURSE, check.errors > 0)
+        .order_by(check.at.desc())
+        .limit(limit)
+    )
+    return [Failing(*row) for row in rows]
 
 
 def last_campaigns(session: Session) -> list[Sent]:

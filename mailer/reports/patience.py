@@ -7,6 +7,7 @@ are many, on demand and for a limited time, so that no page is slow and no count
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -32,13 +33,16 @@ def is_large(session: Session) -> bool:
     return tally.total(session) > MANY
 
 
-def counted(session: Session, count: Callable[[Session], T], *, is_asked: bool) -> T | None:
+def counted(
+    session: Session, count: Callable[[Session], T], *, is_asked: bool, longest: float | None = LONGEST
+) -> T | None:
     """What `count` finds; None where that would take long and nobody `is_asked` for it.
 
-    Raises TooLong when it was asked for and took longer than LONGEST.
+    Raises TooLong when it was asked for and a query took more than `longest` seconds; None: as long as it
+    takes, where somebody could not go on without it.
     """
     if is_asked:
-        with at_most(session, LONGEST):
+        with at_most(session, longest) if longest is not None else nullcontext():
             return count(session)
     return None if is_large(session) else in_time(session, UNASKED, lambda: count(session))
 

@@ -12,7 +12,7 @@ from mailer.content.file_edit import Value
 from mailer.content.trial import OTHERS, Measure
 from mailer.desk import campaign_drafts as desk
 from mailer.desk.campaign_plans import look_at_aim
-from mailer.desk.lists import list_lists
+from mailer.desk.lists import lists_to_choose
 from mailer.desk.segments import list_segments
 from mailer.desk.senders import senders_to_choose
 from mailer.errors import MailerError, NotFound
@@ -151,7 +151,7 @@ def _audience(
     """The page; where a million people would have to be counted for it, it is there before its count."""
     with parts.session() as session:
         text = desk.find_text(session, actor, slug)
-        lists = list_lists(session, actor)
+        lists = lists_to_choose(session, actor)
         segments = list_segments(session, actor)
         earlier = [one for one in desk.campaigns_to_leave_out(session, actor) if one[0] != slug]
     if text is None:

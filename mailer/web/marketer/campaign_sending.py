@@ -36,12 +36,13 @@ OF_PLAN = ("when", "day", "clock", "zone", "past", "canary", "canary_wait", *(f"
 
 
 @router.api_route(CHECK, methods=READ)
-def check(request: Request, slug: str, parts: PartsDep, actor: See) -> Response:
+def check(request: Request, slug: str, parts: PartsDep, actor: See, count: str = "") -> Response:
     """The preflight: what would go wrong for real readers, each with its place in the text."""
     with parts.session() as session:
         if is_sent(writing.find_kept(session, actor, slug)[1]):
             return parts.desk.go(f"{PATH}/{slug}/progress")
-        found = plans.check_campaign(session, actor, slug, parts.signer, parts.base_url)
+        asked = session, actor, slug, parts.signer, parts.base_url
+        found = plans.check_campaign(*asked, is_asked=count == "yes")
     return _check(request, parts, actor, slug, found)
 
 
@@ -49,7 +50,8 @@ def check(request: Request, slug: str, parts: PartsDep, actor: See) -> Response:
 def ask_links(request: Request, slug: str, parts: PartsDep, actor: Write) -> Response:
     """The same with every link asked, which takes a moment."""
     with parts.session() as session:
-        found = plans.check_campaign(session, actor, slug, parts.signer, parts.base_url)
+        asked = session, actor, slug, parts.signer, parts.base_url
+        found = plans.check_campaign(*asked, is_asked=True) or []
         links = plans.links_to_ask(session, actor, slug, parts.signer, parts.base_url)
     fetcher = Fetcher(parts.settings.fetch_allow, f"Steadypost (+{parts.base_url})")
     # No transaction is open while other machines are asked.
@@ -97,7 +99,8 @@ def schedule(request: Request, slug: str, parts: PartsDep, actor: Send) -> Respo
 @router.api_route(CONFIRM, methods=READ)
 def confirm(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
     """What will happen, to how many, and what takes a yes."""
-    return _confirm(request, parts, actor, slug, dict(request.query_params), [])
+    typed = dict(request.query_params)
+    return _confirm(request, parts, actor, slug, typed, [], is_asked=typed.get("count") == "yes")
 
 
 @router.post(CONFIRM)
@@ -118,7 +121,7 @@ def launch(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, a
     except NotFound:
         raise
     except MailerError as error:
-        return _confirm(request, parts, actor, slug, typed, agreed, _in_words(error))
+        return _confirm(request, parts, actor, slug, typed, agreed, _in_words(error), is_asked=True)
     if parts.settings.needs_approval:
         done = f"{slug} is scheduled, and waits for somebody else to approve it."
     elif typed.get("when") == "now":
@@ -129,9 +132,9 @@ def launch(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, a
 
 
 @router.api_route(APPROVE, methods=READ)
-def ask_approve(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+def ask_approve(request: Request, slug: str, parts: PartsDep, actor: Send, count: str = "") -> Response:
     """What approving it means, to how many."""
-    return _approve(request, parts, actor, slug, [])
+    return _approve(request, parts, actor, slug, [], is_asked=count == "yes")
 
 
 @router.post(APPROVE)
@@ -148,7 +151,7 @@ def approve(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, 
     except NotFound:
         raise
     except MailerError as error:
-        return _approve(request, parts, actor, slug, agreed, _in_words(error))
+        return _approve(request, parts, actor, slug, agreed, _in_words(error), is_asked=True)
     return parts.desk.go(f"{PATH}/{slug}", done=f"Approved {slug}.")
 
 
@@ -167,15 +170,22 @@ def _in_words(error: MailerError) -> str:
 
 
 def _check(
-    request: Request, parts: Parts, actor: See, slug: str, found: list[Problem], links: int | None = None
+    request: Request,
+    parts: Parts,
+    actor: See,
+    slug: str,
+    found: list[Problem] | None,
+    links: int | None = None,
 ) -> Response:
     with parts.session() as session:
         text = writing.find_text(session, actor, slug)
+    is_checked, found = found is not None, found or []
     return parts.desk.page(
         request,
         "campaigns/check.html",
         actor,
         slug=slug,
+        is_checked=is_checked,
         errors=[one for one in found if not one.is_warning],
         warnings=[one for one in found if one.is_warning],
         files=[one.name for one in text.files] if text else [],
@@ -233,24 +243,35 @@ def _confirm(
     typed: Mapping[str, str],
     agreed: list[str],
     error: str = "",
+    *,
+    is_asked: bool,
 ) -> Response:
+    """The page; where a million people would have to be counted for it, it is there before its count."""
+    of_plan = {name: typed[name] for name in OF_PLAN if typed.get(name)}
+    ahead, text, cannot = None, None, ""
     try:
+        plan = read_plan(typed)
         with parts.session() as session:
-            plan = read_plan(typed)
-            ahead = plans.look_at_plan(session, actor, slug, plan, parts.signer, parts.base_url)
+            asked = session, actor, slug, plan, parts.signer, parts.base_url
+            ahead = plans.look_at_plan(*asked, is_asked=is_asked)
             text = writing.find_text(session, actor, slug)
     except NotFound:
         raise
     except MailerError as refused:
-        return _schedule(request, parts, actor, slug, typed, error or str(refused))
+        if not request.headers.get("hx-request"):
+            return _schedule(request, parts, actor, slug, typed, error or str(refused))
+        cannot = str(refused)
     return parts.desk.page(
         request,
         "campaigns/confirm.html",
         actor,
         slug=slug,
         ahead=ahead,
+        cannot=cannot,
+        moment=None if cannot else plan.moment,
         files=[one.name for one in text.files] if text else [],
-        typed={name: typed[name] for name in OF_PLAN if typed.get(name)},
+        typed=of_plan,
+        count=parts.desk.url(CONFIRM.format(slug=slug), **of_plan, count="yes"),
         agreed=agreed,
         waits=parts.settings.needs_approval,
         error=error,
@@ -258,22 +279,28 @@ def _confirm(
 
 
 def _approve(
-    request: Request, parts: Parts, actor: Send, slug: str, agreed: list[str], error: str = ""
+    request: Request,
+    parts: Parts,
+    actor: Send,
+    slug: str,
+    agreed: list[str],
+    error: str = "",
+    *,
+    is_asked: bool,
 ) -> Response:
     with parts.session() as session:
-        ahead, campaign = plans.look_at_approval(session, actor, slug, parts.signer, parts.base_url)
+        asked = session, actor, slug, parts.signer, parts.base_url
+        waiting = plans.look_at_approval(*asked, is_asked=is_asked)
         text = writing.find_text(session, actor, slug)
-    if not campaign.awaits_approval:
-        raise Refused(f"{slug} does not wait for an approval; it is {campaign.state}.")
     return parts.desk.page(
         request,
         "campaigns/approve.html",
         actor,
         slug=slug,
-        ahead=ahead,
-        campaign=campaign,
-        is_past=ahead.is_past,
-        is_own=ahead.is_own,
+        ahead=waiting.ahead,
+        campaign=waiting.campaign,
+        is_past=waiting.is_past,
+        is_own=waiting.is_own,
         files=[one.name for one in text.files] if text else [],
         agreed=agreed,
         error=error,

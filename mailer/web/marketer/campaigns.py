@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from mailer.desk import campaign_drafts as writing
 from mailer.desk import campaigns as desk
-from mailer.desk.lists import list_lists
+from mailer.desk.lists import lists_to_choose
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.models import Campaign, CampaignState
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
@@ -184,7 +184,7 @@ def _new(
     file_error: str = "",
 ) -> Response:
     with parts.session() as session:
-        lists = list_lists(session, actor)
+        lists = lists_to_choose(session, actor)
         earlier = writing.campaigns_to_copy(session, actor)
     return parts.desk.page(
         request,

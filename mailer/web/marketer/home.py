@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Request, Response
 from mailer.desk import home as desk
 from mailer.queue import ERRANDS, TaskName
 from mailer.web.deps import READ, PartsDep
+from mailer.web.marketer.courses import drafts_of
 from mailer.web.signed_in import See
 
 router = APIRouter()
@@ -19,7 +20,7 @@ def home(request: Request, parts: PartsDep, actor: See) -> Response:
     """All of it."""
     depths = parts.broker.depths_or_none()
     with parts.session() as session:
-        found = desk.see_home(session, actor, depths, parts.base_url)
+        found = desk.see_home(session, actor, depths, parts.base_url, drafts_of(parts))
     return parts.desk.page(request, "home.html", actor, home=found)
 
 
