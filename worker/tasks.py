@@ -21,7 +21,7 @@ from mailer.audience.import_folder import ImportFolder
 from mailer.db import DatabaseDown, business_now, clock_now, session_scope
 from mailer.delivery import batch, bulk, dispatch, guard, partitions
 from mailer.delivery.recover import recover
-from mailer.launch import campaign_phases, campaign_tick, outlook
+from mailer.launch import campaign_phases, campaign_tick, list_acts, outlook
 from mailer.launch.campaign_findings import check_again
 from mailer.launch.import_files import carry_on
 from mailer.launch.series_look import look_at_feed
@@ -161,7 +161,7 @@ def look_ahead() -> dict[str, int]:
 
 @app.task(name=TaskName.ACT_ON_MANY)
 def act_on_many() -> dict[str, int]:
-    """Go on with what somebody asked for on many mails; other errands have their turn between."""
+    """Go on with what was asked for on many mails or a whole list; other errands have their turn between."""
     done, began = 0, time.monotonic()
     while _alone(_act_on_some):
         done += 1
@@ -248,7 +248,7 @@ def _check_again() -> int:
 
 def _act_on_some() -> int:
     with session_scope(parts().sessions, wake=parts().broker.wake) as session:
-        return bulk.do_part(session)
+        return bulk.do_part(session) or list_acts.do_part(session)
 
 
 def _make(due: Due) -> int:

@@ -59,7 +59,8 @@ def add_list(
 
 def find_list(session: Session, slug: str) -> MailingList | None:
     """The list of this slug, if there is one."""
-    return session.execute(select(MailingList).where(MailingList.slug == slug)).scalar_one_or_none()
+    is_it = (MailingList.slug == slug, MailingList.removed_at.is_(None))
+    return session.execute(select(MailingList).where(*is_it)).scalar_one_or_none()
 
 
 def get_list(session: Session, slug: str) -> MailingList:
@@ -71,8 +72,9 @@ def get_list(session: Session, slug: str) -> MailingList:
 
 
 def list_lists(session: Session) -> Sequence[MailingList]:
-    """Every list, by their titles."""
-    return session.scalars(select(MailingList).order_by(MailingList.title)).all()
+    """Every list that was not deleted, by their titles."""
+    is_there = MailingList.removed_at.is_(None)
+    return session.scalars(select(MailingList).where(is_there).order_by(MailingList.title)).all()
 
 
 def find_subscription(session: Session, subscriber_id: int, list_id: int) -> Subscription | None:

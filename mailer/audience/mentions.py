@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.segments import list_segments, rules_of_courses
 from mailer.errors import MailerError
 from mailer.rules.grammar import parse
-from mailer.rules.model import Condition, Field, Tag, conditions
+from mailer.rules.model import Condition, Field, OnList, Tag, conditions
 
 
 @dataclass(frozen=True, order=True)
@@ -29,6 +29,11 @@ def mentions_of_tag(session: Session, tag: str) -> list[Mention]:
 def mentions_of_field(session: Session, key: str) -> list[Mention]:
     """The segments and courses that ask for this custom field."""
     return _speaking(session, Field, "key", key)
+
+
+def mentions_of_list(session: Session, slug: str) -> list[Mention]:
+    """The segments and courses that ask who is on this list."""
+    return _speaking(session, OnList, "slug", slug)
 
 
 def _speaking(session: Session, kind: type[Condition], attribute: str, name: str) -> list[Mention]:

@@ -95,7 +95,8 @@ def list_ids_of(session: Session, chosen: Sequence[int]) -> list[int]:
     """The lists that are meant: those that are chosen, or every one there is when none is."""
     if chosen:
         return list(chosen)
-    return list(session.execute(select(MailingList.id).order_by(MailingList.id)).scalars())
+    every = select(MailingList.id).where(MailingList.removed_at.is_(None)).order_by(MailingList.id)
+    return list(session.execute(every).scalars())
 
 
 def count_recipients(

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.audience.fields import declared_fields
-from mailer.models import Course, FieldType, MailingList, Segment, Step
+from mailer.audience.lists import list_lists
+from mailer.models import Course, FieldType, Segment, Step
 from mailer.rules import BadRule, parse, problems
 from mailer.rules.rows import BadRows, Place, Rows, text_of
 
@@ -45,7 +46,7 @@ def choices(session: Session, without: str = "") -> Choices:
     )
     return Choices(
         declared_fields(session),
-        _named(session, select(MailingList.slug, MailingList.title).order_by(MailingList.title)),
+        [(one.slug, one.title) for one in list_lists(session)],
         [(slug, title or slug) for slug, title in segments],
         _named(session, select(Course.slug, Course.title).order_by(Course.title)),
         steps,

@@ -15,7 +15,9 @@ from mailer.content.draft_store import Drafts
 from mailer.db import business_now
 from mailer.delivery.bulk import open_acts
 from mailer.launch import outlook
+from mailer.launch.list_acts import open_acts as open_list_acts
 from mailer.launch.outlook import Day, Part, Week
+from mailer.models import ListActKind
 from mailer.reports import home
 from mailer.reports.board import Standing, standing
 from mailer.reports.findings import FindingKind, Headline
@@ -223,6 +225,10 @@ def _left_over(session: Session, failed: int) -> Iterator[Need]:
     for act in open_acts(session):
         words = f"{act.changed:,} of {act.seen:,} mails are changed so far, as {act.who} asked ({act.verb})."
         yield Need(words, f"/desk/deliveries/acts/{act.id}", "See how far it is", "quiet")
+    for one, title in open_list_acts(session):
+        what = "leave" if one.kind == ListActKind.REMOVE else "join a course of"
+        words = f"{one.changed:,} of {one.seen:,} people {what} the list {title} so far, as {one.who} asked."
+        yield Need(words, f"/desk/lists/acts/{one.id}", "See how far it is", "quiet")
     for slug, _ in home.unfinished_imports(session):
         yield Need(f"An import into the list {slug} was not finished.", "/desk/imports", "Go on with it")
 

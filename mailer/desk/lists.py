@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience import lists
+from mailer.audience.mentions import Mention
+from mailer.db import business_now
 from mailer.errors import NotFound, Refused
-from mailer.models import MailingList, OptIn
+from mailer.launch import list_acts
+from mailer.launch.list_acts import Newcomers
+from mailer.models import Course, ListAct, MailingList, OptIn
 from mailer.reports.audience_counts import ListCounts, ListView, list_counts, list_view
 from mailer.reports.overview import ListRow, lists_overview
+from mailer.reports.patience import counted
+from mailer.schedule.courses import get_course
 
 
 @needs(Right.SEE)
@@ -70,3 +77,100 @@ def change_list(session: Session, actor: Actor, slug: str, title: str, opt_in: O
     """Another title or opt-in; raises NotFound or Refused."""
     lists.add_list(session, lists.get_list(session, slug).slug, title, opt_in)
     record(session, actor, "list put", 1, list=slug)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What deleting a list means: who is on it, and what `uses` it, so that it cannot be deleted."""
+
+    view: ListView
+    uses: list[Mention]
+
+    @property
+    def people(self) -> int:
+        """How many leave it, near enough."""
+        return self.view.counts.active.count + self.view.counts.pending.count
+
+
+@dataclass(frozen=True)
+class Enrolling:
+    """What enrolling a whole list means; `newcomers` is None where nobody has counted them."""
+
+    list: MailingList
+    course: Course
+    newcomers: Newcomers | None
+
+
+@dataclass(frozen=True)
+class ActView:
+    """An act on a list: how far it is."""
+
+    act: ListAct
+    list: MailingList
+    course: Course | None
+
+
+@needs(Right.AUDIENCE)
+def look_at_removal(session: Session, _: Actor, slug: str) -> Removal:
+    """What deleting it would mean, to how many; raises NotFound."""
+    view = list_view(session, slug, is_exact=True)
+    return Removal(view, list_acts.uses_of(session, view.counts.list))
+
+
+@needs(Right.AUDIENCE)
+def remove_list(session: Session, actor: Actor, slug: str) -> int:
+    """Delete it; its people leave it from now on. Returns the act's id; raises NotFound, or Refused while
+    anything uses it."""
+    seen = look_at_removal(session, actor, slug)
+    now = business_now(session)
+    act = list_acts.begin_removal(session, seen.view.counts.list, seen.people, now, who=actor.who)
+    record(session, actor, "list remove", seen.people, list=slug)
+    return _at_once(session, act)
+
+
+@needs(Right.SEND)
+def look_at_enrolling(session: Session, _: Actor, slug: str, course: str, *, is_asked: bool) -> Enrolling:
+    """Who would join the course, counted where there are few or somebody `is_asked`.
+
+    Raises NotFound, or Refused when the course is another list's.
+    """
+    list_, found = lists.get_list(session, slug), get_course(session, course)
+    list_acts.refuse_foreign(list_, found)
+    newcomers = counted(
+        session,
+        lambda session: list_acts.count_newcomers(session, list_, found),
+        is_asked=is_asked,
+        longest=None,
+    )
+    return Enrolling(list_, found, newcomers)
+
+
+@needs(Right.SEND)
+def enroll_whole_list(session: Session, actor: Actor, slug: str, course: str, seen: int) -> int:
+    """Have everybody of the list join the course who never was in it, no more than were `seen`.
+
+    Returns the act's id; raises NotFound or Refused.
+    """
+    list_, found = lists.get_list(session, slug), get_course(session, course)
+    act = list_acts.begin_enrolling(session, list_, found, seen, who=actor.who)
+    record(session, actor, "course enroll", seen, course=course, list=slug)
+    return _at_once(session, act)
+
+
+def _at_once(session: Session, act: ListAct) -> int:
+    """Begin it here; where that ends it nobody waits for a worker."""
+    list_acts.do_part(session, act.id)
+    return act.id
+
+
+@needs(Right.SEE)
+def see_act(session: Session, _: Actor, act_id: int) -> ActView:
+    """How far it is; raises NotFound."""
+    return ActView(*list_acts.get_act(session, act_id))
+
+
+@needs(Right.SEND)
+def stop_enrolling(session: Session, actor: Actor, act_id: int) -> ActView:
+    """Enroll no more; raises NotFound or Refused."""
+    list_acts.stop(session, act_id, who=actor.who)
+    return see_act(session, actor, act_id)

@@ -42,11 +42,12 @@ def come_back(session: Session, subscriber_id: int, list_id: int, source: str, n
 
     Only the mail's link brings them back, because whoever presses the button may have got the page
     from somebody else. The list's courses that they left wait for it, and begin again with the first
-    lesson. Raises BadLink when they never were on this list.
+    lesson. Raises BadLink when they never were on this list, or it is deleted.
     """
     subscriber = session.get_one(Subscriber, subscriber_id)
     subscription = find_subscription(session, subscriber_id, list_id)
-    if subscription is None:
+    list_ = session.get_one(MailingList, list_id)
+    if subscription is None or list_.removed_at is not None:
         raise BadLink
     if subscription.state == SubscriptionState.ACTIVE:
         return Answer.ON_LIST
@@ -55,7 +56,6 @@ def come_back(session: Session, subscriber_id: int, list_id: int, source: str, n
         return Answer.BLOCKED
     if asked_since(session, subscription.id, now - timedelta(days=1)) >= ASKED_AT_MOST:
         return Answer.TOO_OFTEN
-    list_ = session.get_one(MailingList, list_id)
     put_on_list(session, subscriber, list_, Evidence(wording=list_.title, source=source), now)
     for course in _courses_left(session, subscriber_id, list_id):
         enroll.enroll(session, course, subscriber, now)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim
+from mailer.audience.lists import list_lists
 from mailer.content.campaign_file import AIM, CampaignSource, read_campaign
 from mailer.content.compile import CompiledMessage
 from mailer.content.course_source import Problem
@@ -18,7 +19,7 @@ from mailer.content.course_words import known_or_near
 from mailer.content.media import MediaFile
 from mailer.launch.campaign_variants import CompiledVariant, compile_one, compile_variants, trial_problems
 from mailer.launch.check import sorted_problems
-from mailer.models import Campaign, MailingList, Segment, Sender
+from mailer.models import Campaign, Segment, Sender
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _unknown(session: Session, source: CampaignSource) -> Iterator[Problem]:
 
 
 def _unknown_senders_and_lists(session: Session, source: CampaignSource) -> Iterator[Problem]:
-    lists = dict(session.execute(select(MailingList.slug, MailingList.sender_id)).all())
+    lists = {one.slug: one.sender_id for one in list_lists(session)}
     for name in ("lists", "exclude_lists"):
         for slug in getattr(source, name):
             if slug not in lists:

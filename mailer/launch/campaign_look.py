@@ -96,7 +96,8 @@ def _as_variant(source: CampaignSource, part: str, letter: str) -> CampaignSourc
 
 def _list_of(session: Session, first: CampaignSource | None) -> MailingList | None:
     named = first.lists[:1] if first is not None else ()
-    chosen = select(MailingList).where(MailingList.slug.in_(named) if named else true())
+    is_there = MailingList.removed_at.is_(None)
+    chosen = select(MailingList).where(MailingList.slug.in_(named) if named else true(), is_there)
     return session.execute(chosen.order_by(MailingList.id).limit(1)).scalar_one_or_none()
 
 

@@ -9,10 +9,11 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim, Narrowing, narrowing
+from mailer.audience.lists import list_lists
 from mailer.audience.recipients import Reach, count_recipients, is_suppressed, list_ids_of
 from mailer.db import in_time
 from mailer.errors import NotFound
-from mailer.models import MailingList, Subscriber, Subscription, SubscriptionState
+from mailer.models import Subscriber, Subscription, SubscriptionState
 
 COUNT_SECONDS = 5.0
 """How long a page waits for a count."""
@@ -48,7 +49,7 @@ def look_at_choice(session: Session, lists: tuple[str, ...], aim: Aim, now: date
 
     Raises NotFound or Refused when what it names is not there.
     """
-    known = dict(session.execute(select(MailingList.slug, MailingList.id)).all())
+    known = {one.slug: one.id for one in list_lists(session)}
     for slug in lists:
         if slug not in known:
             raise NotFound(f"There is no list {slug!r}.")

@@ -231,7 +231,8 @@ def _later(known: Sequence[Ahead], day: int) -> tuple[Ahead, ...]:
 
 
 def _lists(session: Session, condition: Any) -> Sequence[MailingList]:
-    return session.execute(select(MailingList).where(condition).order_by(MailingList.id)).scalars().all()
+    is_there = MailingList.removed_at.is_(None)
+    return session.scalars(select(MailingList).where(condition, is_there).order_by(MailingList.id)).all()
 
 
 def _templates(message: CompiledMessage) -> Templates:

@@ -66,7 +66,8 @@ class ListAct(Base):
     """One act on a whole list that somebody confirmed, done a part at a time (launch/list_acts.py).
 
     Its people leave it, as it is deleted, or join the course `course_id`: `changed` so far of the `seen` that
-    were told. It has ended once `ended_at` is set; `error` says why before its end, if it did.
+    were told, those with a subscription up to `up_to`. It has ended once `ended_at` is set; `error` says why
+    before its end, if it did.
     """
 
     __tablename__ = "list_acts"
@@ -78,6 +79,7 @@ class ListAct(Base):
     course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"))
     who: Mapped[str]
     seen: Mapped[int]
+    up_to: Mapped[int] = mapped_column(server_default="0")
     changed: Mapped[int] = mapped_column(server_default="0")
     ended_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(server_default="")

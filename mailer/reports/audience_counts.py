@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from mailer.audience.estimate import COUNTED, About, estimated, people_in_all
-from mailer.audience.lists import get_list
+from mailer.audience.lists import get_list, list_lists
 from mailer.db import as_array, in_time
 from mailer.models import Course, MailingList, Sender, SignUpForm, Subscription, SubscriptionState
 
@@ -36,8 +36,7 @@ STATES = (SubscriptionState.ACTIVE, SubscriptionState.PENDING, SubscriptionState
 
 def list_counts(session: Session) -> list[ListCounts]:
     """Every list by its title, with its people near enough."""
-    lists = session.scalars(select(MailingList).order_by(MailingList.title)).all()
-    return _counts_of(session, lists)
+    return _counts_of(session, list_lists(session))
 
 
 def _counts_of(session: Session, lists: Sequence[MailingList]) -> list[ListCounts]:

@@ -168,7 +168,7 @@ def _joinable(session: Session, lists: tuple[OnList, ...]) -> tuple[tuple[str, s
     mine = [one.slug for one in lists if one.is_on]
     rows = session.execute(
         select(MailingList.slug, MailingList.title)
-        .where(MailingList.slug.not_in(mine))
+        .where(MailingList.slug.not_in(mine), MailingList.removed_at.is_(None))
         .order_by(MailingList.title)
     )
     return tuple((slug, title) for slug, title in rows)

@@ -52,7 +52,7 @@ def list_choices(session: Session) -> list[ListChoice]:
     rows = session.execute(
         select(MailingList.slug, MailingList.title, Course.consent, Course.language)
         .outerjoin(Course, Course.list_id == MailingList.id)
-        .where(MailingList.sender_id.is_not(None))
+        .where(MailingList.sender_id.is_not(None), MailingList.removed_at.is_(None))
         .order_by(MailingList.slug, Course.id)
     )
     found: dict[str, ListChoice] = {}

@@ -64,7 +64,7 @@ def lists_overview(session: Session, slug: str | None = None) -> list[ListRow]:
     rows = session.execute(
         select(MailingList.slug, MailingList.title, MailingList.opt_in, active, pending, ended)
         .outerjoin(Subscription, Subscription.list_id == MailingList.id)
-        .where(true() if slug is None else MailingList.slug == slug)
+        .where(true() if slug is None else MailingList.slug == slug, MailingList.removed_at.is_(None))
         .group_by(MailingList.id)
         .order_by(MailingList.slug)
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import count
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from mailer.clock import zone_names
@@ -82,7 +83,8 @@ def _problems(session: Session, one: Condition, coming: frozenset[str]) -> list[
         case Field(key, _, value):
             return _of_field(session, key, value)
         case OnList(slug, _) if slug not in coming:
-            return _missing(session, MailingList.slug, slug, "list", "steadypost list list")
+            is_there = MailingList.removed_at.is_(None)
+            return _missing(session, MailingList.slug, slug, "list", "steadypost list list", is_there)
         case InCourse(_, course, _) | Answered(_, _, course) if course not in coming:
             return _missing(session, Course.slug, course, "course", "steadypost course list")
         case Reached(step, course) if course not in coming:
@@ -95,8 +97,10 @@ def _problems(session: Session, one: Condition, coming: frozenset[str]) -> list[
     return []
 
 
-def _missing(session: Session, column: object, slug: str, what: str, command: str) -> list[str]:
-    known = list(session.execute(select(column)).scalars())  # type: ignore[call-overload]
+def _missing(
+    session: Session, column: Any, slug: str, what: str, command: str, *conditions: ColumnElement[bool]
+) -> list[str]:
+    known = list(session.execute(select(column).where(*conditions)).scalars())
     if slug in known:
         return []
     near = get_close_matches(slug, known, n=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
@@ -280,6 +281,24 @@ def enroll_list(session: Session, course: Course, now: datetime, limit: int | No
     for subscriber, before in _former(session, course):
         count += enroll(session, course, subscriber, now).round > before
     return count
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """How many are newly in a course, and behind which subscription to go on; None: that were all."""
+
+    people: int
+    after: int | None
+
+
+def enroll_newcomers(session: Session, course: Course, now: datetime, after: int, limit: int) -> Enrolled:
+    """Enroll the next `limit` people of the course's list who were never in it, in the order of their
+    subscriptions' ids behind `after`; who has finished or left it stays out."""
+    group = _newcomers(session, course, after, limit)
+    if not group:
+        return Enrolled(0, None)
+    people = _enroll_group(session, group, load_plan(session, course.id), now)
+    return Enrolled(people, group[-1][0].id if len(group) == limit else None)
 
 
 def _newcomers(

@@ -38,6 +38,7 @@ from mailer.web.marketer import (
     imports,
     labels,
     links,
+    list_acts,
     lists,
     new_course,
     publications,
@@ -111,7 +112,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(read_pages.router)
     for campaign_pages in (campaigns, composer, campaign_audience, campaign_sending):
         app.include_router(campaign_pages.router)
-    for audience_pages in (subscribers, subscriber, lists, labels, segments, suppressions, imports):
+    for audience_pages in (
+        subscribers,
+        subscriber,
+        list_acts,
+        lists,
+        labels,
+        segments,
+        suppressions,
+        imports,
+    ):
         app.include_router(audience_pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     show_failures(app)

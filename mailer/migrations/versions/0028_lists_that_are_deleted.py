@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("course_id", sa.BigInteger()),
         sa.Column("who", sa.Text(), nullable=False),
         sa.Column("seen", sa.BigInteger(), nullable=False),
+        sa.Column("up_to", sa.BigInteger(), server_default=sa.text("'0'"), nullable=False),
         sa.Column("changed", sa.BigInteger(), server_default=sa.text("'0'"), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
         sa.Column("error", sa.Text(), server_default=sa.text("''"), nullable=False),

@@ -15,20 +15,25 @@ from sqlalchemy import select
 
 from mailer.audience.fields import declare_field, declared_fields
 from mailer.audience.lists import Evidence, get_list
+from mailer.audience.recipients import list_ids_of
 from mailer.audience.segments import remove_segment, save_segment
 from mailer.audience.subscribers import Person as Reader
 from mailer.audience.subscribers import add_subscriber
 from mailer.db import Sessions, business_now, session_scope
+from mailer.launch import list_acts
 from mailer.models import (
     Action,
+    Consent,
     Enrollment,
     FieldType,
     Role,
     Subscriber,
+    SubscriptionState,
     Suppression,
 )
 from mailer.schedule.signup import sign_up
 from mailer.settings import Settings
+from tests.support.campaigns import put_people
 from tests.support.cast import ADA, BEN, join_course, publish_folder, write_course
 from tests.support.reader_pages import running_app
 from tests.support.staff import Person, hire, signs_in
@@ -121,6 +126,57 @@ def test_marc_makes_a_list_and_sees_who_is_on_it(marc: Person, ada: int) -> None
     assert "Changed." in page
     assert 'value="single" selected' in page
     assert 'state=active">2</a>' in marc.get("/desk/lists/calm", exact="yes").text
+
+
+def test_a_whole_list_joins_a_course_once_and_nobody_twice(
+    marc: Person, ada: int, sessions: Sessions
+) -> None:
+    with session_scope(sessions) as session:
+        put_people(session, [1, 2], "calm", business_now(session))
+        put_people(session, [3], "calm", business_now(session), SubscriptionState.PENDING)
+    page = marc.get("/desk/lists/calm/enroll", course="calm").text
+    # Jules and two readers begin now, a third when they confirm; Ada is in the course.
+    for words in ("<strong>3 people</strong>", "1 who were asked", "1 in the course now, 0 who have"):
+        assert words in page
+    assert "Look at how many join it" in marc.post("/desk/lists/calm/enroll", course="calm").text
+    page = marc.post("/desk/lists/calm/enroll", course="calm", people="4").text
+    assert "4 of 4 people are in the course now" in page
+    with sessions() as session:
+        states = session.scalars(select(Enrollment.state).order_by(Enrollment.state)).all()
+    assert states == ["active", "active", "active", "active", "waiting"]
+    assert "Nobody is left to enroll" in marc.get("/desk/lists/calm/enroll", course="calm").text
+    marc.post("/desk/lists", slug="walks", title="Walks", opt_in="single")
+    taken = marc.get("/desk/lists/walks/enroll", course="calm")
+    assert "its people have not agreed to it" in taken.text
+
+
+def test_a_list_that_nothing_needs_is_deleted_and_the_evidence_stays(
+    marc: Person, ada: int, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = marc.get("/desk/lists/calm/remove").text
+    assert "It cannot be deleted yet: it is needed." in page
+    assert '<a href="/desk/courses/calm">calm</a>' in page
+    assert "is needed by course calm" in marc.post("/desk/lists/calm/remove", sure="calm").text
+    marc.post("/desk/lists", slug="walks", title="Walks", opt_in="single")
+    with session_scope(sessions) as session:
+        put_people(session, [1, 2, 3], "walks", business_now(session))
+    assert "<strong>3</strong> active" in marc.get("/desk/lists/walks/remove").text
+    assert "no other list is deleted by mistake" in marc.post("/desk/lists/walks/remove", sure="").text
+    monkeypatch.setattr(list_acts, "AT_ONCE", 2)
+    page = marc.post("/desk/lists/walks/remove", sure="walks").text
+    assert "2 of 3 people left the list, so far" in page
+    assert "people leave the list Walks so far" in marc.get("/desk").text
+    with session_scope(sessions) as session:
+        assert list_acts.do_part(session)
+        assert not list_acts.do_part(session)
+        ended = select(Consent.kind, Consent.source).where(Consent.source == list_acts.FOR_DELETED)
+        assert session.execute(ended).all() == [("withdrawn", "the list was deleted")] * 3
+        assert list_ids_of(session, []) == [get_list(session, "calm").id]
+    assert marc.get("/desk/lists/walks").status_code == 404
+    assert "Walks" not in marc.get("/desk/lists").text
+    # Its name is free, and nobody is on the new list.
+    marc.post("/desk/lists", slug="walks", title="Walks", opt_in="single")
+    assert "<dt>Ended</dt>" in marc.get("/desk/lists/walks").text
 
 
 def test_a_tag_gets_another_name_or_none_for_everybody(
