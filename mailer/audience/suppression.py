@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Text,
+    and_,
     case,
     delete,
     literal,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -25,6 +28,8 @@ from mailer.audience.addresses import address_hash, normalise
 from mailer.audience.estimate import About, about
 from mailer.errors import NotFound, Refused
 from mailer.models import Action, Role, Subscriber, Suppression, SuppressionReason
+from mailer.models.audience import SUPPRESSED_ADDRESS, SUPPRESSED_DOMAIN
+from mailer.rules.facts import small
 from mailer.settings import Settings
 
 CHUNK = 1000
@@ -196,6 +201,46 @@ def list_by_id(
     if reason is not None:
         chosen = chosen.where(Suppression.reason == reason)
     return session.execute(chosen).scalars().all()
+
+
+def find_by_part(
+    session: Session,
+    written: str,
+    now: datetime,
+    after: str,
+    limit: int,
+    reason: SuppressionReason | None = None,
+) -> Sequence[Suppression]:
+    """Those in force at `now` whose address begins as it is `written`, or whose domain does behind an @.
+
+    In the order of their addresses, those behind `after` (empty: from the first), `limit` at most. Somebody
+    who was erased is found by their whole address only, since nothing else is known of it.
+    """
+    address, domain = literal_column(SUPPRESSED_ADDRESS, Text), literal_column(SUPPRESSED_DOMAIN, Text)
+    beginning = small(written.strip().replace("\0", ""))
+    places: tuple[ColumnElement[str], ...]
+    start: tuple[str, ...]
+    if beginning.startswith("@"):
+        begins, places = _begins(domain, beginning[1:]), (domain, address)
+        start = (after.rpartition("@")[2], after)
+    else:
+        begins, places, start = _begins(address, beginning), (address,), (after,)
+    chosen = select(Suppression).where(begins, in_force(now)).order_by(*places).limit(limit)
+    if after:
+        chosen = chosen.where(tuple_(*places) > tuple_(*map(literal, start)))
+    if reason is not None:
+        chosen = chosen.where(Suppression.reason == reason)
+    return session.execute(chosen).scalars().all()
+
+
+def place_of(row: Suppression) -> str:
+    """Where `find_by_part` goes on behind this row."""
+    return small(row.email or "")
+
+
+def _begins(text: ColumnElement[str], beginning: str) -> ColumnElement[bool]:
+    # As a range: a pattern that is a parameter is not looked up in an index.
+    return and_(text >= beginning, text < beginning + "\U0010ffff")
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,26 @@ def count_suppressions(session: Session, _: Actor) -> About:
 
 
 @needs(Right.SEE)
-def find_by_address(session: Session, _: Actor, email: str) -> Suppression | None:
-    """Why this address is not mailed now, if it is not; also that of somebody erased. Raises BadAddress."""
-    return suppression.find_suppression(session, email, business_now(session))
+def find_suppressions(
+    session: Session, _: Actor, written: str, reason: SuppressionReason | None, after: str, limit: int
+) -> tuple[Sequence[Suppression], str]:
+    """Those in force of an address, or whose addresses (with an @ before it: domains) begin as it is written.
+
+    A whole address is also found when its person was erased. In the order of addresses; and behind which to
+    go on, empty at the end.
+    """
+    now = business_now(session)
+    if not after and (whole := _of_address(session, written)) is not None:
+        return (whole,), ""
+    rows = suppression.find_by_part(session, written, now, after, limit + 1, reason)
+    return rows[:limit], suppression.place_of(rows[limit - 1]) if len(rows) > limit else ""
+
+
+def _of_address(session: Session, written: str) -> Suppression | None:
+    try:
+        return suppression.find_suppression(session, written, business_now(session))
+    except BadAddress:
+        return None
 
 
 @dataclass(frozen=True)

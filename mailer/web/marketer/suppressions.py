@@ -34,9 +34,10 @@ def list_(
     reason: str = "",
     find: str = "",
     before: int | None = None,
+    after: str = "",
 ) -> Response:
-    """Those in force, the newest first, or that of one address."""
-    return _list(request, parts, actor, reason=_reason(reason), find=find, before=before)
+    """Those in force, the newest first, or those whose addresses begin as somebody wrote."""
+    return _list(request, parts, actor, reason=_reason(reason), find=find, before=before, after=after)
 
 
 @router.post(PATH + "/find")
@@ -137,25 +138,25 @@ def _list(
     reason: SuppressionReason | None = None,
     find: str = "",
     before: int | None = None,
+    after: str = "",
     given: dict[str, str] | None = None,
     error: str = "",
 ) -> Response:
     try:
-        typed = parts.seal.open(find) if find else ""
+        typed, place = (parts.seal.open(one) if one else "" for one in (find, after))
     except SealedWithAnotherKey:
-        typed = ""
-    wrong = ""
-    rows: Sequence[Suppression] = ()
+        typed = place = ""
+    more: dict[str, Any] = {}
     with parts.session() as session:
         in_all = desk.count_suppressions(session, actor)
-        try:
-            if not typed:
-                rows = desk.list_suppressions(session, actor, reason, before, ROWS + 1)
-            elif (one := desk.find_by_address(session, actor, typed)) is not None:
-                rows = (one,)
-        except MailerError as bad:
-            wrong = str(bad)
-    more: dict[str, Any] = {"reason": reason, "before": rows[ROWS - 1].id} if len(rows) > ROWS else {}
+        if typed:
+            rows, next_place = desk.find_suppressions(session, actor, typed, reason, place, ROWS)
+            if next_place:
+                more = {"reason": reason, "find": find, "after": parts.seal.close(next_place)}
+        else:
+            rows = desk.list_suppressions(session, actor, reason, before, ROWS + 1)
+            if len(rows) > ROWS:
+                more = {"reason": reason, "before": rows[ROWS - 1].id}
     return parts.desk.page(
         request,
         "audience/suppressions.html",
@@ -163,13 +164,12 @@ def _list(
         rows=rows[:ROWS],
         in_all=in_all,
         typed=typed,
-        wrong=wrong,
         reason=reason or "",
         reasons=list(SuppressionReason),
         by_hand=list(BY_HAND),
         given=given or {"addresses": "", "by": SuppressionReason.MANUAL, "detail": ""},
         error=error,
-        is_later=before is not None,
+        is_later=before is not None or bool(place),
         older=parts.desk.url(PATH, **more) if more else "",
         csv=parts.desk.url(f"{PATH}.csv", reason=reason),
     )

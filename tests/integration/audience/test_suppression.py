@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from mailer.audience.suppression import find_suppression, list_suppressions, suppress
+from mailer.audience.suppression import (
+    find_by_part,
+    find_suppression,
+    list_suppressions,
+    suppress,
+    suppress_all,
+)
 from mailer.models import SuppressionReason as Reason
 from tests.support.cast import CLEO
 
@@ -59,3 +65,22 @@ def test_what_has_ended_stops_nothing_and_gives_way_to_any_reason(session: Sessi
     found = find_suppression(session, CLEO, later)
     assert found is not None
     assert (found.reason, found.at, found.until) == (Reason.EVERYTHING, later, None)
+
+
+def test_addresses_are_found_by_how_they_and_their_domains_begin_a_page_at_a_time(
+    session: Session, now: datetime
+) -> None:
+    emails = ["Ada@b.example", "adam@a.example", "ben@b.example", "zo\u00e9@b.example"]
+    suppress_all(session, emails, Reason.MANUAL, now)
+    suppress(session, "adele@a.example", Reason.SOFT_BOUNCE, now, until=now)
+
+    def found(written: str, after: str = "") -> list[str | None]:
+        return [row.email for row in find_by_part(session, written, now, after, limit=2)]
+
+    # Adele's has ended.
+    assert found("ad") == ["Ada@b.example", "adam@a.example"]
+    assert found("ad", "ada@b.example") == ["adam@a.example"]
+    assert found("@") == ["adam@a.example", "Ada@b.example"]  # by domain first
+    assert found("@", "ada@b.example") == ["ben@b.example", "zo\u00e9@b.example"]
+    assert found("@B.Ex") == ["Ada@b.example", "ben@b.example"]
+    assert found("%") == found("@example") == []
