@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -28,19 +28,49 @@ DONE = "steadypost_done"
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the menu: its words, its address, and the right that its page takes."""
+    """A line of the menu: its words, its address, and the right that its page takes.
+
+    `more` is how the addresses of pages begin that belong to it and are not below its own.
+    """
 
     words: str
     path: str
     right: Right | None = Right.SEE
+    more: str = ""
+
+    def is_at(self, path: str) -> bool:
+        """Whether the page of this address is its own, or belongs to it."""
+        if path == self.path or (self.more and path.startswith(self.more)):
+            return True
+        return self.path != HOME and path.startswith(f"{self.path}/")
 
 
+@dataclass(frozen=True)
+class Group:
+    """Lines of the menu that are folded together; open when it `is_open`. One line alone is not folded."""
+
+    words: str
+    entries: Sequence[Entry]
+    is_open: bool
+
+
+HOME = "/desk"
 MENU: Mapping[str, tuple[Entry, ...]] = {
-    "": (Entry("Home", "/desk"),),
+    "": (Entry("Home", HOME),),
     "Write": (
-        Entry("Courses", "/desk/courses"),
-        Entry("Campaigns", "/desk/campaigns"),
+        Entry("Courses", "/desk/courses", more="/desk/new-course"),
+        Entry("Campaigns", "/desk/campaigns", more="/desk/new-campaign"),
         Entry("Archive", "/desk/archive"),
+    ),
+    "Audience": (
+        Entry("Subscribers", "/desk/subscribers"),
+        Entry("Lists", "/desk/lists"),
+        Entry("Segments", "/desk/segments", more="/desk/new-segment"),
+        Entry("Tags", "/desk/tags"),
+        Entry("Fields", "/desk/fields"),
+        Entry("Suppression", "/desk/suppressions"),
+        Entry("Forms", "/desk/forms"),
+        Entry("Import", "/desk/imports"),
     ),
     "Read": (Entry("Reports", "/desk/reports"),),
     "Watch": (
@@ -51,16 +81,6 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("Holds", "/desk/holds"),
         Entry("Audit log", "/desk/audit"),
         Entry("What to do", "/desk/operating"),
-    ),
-    "Audience": (
-        Entry("Subscribers", "/desk/subscribers"),
-        Entry("Lists", "/desk/lists"),
-        Entry("Segments", "/desk/segments"),
-        Entry("Tags", "/desk/tags"),
-        Entry("Fields", "/desk/fields"),
-        Entry("Suppression", "/desk/suppressions"),
-        Entry("Forms", "/desk/forms"),
-        Entry("Import", "/desk/imports"),
     ),
     "Set up": (
         Entry("Senders", "/desk/senders"),
@@ -76,7 +96,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
         Entry("API tokens", "/desk/tokens", None),
     ),
 }
-"""What the menu shows, in groups; who has not the right does not see the line."""
+"""What the menu shows, in groups, the day's work first; who has not the right does not see the line."""
 
 
 class Desk:
@@ -101,12 +121,13 @@ class Desk:
         """
         if status is None:
             status = 422 if values.get("error") else 200
+        here = request.url.path.removeprefix(self.root)
         body = self.part(
             template,
             actor,
             form_key=key_of_forms(request),
-            here=request.url.path.removeprefix(self.root),
-            menu=_menu_of(actor),
+            here=here,
+            menu=_menu_of(actor, here),
             notice=_told(request),
             asset_url=self._asset_url,
             **values,
@@ -165,14 +186,17 @@ def _told(request: Request) -> str:
     return unquote(request.cookies.get(DONE, ""))[:500]
 
 
-def _menu_of(actor: Actor | None) -> dict[str, list[Entry]]:
+def _menu_of(actor: Actor | None, here: str) -> list[Group]:
+    """What this actor sees, with the group open in which the page is; from home the first one goes on."""
     if actor is None:
-        return {}
+        return []
     seen = {
-        group: [entry for entry in entries if entry.right is None or actor.may(entry.right)]
-        for group, entries in MENU.items()
+        words: [entry for entry in entries if entry.right is None or actor.may(entry.right)]
+        for words, entries in MENU.items()
     }
-    return {group: entries for group, entries in seen.items() if entries}
+    is_in = [words for words, entries in seen.items() if words and any(one.is_at(here) for one in entries)]
+    opened = is_in or ["Write"]
+    return [Group(words, entries, words in opened) for words, entries in seen.items() if entries]
 
 
 @lru_cache(maxsize=1)

@@ -73,3 +73,12 @@ def is_well_made(page: Page, name: str) -> None:
             assert found == [], f"{name}, {theme}, {width} px: {found}"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+
+
+def opens(page: Page, words: str) -> None:
+    """Go to a page by the menu, whose groups are folded but for the one of the page that is open."""
+    menu = page.locator(".desk-wide")
+    line = menu.get_by_role("link", name=words, exact=True)
+    if not line.is_visible():
+        menu.locator("details", has=page.get_by_text(words, exact=True)).locator("summary").click()
+    line.click()

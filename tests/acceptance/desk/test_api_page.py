@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from mailer.models import Role
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.staff import through_the_form
 
 pytestmark = needs_browser
@@ -13,7 +13,7 @@ pytestmark = needs_browser
 
 def test_somebody_reads_how_a_subscriber_is_added(page: Page) -> None:
     through_the_form(page, Role.READER)
-    page.get_by_role("link", name="API", exact=True).first.click()
+    opens(page, "API")
     expect(page.get_by_role("heading", level=1)).to_have_text("API")
     # Without a mouse, as with one: a summary is a button.
     operation = page.locator("summary", has_text="Add subscriber")

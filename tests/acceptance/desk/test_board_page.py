@@ -16,7 +16,7 @@ from mailer.models import Attempt, Delivery, DeliveryState, Heartbeat, LaneSampl
 from mailer.queue import QUEUES
 from mailer.reports.deliveries import delivery_view
 from mailer.schedule.courses import get_course
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.cast import ADA, BEN, CLEO, join_course, publish_folder, write_course
 from tests.support.staff import through_the_form
 
@@ -69,7 +69,7 @@ def test_an_operator_finds_understands_and_clears_a_failure(
     page: Page, trouble: dict[str, int], sessions: Sessions
 ) -> None:
     through_the_form(page, Role.OPERATOR)
-    page.get_by_role("link", name="Board", exact=True).click()
+    opens(page, "Board")
     expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
     is_well_made(page, "board")
     page.get_by_role("link", name="Refused for policy, spam or reputation").click()
@@ -98,7 +98,7 @@ def test_an_operator_pauses_and_resumes_a_lane_and_the_board_follows_by_itself(
     page: Page, trouble: dict[str, int], sessions: Sessions
 ) -> None:
     through_the_form(page, Role.OPERATOR)
-    page.get_by_role("link", name="Board", exact=True).click()
+    opens(page, "Board")
     page.get_by_role("link", name="Pause the lane campaign").click()
     expect(page.get_by_role("heading", name="Pause lane campaign?")).to_be_visible()
     page.get_by_label("Why").fill("waiting for the lawyers")

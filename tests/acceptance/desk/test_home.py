@@ -18,7 +18,7 @@ from mailer.models import Campaign, HoldScope, Message, Role, Sender
 from mailer.outbox import campaign_source
 from mailer.schedule.courses import get_course
 from mailer.settings import Settings
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.cast import ADA, BEN, CLEO, join_course, publish_folder, write_course
 from tests.support.reader_pages import running_app
 from tests.support.scripted_smtp import scripted_smtp
@@ -127,6 +127,6 @@ def test_a_forgotten_password_ends_signed_in(
         page.get_by_label("The password again").fill("a new and better password")
         page.get_by_role("button", name="Keep it and sign in").click()
         expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
-        page.get_by_role("link", name="Settings", exact=True).click()
+        opens(page, "Settings")
         page.get_by_text("Change this").click()
         is_well_made(page, "settings")

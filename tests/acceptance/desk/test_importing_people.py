@@ -11,7 +11,7 @@ from mailer.db import Sessions, session_scope
 from mailer.launch.import_files import carry_on
 from mailer.models import Role
 from mailer.settings import Settings
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.cast import publish_folder, write_course
 from tests.support.staff import through_the_form
 
@@ -37,7 +37,7 @@ def test_marc_imports_a_messy_file_and_builds_a_segment_of_it(
         publish_folder(session, write_course(tmp_path / "calm"), now)
     (tmp_path / "fair.csv").write_bytes(MESSY.encode("latin-1"))
     through_the_form(page, Role.MARKETER)
-    page.get_by_role("link", name="Import").first.click()
+    opens(page, "Import")
     is_well_made(page, "imports-empty")
     page.get_by_label("The file").set_input_files(tmp_path / "fair.csv")
     page.get_by_role("button", name="Look at it").click()
@@ -63,12 +63,12 @@ def test_marc_imports_a_messy_file_and_builds_a_segment_of_it(
     expect(page.get_by_role("heading", name="What it did")).to_be_visible()
     is_well_made(page, "import-done")
     _build_a_segment(page)
-    page.get_by_role("link", name="Import").first.click()
+    opens(page, "Import")
     is_well_made(page, "imports")
 
 
 def _build_a_segment(page: Page) -> None:
-    page.get_by_role("link", name="Segments").first.click()
+    opens(page, "Segments")
     is_well_made(page, "segments-empty")
     page.get_by_role("link", name="Build a segment").click()
     page.get_by_label("Name", exact=True).fill("From the fair")

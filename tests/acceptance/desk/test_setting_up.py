@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from mailer.models import Role
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.scripted_smtp import scripted_smtp
 from tests.support.staff import through_the_form
 
@@ -14,7 +14,7 @@ pytestmark = needs_browser
 
 def test_opal_adds_a_sender_and_a_transport_and_limits_it(page: Page) -> None:
     through_the_form(page, Role.OPERATOR)
-    page.get_by_role("link", name="Senders").first.click()
+    opens(page, "Senders")
     is_well_made(page, "senders-empty")
     page.get_by_label("Its name here").fill("news")
     page.get_by_label("The name that people see").fill("The Reading Room")
@@ -25,7 +25,7 @@ def test_opal_adds_a_sender_and_a_transport_and_limits_it(page: Page) -> None:
     expect(page.get_by_text("Publish its record, then activate it.")).to_be_visible()
     is_well_made(page, "sender")
     with scripted_smtp() as server:
-        page.get_by_role("link", name="Transports").first.click()
+        opens(page, "Transports")
         page.get_by_text("Add a transport").click()
         page.get_by_label("Its name here").fill("relay2")
         page.get_by_label("Its URL").fill(server.url)
@@ -38,13 +38,13 @@ def test_opal_adds_a_sender_and_a_transport_and_limits_it(page: Page) -> None:
     page.get_by_role("link", name="Remove this transport").click()
     is_well_made(page, "transport-remove")
     page.get_by_role("link", name="Keep it").click()
-    page.get_by_role("link", name="Transports").first.click()
+    opens(page, "Transports")
     is_well_made(page, "transports")
 
 
 def test_owen_has_a_program_told(page: Page) -> None:
     through_the_form(page, Role.OWNER)
-    page.get_by_role("link", name="Webhooks").first.click()
+    opens(page, "Webhooks")
     is_well_made(page, "webhooks-empty")
     page.get_by_role("textbox", name="Name").fill("Shop")
     page.get_by_role("textbox", name="Address").fill("https://shop.example/hook")

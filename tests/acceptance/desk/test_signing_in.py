@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from mailer.models import Role
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.staff import through_the_form
 
 pytestmark = needs_browser
@@ -17,7 +17,7 @@ def test_opal_signs_in_sees_what_was_done_and_signs_out(page: Page) -> None:
     is_well_made(page, "sign-in")
     through_the_form(page, Role.OPERATOR)
     expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
-    page.get_by_role("link", name="Audit log").click()
+    opens(page, "Audit log")
     expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
     is_well_made(page, "audit")
     page.get_by_role("button", name="Sign out").click()

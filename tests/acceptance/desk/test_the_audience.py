@@ -13,7 +13,7 @@ from mailer.audience.fields import declare_field
 from mailer.audience.subscribers import Changes, change_subscriber
 from mailer.db import Sessions, business_now, session_scope
 from mailer.models import FieldType, Role
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.cast import ADA, BEN, join_course, publish_folder, write_course
 from tests.support.staff import through_the_form
 
@@ -36,7 +36,7 @@ def soon(sessions: Sessions, tmp_path: Path) -> str:
 def test_a_person_a_list_and_an_address_are_looked_after(soon: str, page: Page) -> None:
     through_the_form(page, Role.OWNER)
     menu = page.locator(".desk-wide")
-    menu.get_by_role("link", name="Subscribers").click()
+    opens(page, "Subscribers")
     is_well_made(page, "subscribers")
     page.get_by_label("Name or address").fill("lovel")
     page.get_by_role("button", name="Find").click()

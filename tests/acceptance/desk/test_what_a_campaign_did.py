@@ -14,7 +14,7 @@ from mailer.db import Sessions, session_scope
 from mailer.links import Signer
 from mailer.models import Role, Sender
 from tests.integration.campaigns.phased import LINKED, click
-from tests.support.browser import is_well_made, needs_browser
+from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.campaigns import SPRING, add_letters, draft, put_people, set_going, write_campaign
 from tests.support.cast import ADA, BEN
 from tests.support.desk import Desk, author_at_work
@@ -80,7 +80,7 @@ def test_a_campaign_is_paused_resumed_and_accounted_for(page: Page, room: Desk) 
     page.get_by_role("link", name="To those who did not click").click()
     # Six, less the one that bounced and the two who clicked.
     expect(page.get_by_text("It would reach 3 people as of now.")).to_be_visible()
-    page.get_by_role("link", name="Reports").click()
+    opens(page, "Reports")
     expect(page.get_by_role("row", name=SUBJECT)).to_contain_text("5")
     page.get_by_role("link", name="A calm week").click()
     expect(page.get_by_role("heading", name="Step by step")).to_be_visible()
