@@ -19,6 +19,7 @@ COUNT_SECONDS = 5.0
 """How long a page waits for a count."""
 SAMPLE_SECONDS = 0.5
 SAMPLE = 8
+ONE = {"are": "is", "have": "has"}
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,17 @@ class LookedAt:
         if self.reach is None:
             return []
         told = [
-            (self.reach.suppressed, "are suppressed: counted in the campaign, but not mailed"),
-            (self.reach.pending, "have not confirmed that they want the list"),
-            (self.reach.unsubscribed, "have unsubscribed"),
-            (self.reach.outside, f"are not {self.aim.within()}"),
-            (self.reach.excluded, f"are {self.aim.without()}"),
+            (self.reach.suppressed, "are", "suppressed: counted in the campaign, but not mailed"),
+            (self.reach.pending, "have", "not confirmed that they want the list"),
+            (self.reach.unsubscribed, "have", "unsubscribed"),
+            (self.reach.outside, "are", f"not {self.aim.within()}"),
+            (self.reach.excluded, "are", self.aim.without()),
         ]
-        return [(number, words) for number, words in told if number]
+        return [
+            (number, f"{ONE[verb] if number == 1 else verb} {words}")
+            for number, verb, words in told
+            if number
+        ]
 
 
 def look_at_choice(session: Session, lists: tuple[str, ...], aim: Aim, now: datetime) -> LookedAt:

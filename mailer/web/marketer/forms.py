@@ -19,9 +19,10 @@ from mailer.web.subscriber.form import TRAP
 router = APIRouter()
 
 PATH = "/desk/forms"
-NOTHING = dict.fromkeys(
-    ("slug", "list", "title", "words", "consent", "language", "is_health", "asks_name"), ""
-)
+NOTHING = {
+    **dict.fromkeys(("slug", "list", "title", "words", "consent", "is_health", "asks_name"), ""),
+    "language": "en",
+}
 
 
 @router.api_route(PATH, methods=READ)

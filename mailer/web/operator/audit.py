@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from mailer.accounts.rights import Actor
 from mailer.desk.actions import list_actions, note_export
 from mailer.errors import Refused
 from mailer.models import Action
 from mailer.web.deps import READ, PartsDep
+from mailer.web.desk import shown_time
 from mailer.web.signed_in import Export, See
 from mailer.web.taking_out import Cells, csv_answer, in_pieces
 
 router = APIRouter()
 
 AT_ONCE = 1000
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(\+|Z)", re.ASCII)
 COLUMNS = ("at", "who", "what", "rows", "detail")
 
 
@@ -66,6 +70,7 @@ def look(
             actor,
             found=found,
             part=part,
+            told=lambda value: _told(value, actor),
             older=parts.desk.url("/desk/audit", **query, before=found.before) if found.before else "",
             csv=parts.desk.url("/desk/audit.csv", **query),
         )
@@ -84,6 +89,16 @@ def take_out(parts: PartsDep, actor: Export, part: AskedDep) -> Response:
             return [_cells(action) for action in found.actions], found.before
 
     return csv_answer("audit.csv", COLUMNS, in_pieces(read))
+
+
+def _told(value: object, actor: Actor) -> object:
+    """What stands in an entry; an instant on the clock of who looks."""
+    if isinstance(value, str) and INSTANT.match(value):
+        try:
+            return shown_time(datetime.fromisoformat(value), actor)
+        except ValueError:
+            return value
+    return value
 
 
 def _cells(action: Action) -> Cells:
