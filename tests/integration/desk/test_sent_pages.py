@@ -94,7 +94,7 @@ def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
     assert ("Count it" in asked, "No mail was accepted twice" in asked) == (False, True)
     assert "at most <strong>1 person</strong>" in marc.get(f"{PATH}/again", to="missed").text
     assert "Count it" in rea.get(f"{PATH}/links").text
-    monkeypatch.setattr(patience, "LONGEST", 0.05)
+    monkeypatch.setitem(patience.counted.__kwdefaults__ or {}, "longest", 0.05)
     monkeypatch.setattr(
         sent, "campaign_statement", lambda session, _: session.execute(text("SELECT pg_sleep(5)"))
     )
