@@ -1,4 +1,4 @@
-# What browsers are given: Tabler, htmx and charts, by npm.
+# What browsers are given: Tabler, htmx, charts and the visual editor, by npm.
 FROM python:3.12-slim AS assets
 WORKDIR /assets
 COPY requirements-node.lock .

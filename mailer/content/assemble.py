@@ -37,7 +37,8 @@ def assemble(
     values = frame.as_values()
     writer = BlockWriter(markdown, mail_templates(frame.language), values, picture)
     html = to_html(fill_html(frame, [writer.write(block) for block in blocks]), start=values["start"])
-    text_writer = TextWriter(translator(frame.language).gettext, placeholders.columns_of, frame.check_in)
+    gettext, measure = translator(frame.language).gettext, placeholders.columns_of
+    text_writer = TextWriter(gettext, measure, frame.check_in, placeholders.is_control)
     text = fill_text(frame, text_writer.write(blocks), placeholders.columns_of)
     return CompiledMessage(
         language=frame.language,

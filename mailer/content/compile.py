@@ -17,6 +17,7 @@ from mailer.content.lint import lint_blocks, lint_control_balance
 from mailer.content.markdown import Findings, parser, read_blocks
 from mailer.content.media import pixel_width
 from mailer.content.mjml_document import assemble_document, lint_document
+from mailer.content.own_layout import own_document
 from mailer.content.placeholders import Placeholders
 from mailer.content.variables import CANNOT_RENDER, Where, author_environment, sample_context
 
@@ -82,6 +83,21 @@ def compile_campaign(campaign: CampaignSource, media: Mapping[str, str]) -> Comp
 
     Which list a reader is reached by, and who the sender is, is said when it is sent.
     """
+    mail, frame = _campaign_mail(campaign, media)
+    return mail.compile(frame)
+
+
+def campaign_in_mjml(campaign: CampaignSource, media: Mapping[str, str]) -> tuple[str | None, list[Problem]]:
+    """A campaign in Markdown as an MJML document that its author may change: our layout, written out.
+
+    None with the problems when an error stands in the way.
+    """
+    mail, frame = _campaign_mail(campaign, media)
+    message, problems = mail.compile(frame)
+    return (mail.in_mjml(frame) if message is not None else None), problems
+
+
+def _campaign_mail(campaign: CampaignSource, media: Mapping[str, str]) -> tuple[_Mail, Frame]:
     mail = _Mail(
         campaign,
         _placeholders(campaign, (campaign.disclaimer,)),
@@ -90,18 +106,16 @@ def compile_campaign(campaign: CampaignSource, media: Mapping[str, str]) -> Comp
         Where.EVERY_MAIL,
         is_document=campaign.is_mjml,
     )
-    return mail.compile(
-        Frame(
-            language=campaign.language,
-            purpose="campaign",
-            masthead=mail.placeholders.expression("sender.name"),
-            subject="",
-            preheader="",
-            list_title=mail.placeholders.expression("list.title"),
-            postal_address=mail.placeholders.expression("sender.postal_address"),
-            disclaimer=campaign.disclaimer,
-            links=mail.links(LINKS),
-        )
+    return mail, Frame(
+        language=campaign.language,
+        purpose="campaign",
+        masthead=mail.placeholders.expression("sender.name"),
+        subject="",
+        preheader="",
+        list_title=mail.placeholders.expression("list.title"),
+        postal_address=mail.placeholders.expression("sender.postal_address"),
+        disclaimer=campaign.disclaimer,
+        links=mail.links(LINKS),
     )
 
 
@@ -193,6 +207,15 @@ class _Mail:
         picture = self._picture(shown)
         return lambda frame: assemble_document(frame, taken, self.placeholders, picture)
 
+    def in_mjml(self, frame: Frame) -> str:
+        """The mail of Markdown in which nothing is wrong, its pictures named as the text names them."""
+        markdown = parser(Findings())
+        taken = self.placeholders.take_out(self.source.body, Findings().add, self.where)
+        blocks = read_blocks(markdown, taken)
+        return self.placeholders.shown(
+            own_document(frame, blocks, markdown, self._picture({}, as_named=True))
+        )
+
     def _header(self, field: str, findings: Findings) -> str:
         """The subject or preheader with its tags taken out."""
         line = self.source.lines.get(field, 1)
@@ -204,15 +227,18 @@ class _Mail:
         lint_control_balance(taken, line, self.placeholders, findings)
         return taken
 
-    def _picture(self, shown: dict[str, None]) -> Picture:
-        """Where a picture is published and how wide it is shown; what was asked for is noted in `shown`."""
+    def _picture(self, shown: dict[str, None], *, as_named: bool = False) -> Picture:
+        """Where a picture is published (or how the text names it) and how wide it is shown.
+
+        What was asked for is noted in `shown`.
+        """
 
         def picture(source: str) -> tuple[str, int]:
             published = self.media[source]
             shown[published] = None
             width = pixel_width((self.folder / source).read_bytes()) or CONTENT_WIDTH
             address = f"{self.placeholders.expression('base_url')}/media/{published}"
-            return address, min(width, CONTENT_WIDTH)
+            return source if as_named else address, min(width, CONTENT_WIDTH)
 
         return picture
 

@@ -131,16 +131,21 @@ def to_html(mjml: str, *, start: str) -> str:
     """
     # fonts={}: else a link to a font server is added for every family it knows.
     html = mjml2html(CONTROL_CHARACTERS.sub("", mjml), fonts={})
-    styles = mail_templates("en", autoescape=False).get_template("inline.css")
     inliner = css_inline.CSSInliner(
         keep_style_tags=True,
         load_remote_stylesheets=False,
         minify_css=True,
-        extra_css=styles.render(start=start, end="left" if start == "right" else "right"),
+        extra_css=own_styles(start),
     )
     # Inlined, MJML's resets would be repeated in every cell of every table, and double the mail.
     html = html.replace("<style ", f"<style {KEEP_IN_HEAD} ")
     return _compact(inliner.inline(html).replace(f" {KEEP_IN_HEAD}", ""))
+
+
+def own_styles(start: str) -> str:
+    """The styles of our own classes, where lines begin on the side `start`."""
+    styles = mail_templates("en", autoescape=False).get_template("inline.css")
+    return styles.render(start=start, end="left" if start == "right" else "right")
 
 
 def _compact(html: str) -> str:

@@ -46,14 +46,16 @@ Not srcset, sizes and usemap: they could show pictures from elsewhere.
 """
 
 HTML = frozenset(
-    {"a", "b", "br", "em", "h2", "h3", "i", "img", "li", "ol", "p", "s", "small", "span", "strong", "sub"}
-    | {"sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul"}
+    {"a", "b", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "li"}
+    | {"ol", "p", "pre", "s", "small", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead"}
+    | {"tr", "u", "ul"}
 )
 """The HTML that may stand inside a component."""
 
 HTML_ATTRIBUTES = frozenset(
     {"align", "alt", "aria-hidden", "bgcolor", "border", "cellpadding", "cellspacing", "class", "colspan"}
-    | {"dir", "height", "href", "lang", "role", "rowspan", "src", "style", "title", "valign", "width"}
+    | {"dir", "height", "href", "lang", "role", "rowspan", "src", "start", "style", "title", "valign"}
+    | {"width"}
 )
 FETCHES = re.compile(r"(?:url|src|image|image-set)\s*\(|\\", re.IGNORECASE)
 """CSS that fetches something (CSS Images 4, CSS Values 5), or a backslash, which can hide it."""
@@ -72,7 +74,7 @@ def parse_fragment(source: str) -> tuple[etree._Element, list[tuple[int, str]]]:
 
 def _as_xml(source: str) -> str:
     """`source` without what HTML allows and XML does not: names such as &nbsp;, and <br> left open."""
-    source = re.sub(r"<(br|img)\b([^<>]*?)/?>", r"<\1\2/>", source)
+    source = re.sub(r"<(br|hr|img)\b([^<>]*?)/?>", r"<\1\2/>", source)
     return re.sub(r"&(?!(?:amp|lt|gt|quot|apos);)(\w+;)", lambda match: html5.get(match[1], match[0]), source)
 
 
@@ -81,9 +83,7 @@ def check_fragment(source: str, on_fault: OnFault) -> None:
     root, faults = parse_fragment(source)
     for line, message in faults:
         on_fault(*in_our_words(line, message))
-    for instruction in root.iter(etree.ProcessingInstruction):
-        what = f"`<?{instruction.target}` begins an instruction to a program."
-        on_fault((instruction.sourceline or 1) - 1, what, "Take it out.")
+    check_instructions(root, on_fault)
     for element in root:
         if not isinstance(element.tag, str):
             continue
@@ -98,6 +98,13 @@ def check_fragment(source: str, on_fault: OnFault) -> None:
             line = source.count("\n", 0, max(source.find(between.strip()), 0))
             what = "Text or a control tag stands between MJML components."
             on_fault(line, what, "Put it inside one, such as <mj-text>…</mj-text>.")
+
+
+def check_instructions(root: etree._Element, on_fault: OnFault) -> None:
+    """Tells of instructions to programs, which would be handed on as they are."""
+    for instruction in root.iter(etree.ProcessingInstruction):
+        what = f"`<?{instruction.target}` begins an instruction to a program."
+        on_fault((instruction.sourceline or 1) - 1, what, "Take it out.")
 
 
 def in_our_words(line: int, message: str) -> tuple[int, str, str]:
@@ -124,11 +131,16 @@ def check_attributes(element: etree._Element, known: frozenset[str], on_fault: O
 def check_component(element: etree._Element, known: frozenset[str], on_fault: OnFault) -> None:
     """Tells of everything wrong with one component, the HTML inside it as well."""
     line = (element.sourceline or 1) - 1
-    check_attributes(element, known, on_fault)
+    check_markup(element, known, on_fault)
     if element.tag == "mj-image" and not element.get("alt", "").strip():
         on_fault(line, "A picture has no alternative text.", 'Write alt="…", saying what it shows.')
     if element.tag == "mj-button" and not element.get("href"):
         on_fault(line, "A button has no address.", 'Write href="https://…".')
+
+
+def check_markup(element: etree._Element, known: frozenset[str], on_fault: OnFault) -> None:
+    """Tells of attributes and HTML that one component may not have; it may yet lack something."""
+    check_attributes(element, known, on_fault)
     for child in element.iterdescendants():
         if isinstance(child.tag, str):
             _check_html(child, element.tag, on_fault)
@@ -178,19 +190,6 @@ def own_texts(source: str) -> Iterator[tuple[int, str]]:
     for element in root.iterdescendants(tag=etree.Element):
         tails = (child.tail or "" for child in element)
         yield (element.sourceline or 1) - 1, "\n".join([element.text or "", *tails])
-
-
-def text_of_mjml(source: str) -> Iterator[str]:
-    """What an MJML block says, one piece for each component that says something."""
-    root, _ = parse_fragment(source)
-    for element in root:
-        said = re.sub(r"\s+", " ", "".join(element.itertext())).strip()
-        if element.tag == "mj-image":
-            said = f"[{element.get('alt', '')}]"
-        if element.tag == "mj-button":
-            said = f"{said}: {element.get('href', '')}"
-        if said:
-            yield said
 
 
 def near(name: str, known: Mapping[str, object] | frozenset[str], lead: str) -> str:

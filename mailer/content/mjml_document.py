@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from lxml import etree
 from markupsafe import Markup
@@ -19,11 +18,13 @@ from mailer.content.mjml_check import (
     OnFault,
     check_attributes,
     check_component,
+    check_instructions,
     in_our_words,
     near,
     parse_fragment,
     with_pictures,
 )
+from mailer.content.mjml_text import said_in
 from mailer.content.placeholders import Placeholders
 from mailer.content.text_layout import WIDTH, wrapped
 
@@ -51,6 +52,8 @@ INSIDE: Mapping[str, tuple[str, ...]] = {
     "mj-column": tuple(COMPONENTS),
 }
 
+CheckComponent = Callable[[etree._Element, frozenset[str], OnFault], None]
+
 
 def lint_document(
     source: str, placeholders: Placeholders, media: Mapping[str, str], findings: Findings
@@ -62,14 +65,18 @@ def lint_document(
     if [child.tag for child in root] != ["mjml"] or (root.text or "").strip():
         findings.add(0, "The MJML does not begin with <mjml>.", "Write <mjml><mj-body> … </mj-body></mjml>.")
         return
-    _check_inside(root[0], findings.add)
+    check_instructions(root, findings.add)
+    check_inside(root[0], findings.add)
     if [child.tag for child in root[0]].count("mj-body") != 1:
         findings.add(0, "The MJML has not one <mj-body>.", "Write <mjml><mj-body> … </mj-body></mjml>.")
     lint_mjml_tags(source, 0, placeholders, media, findings)
     _lint_must_haves(root, placeholders, findings)
 
 
-def _check_inside(element: etree._Element, on_fault: OnFault) -> None:
+def check_inside(element: etree._Element, on_fault: OnFault, check: CheckComponent = check_component) -> None:
+    """Tells of everything wrong with an element that holds others, and with all in it; `check` looks at each
+    component.
+    """
     tag = str(element.tag)
     check_attributes(element, STRUCTURE[tag], on_fault)
     for between in (element.text, *(child.tail for child in element)):
@@ -78,6 +85,8 @@ def _check_inside(element: etree._Element, on_fault: OnFault) -> None:
             on_fault((element.sourceline or 1) - 1, what, "Put it inside a component, such as <mj-text>.")
     for child in element:
         line = (child.sourceline or 1) - 1
+        if not isinstance(child.tag, str):
+            continue
         if child.tag not in INSIDE[tag]:
             what = f"`<{child.tag}>` cannot stand in `<{tag}>`."
             fix = near(str(child.tag), frozenset(INSIDE[tag]), "There may stand")
@@ -85,9 +94,9 @@ def _check_inside(element: etree._Element, on_fault: OnFault) -> None:
                 fix = "Take it out: the subject and the preheader come from the front matter."
             on_fault(line, what, fix)
         elif tag == "mj-column":
-            check_component(child, COMPONENTS[str(child.tag)], on_fault)
+            check(child, COMPONENTS[str(child.tag)], on_fault)
         else:
-            _check_inside(child, on_fault)
+            check_inside(child, on_fault, check)
 
 
 def _lint_must_haves(root: etree._Element, placeholders: Placeholders, findings: Findings) -> None:
@@ -122,7 +131,7 @@ def assemble_document(
     template = mail_templates(frame.language).get_template("own.mjml")
     mjml = template.render(values, body=Markup(body))  # noqa: S704 - checked, and its tags are placeholders
     measure = placeholders.columns_of
-    said = "\n\n".join(wrapped(text, WIDTH, measure) for text in _texts(root))
+    said = "\n\n".join(wrapped(text, WIDTH, measure) for text in said_in(root, placeholders.is_control))
     return CompiledMessage(
         language=frame.language,
         subject=placeholders.put_back(frame.subject),
@@ -130,26 +139,3 @@ def assemble_document(
         html=placeholders.put_back(to_html(mjml, start=values["start"])),
         text=placeholders.put_back(fill_text(frame, said, measure)),
     )
-
-
-def _texts(root: etree._Element) -> Iterator[str]:
-    """What each component says, with the address behind each link."""
-    for element in root.iter(*COMPONENTS):
-        said = re.sub(r"\s+", " ", _said(element)).strip()
-        if element.tag == "mj-image":
-            said = f"[{element.get('alt', '')}]"
-        if element.tag == "mj-button":
-            said = f"{said}: {element.get('href', '')}"
-        if said:
-            yield said
-
-
-def _said(element: etree._Element) -> str:
-    inside = (element.text or "") + "".join(_said(child) + (child.tail or "") for child in element)
-    ends: Mapping[object, Callable[[str], str]] = {
-        "a": lambda text: f"{text} <{element.get('href', '')}>",
-        "br": lambda _: " ",
-        "p": lambda text: f"{text} ",
-        "li": lambda text: f"- {text} ",
-    }
-    return ends.get(element.tag, str)(inside)

@@ -60,6 +60,12 @@ class Placeholders:
         """The tags whose words stand in `text`, in their order."""
         return [self._tags[int(match[1])] for match in self.pattern.finditer(text)]
 
+    def is_control(self, text: str) -> bool:
+        """Whether `text` is nothing but ifs and their ends."""
+        tags = self.tags_in(text)
+        is_bare = bool(tags) and not self.pattern.sub("", text).strip()
+        return is_bare and all(tag.kind is TagKind.CONTROL for tag in tags)
+
     def put_back(self, text: str) -> str:
         """`text` as a Jinja2 template: tags again for words, other braces escaped."""
         # Also a brace right before a word, or `{` and `{{ name }}` would read as `{{` and `{ name`.

@@ -8,7 +8,8 @@ from markdown_it.tree import SyntaxTreeNode
 
 from mailer.content.layout import CheckInFrame
 from mailer.content.markdown import Block, BlockKind
-from mailer.content.mjml_check import text_of_mjml
+from mailer.content.mjml_check import parse_fragment
+from mailer.content.mjml_text import said_in
 from mailer.content.text_layout import WIDTH, Measure, columns_of, hanging, table, underlined, wrapped
 from mailer.i18n import answer_words
 
@@ -18,7 +19,8 @@ CODE_INDENT = "    "
 class TextWriter:
     """Writes blocks as plain text. `gettext` gives our own words in the mail's language.
 
-    `measure` knows how wide a text with placeholders is once they are filled in.
+    `measure` knows how wide a text with placeholders is once they are filled in, `is_control` which of them
+    are ifs.
     """
 
     def __init__(
@@ -26,10 +28,12 @@ class TextWriter:
         gettext: Callable[[str], str],
         measure: Measure = columns_of,
         check_in: CheckInFrame | None = None,
+        is_control: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._gettext = gettext
         self._measure = measure
         self._check_in = check_in
+        self._is_control = is_control
 
     def write(self, blocks: Sequence[Block]) -> str:
         """The whole body, its blocks a blank line apart."""
@@ -60,7 +64,8 @@ class TextWriter:
             case BlockKind.IMAGE:
                 return self._wrap(self._inline(block.nodes[0]), WIDTH)
             case BlockKind.MJML:
-                return "\n\n".join(self._wrap(text, WIDTH) for text in text_of_mjml(block.source))
+                said = said_in(parse_fragment(block.source)[0], self._is_control)
+                return "\n\n".join(self._wrap(text, WIDTH) for text in said)
             case _:
                 return self._nodes(block.nodes)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,7 @@ from mailer.delivery.roster import get_sender
 from mailer.errors import Refused
 from mailer.launch.check import check_course
 from mailer.launch.checked import keep_check
+from mailer.launch.kept import Kept
 from mailer.launch.shown import Shown
 from mailer.launch.step_look import StepLook, look_at_step, show_step
 from mailer.links import Signer
@@ -37,6 +38,9 @@ from mailer.models import CheckedKind
 
 MOST_PICTURE = 2_000_000
 """Bytes of one picture; readers on a train wait for each."""
+
+_LOOKS: Kept[tuple[Path, str, str, str], StepLook] = Kept(8)
+"""Steps that this process compiled, by their folder and its digest, the file and what is typed into it."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +242,7 @@ def save_step(
     drafts.keep_typing(slug, name, _who(actor), Typing(text, base))
     drafts.save(slug, name, text, before=base)
     drafts.keep_typing(slug, name, _who(actor), None)
-    return list(look_at_step(drafts.folder(slug), name, text).problems)
+    return list(_look(drafts, slug, name, text).problems)
 
 
 @needs(Right.WRITE)
@@ -317,6 +321,12 @@ def _saved(drafts: Drafts, slug: str, name: str) -> str:
     return plain_lines(drafts.step(slug, name).read_text(encoding="utf-8", errors="replace"))
 
 
+def _look(drafts: Drafts, slug: str, name: str, text: str) -> StepLook:
+    """The step as this text makes it; compiled once for its preview and for the frame with the mail in it."""
+    folder, digest = drafts.folder(slug), drafts.digest(slug)
+    return _LOOKS.get((folder, digest, name, text), lambda: look_at_step(folder, name, text))
+
+
 def _view(drafts: Drafts, slug: str, name: str, typing: Typing) -> StepView:
     settings = settings_of(typing.text)
     return StepView(
@@ -328,7 +338,7 @@ def _view(drafts: Drafts, slug: str, name: str, typing: Typing) -> StepView:
         digest=file_digest(drafts.step(slug, name)),
         is_unsaved=typing.text != _saved(drafts, slug, name),
         has_settings=settings is not None,
-        look=look_at_step(drafts.folder(slug), name, typing.text),
+        look=_look(drafts, slug, name, typing.text),
         as_subscriber=typing.as_subscriber,
     )
 

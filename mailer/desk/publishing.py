@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from threading import Lock
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +21,7 @@ from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.checked import keep_check
 from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Past, Plan, plan_publication
+from mailer.launch.kept import Kept
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import preflight
 from mailer.launch.typical import Life, published_subjects, typical_readers
@@ -112,39 +112,20 @@ def find_published(session: Session, _: Actor, slug: str) -> PublishedCourse | N
     return PublishedCourse(course, list_.slug, course_steps(session, course))
 
 
-class _Kept:
-    """The newest drafts that this process compiled, by their folder and its digest."""
-
-    MOST = 8
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._checked: dict[tuple[Path, str], Checked] = {}
-
-    def find(self, folder: Path, digest: str) -> Checked | None:
-        with self._lock:
-            return self._checked.get((folder, digest))
-
-    def keep(self, folder: Path, checked: Checked) -> None:
-        with self._lock:
-            self._checked[folder, checked.digest] = checked
-            for oldest in list(self._checked)[: -self.MOST]:
-                del self._checked[oldest]
-
-
-_KEPT = _Kept()
+_KEPT: Kept[tuple[Path, str], Checked] = Kept(8)
+"""Drafts that this process compiled, by their folder and its digest."""
 
 
 @needs(Right.SEND)
 def check_draft(session: Session, _: Actor, drafts: Drafts, slug: str) -> Checked:
     """Compile every mail of a draft, which takes a moment the first time; raises NotFound."""
     folder, digest = drafts.folder(slug), drafts.digest(slug)
-    checked = _KEPT.find(folder, digest)
+    checked = _KEPT.find((folder, digest))
     if checked is None:
         checked = Checked(*check_course(folder), digest)
         if drafts.digest(slug) != digest:
             raise Refused("Somebody is changing the course just now; try again in a moment.")
-        _KEPT.keep(folder, checked)
+        _KEPT.keep((folder, digest), checked)
         keep_check(session, CheckedKind.COURSE, slug, digest, checked.problems)
     if checked.compiled is not None and checked.compiled.source.slug != slug:
         raise Refused(f'Its course.toml says another slug; write slug = "{slug}", or bring it anew.')

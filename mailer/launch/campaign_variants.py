@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.content.campaign_file import CampaignSource, read_variant
-from mailer.content.compile import CompiledMessage, compile_campaign
+from mailer.content.compile import Compiled, CompiledMessage, compile_campaign
 from mailer.content.course_source import Problem, SenderSource
 from mailer.content.course_words import known_or_near
 from mailer.content.media import MediaFile, course_media
 from mailer.content.trial import FIRST, Measure, Trial, Variant, VariantSource
 from mailer.delivery.roster import transports_of
 from mailer.errors import Refused
+from mailer.launch.kept import Kept
 from mailer.launch.messages import put_message
 from mailer.models import Campaign, MailingList, Sender
+
+Key = tuple[CampaignSource, tuple[tuple[str, int], ...], tuple[tuple[str, str], ...]]
+_KEPT: Kept[Key, Compiled] = Kept(32)
+"""Mails that this process compiled, by their text, the lines it stands on and the pictures there are."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,11 @@ def compile_one(
 ) -> tuple[CompiledMessage | None, dict[str, MediaFile]]:
     """One mail of a campaign with the pictures that it shows, what is wrong with it told."""
     pictures = course_media(source.path.parent)
-    message, found = compile_campaign(source, pictures.names)
+    # While somebody types, the same is asked for by the check, by the mail beside the text and by its frame.
+    # How it is sent, in phases or as a test, changes nothing in a mail.
+    said = replace(source, path=Path(source.path.name), variants=(), test=None, canary=None)
+    key = said, tuple(source.lines.items()), tuple(sorted(pictures.names.items()))
+    message, found = _KEPT.get(key, lambda: compile_campaign(source, pictures.names))
     if source.body.strip():  # told already, and all else that could be said follows from it
         problems += found
     if message is None:

@@ -98,7 +98,8 @@ class CampaignDraft(Base):
 
     `files` holds each file's name and text, the first one leading, `pictures` the published name of each
     picture by how a text names it. `digest` is of both; `made_of` is the digest that the campaign's messages
-    were last made of, so that what is newer can be told from what would be sent.
+    were last made of, so that what is newer can be told from what would be sent. `earlier` has, for a file
+    that was turned from Markdown into MJML or back, what it was before that (`launch/campaign_turn.py`).
     """
 
     __tablename__ = "campaign_drafts"
@@ -110,6 +111,7 @@ class CampaignDraft(Base):
     pictures: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     digest: Mapped[str]
     made_of: Mapped[str] = mapped_column(server_default="")
+    earlier: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     saved_at: Mapped[datetime] = mapped_column(index=True)
     saved_by: Mapped[str]

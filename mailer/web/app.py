@@ -50,6 +50,7 @@ from mailer.web.marketer import (
     subscriber,
     subscribers,
     suppressions,
+    visual,
 )
 from mailer.web.operator import alarms, audit, board, deliveries, guide, history, holds, senders, transports
 from mailer.web.owner import people, webhooks
@@ -110,7 +111,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(write_pages.router)
     for read_pages in (sending, statement, links, reports):
         app.include_router(read_pages.router)
-    for campaign_pages in (campaigns, composer, campaign_audience, campaign_sending):
+    for campaign_pages in (campaigns, composer, visual, campaign_audience, campaign_sending):
         app.include_router(campaign_pages.router)
     for audience_pages in (
         subscribers,

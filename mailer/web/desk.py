@@ -208,6 +208,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Attributes of an element stay in the order in which their author wrote them.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     environment.globals.update(Right=Right, meaning=MEANING, FORM_KEY=FORM_KEY)
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
     environment.filters["plural"] = plural

@@ -35,6 +35,11 @@ STATIC_TYPES = {
     "editor.js": SCRIPT,
     "editor.css": CSS,
     "campaigns.css": CSS,
+    "grapes.js": SCRIPT,
+    "grapes.css": CSS,
+    "grapes-mjml.js": SCRIPT,
+    "visual.js": SCRIPT,
+    "visual.css": CSS,
     "imports.css": CSS,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")

@@ -21,6 +21,9 @@ FILES = {
     "sse.js": "htmx-ext-sse/dist/sse.min.js",
     "chart.js": "chart.js/dist/chart.umd.min.js",
     "sortable.js": "sortablejs/Sortable.min.js",
+    "grapes.js": "grapesjs/dist/grapes.min.js",
+    "grapes.css": "grapesjs/dist/css/grapes.min.css",
+    "grapes-mjml.js": "grapesjs-mjml/dist/index.js",
     # For tests only; no page names it.
     "axe.js": "axe-core/axe.min.js",
 }
@@ -48,6 +51,13 @@ def build() -> None:
         BUILT.mkdir()
         for name, source in FILES.items():
             shutil.copyfile(work / "node_modules" / source, BUILT / name)
+        (BUILT / "LICENCES.txt").write_text(licences(work / "node_modules"), encoding="utf-8")
+
+
+def licences(folder: Path) -> str:
+    """What each package wants to be passed on with it, those that others have built in among them."""
+    found = sorted(path for path in folder.rglob("LICEN[SC]E*") if path.is_file())
+    return "\n\n".join(f"{path.relative_to(folder).parent}\n\n{path.read_text('utf-8')}" for path in found)
 
 
 if __name__ == "__main__":

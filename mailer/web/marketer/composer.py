@@ -5,8 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from mailer.desk import campaign_drafts as desk
+from mailer.desk.campaign_visual import find_earlier
 from mailer.desk.senders import senders_to_choose
 from mailer.errors import MailerError, NotFound
+from mailer.launch.campaign_draft import Saved
+from mailer.launch.campaign_turn import is_mjml
 from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.campaigns import PATH, is_sent
@@ -47,8 +50,7 @@ def save(request: Request, slug: str, fields: FormFields, parts: PartsDep, actor
     except MailerError as error:
         return _composer(request, parts, actor, sheet, error=str(error))
     done = "Saved." if not saved.errors else "Saved. Before it can be sent, mend what is named below."
-    if saved.was_scheduled:
-        done += " It was scheduled, and is a draft again: schedule it anew."
+    done += again(saved)
     return parts.desk.go(EDIT.format(slug=slug), done=done, file=name)
 
 
@@ -89,9 +91,9 @@ def forget(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Resp
     """Back to what is saved."""
     with parts.session() as session:
         desk.forget_typing(session, actor, slug, fields.get("name", ""))
-    return parts.desk.go(
-        EDIT.format(slug=slug), done="This is the text as it is saved.", file=fields.get("name", "")
-    )
+    page = "visual" if fields.get("in") == "visual" else "edit"
+    done = "This is the text as it is saved."
+    return parts.desk.go(f"{PATH}/{slug}/{page}", done=done, file=fields.get("name", ""))
 
 
 @router.post(EDIT + "/translation")
@@ -121,6 +123,11 @@ def add_picture(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> 
     return parts.desk.go(EDIT.format(slug=slug), done=done, file=upload.fields.get("name", ""))
 
 
+def again(saved: Saved) -> str:
+    """What to say besides when a change has made a draft of it again."""
+    return " It was scheduled, and is a draft again: schedule it anew." if saved.was_scheduled else ""
+
+
 def _shown(parts: Parts, actor: Write, sheet: desk.Sheet) -> tuple[Shown | None, str]:
     return shown_or_why(
         parts, lambda session: desk.show_mail(session, actor, sheet, parts.signer, parts.base_url)
@@ -138,6 +145,7 @@ def _composer(
 ) -> Response:
     with parts.session() as session:
         senders = senders_to_choose(session, actor)
+        earlier = find_earlier(session, actor, sheet)
     shown, cannot = _shown(parts, actor, sheet)
     if not address and shown is not None and sheet.as_subscriber is not None:
         address = shown.who
@@ -150,6 +158,8 @@ def _composer(
         shown=shown,
         cannot=cannot,
         senders=senders,
+        is_mjml=is_mjml(sheet.file.name),
+        earlier=earlier,
         as_file=not sheet.file.is_part and ("as_file" in request.query_params or not sheet.has_settings),
         address=address,
         error=error,

@@ -94,6 +94,7 @@ def test_it_arrives_as_it_was_laid_out_with_a_text_part_and_a_way_to_leave(
         (' alt="The street at dusk"', "", 11, "A picture has no alternative text."),
         ("<mj-body background", "Hello <mj-body background", 7,
          "Text or a control tag stands in `<mjml>` itself."),
+        ("{{ greeting }}", "<?x y?>{{ greeting }}", 12, "`<?x` begins an instruction to a program."),
         ("https://example.org/answer", "ftp://x", 15, "The link to `ftp://x` does not work in a mail."),
     ],
 )  # fmt: skip
