@@ -22,6 +22,7 @@ from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.in_words import shown_hours, shown_whom
+from mailer.launch.kept_files import files_of_version
 from mailer.launch.mailing import of_folder
 from mailer.launch.publish import Past, Plan, plan_publication, publish
 from mailer.launch.references import in_order
@@ -112,6 +113,8 @@ def publish_(
         _print_plan(planned)
         if planned.changes:
             say(f"Published {planned.slug} as version {planned.version}.")
+        elif planned.has_other_files:
+            say(f"Version {planned.version} keeps its files as they are here: readers get nothing new by it.")
     if plans[-1].changes:
         slug = plans[-1].slug
         say(f"Next: `steadypost course enroll {slug} --email …`, once somebody is on its list.")
@@ -122,6 +125,19 @@ def _in_order(courses: list[CompiledCourse]) -> list[CompiledCourse]:
     if len(by_slug) < len(courses):
         raise Refused("Two of these folders have the same slug; name each course once.")
     return [by_slug[source.slug] for source in in_order([one.source for one in courses])]
+
+
+@app.command("export")
+def export(
+    slug: str,
+    to: Annotated[Path, typer.Argument(help="The folder to write, or a file that ends in .zip.")],
+    version: Annotated[int | None, typer.Option(help="Which version, else the one in place.")] = None,
+) -> None:
+    """Write the course folder that a version was published from, byte for byte as it was."""
+    with connect() as connected, connected.session() as session:
+        kept = files_of_version(session, slug, version)
+    kept.write(to)
+    say(f"{to} holds {slug} as version {kept.number} was published: {count(len(kept.files), 'file')}.")
 
 
 @app.command("undo")

@@ -23,6 +23,9 @@ MOST_UNPACKED = 50_000_000
 MOST_FILES = 1000
 MOST_TEXT = 1_000_000
 """Bytes of one text file: a mail of a tenth of it would be cut off by Gmail."""
+TESTS_FOLDER = "tests"
+TEST_SUFFIXES = frozenset({".csv", ".json"})
+"""What is expected of a course lies beside it (`steadypost course test`)."""
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The time that every file in a zip bears, so that the same course is the same bytes."""
 
@@ -45,21 +48,6 @@ def unpacked(content: bytes, name: str = "course") -> Iterator[Path]:
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_bytes(bytes_)
         yield folder
-
-
-def pack(folder: Path) -> bytes:
-    """The zip of a course folder: every file of it below a folder of its name."""
-    packed = io.BytesIO()
-    home = folder.resolve()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            # A link could lead out of the folder, to any file of the machine.
-            if path.is_file() and path.resolve().is_relative_to(home):
-                info = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", LONG_AGO)
-                info.compress_type = zipfile.ZIP_DEFLATED
-                info.external_attr = 0o644 << 16
-                archive.writestr(info, path.read_bytes())
-    return packed.getvalue()
 
 
 def unpack(content: bytes) -> Unpacked:
@@ -142,6 +130,8 @@ def _belongs(name: PurePosixPath) -> bool:
         return False
     if len(name.parts) == 1:
         return name.suffix.lower() in STEP_SUFFIXES
+    if name.parts[0] == TESTS_FOLDER:
+        return len(name.parts) == 2 and name.suffix.lower() in TEST_SUFFIXES
     return name.parts[0] == MEDIA_FOLDER and name.suffix.lower() in CONTENT_TYPES
 
 
@@ -158,8 +148,8 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: PurePosixPath,
 
 
 def _refuse_unfit(name: PurePosixPath, content: bytes) -> None:
-    if len(name.parts) > 1:
+    if name.parts[0] == MEDIA_FOLDER:
         if pixel_width(content) is None:
             raise Refused(f"{name} is no PNG, JPEG or GIF picture, whatever its name says.")
     elif len(content) > MOST_TEXT:
-        raise Refused(f"{name} is larger than {MOST_TEXT // 1_000_000} MB, too long for a mail.")
+        raise Refused(f"{name} is larger than {MOST_TEXT // 1_000_000} MB, too long for a course's text.")

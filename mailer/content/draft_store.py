@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailer.content.course_files import files_digest
 from mailer.content.course_folder import COURSE_FILE, STEP_SUFFIXES
 from mailer.content.course_words import SLUG
 from mailer.content.guide.swap import create_folder, recover, replace_folder
@@ -86,10 +87,15 @@ class Drafts:
             create_folder(self.home / slug, files)
         return self.home / slug
 
-    def replace(self, slug: str, files: Mapping[str, str | bytes]) -> None:
-        """The folder with exactly these files from now on."""
+    def replace(self, slug: str, files: Mapping[str, str | bytes], *, seen: str | None = None) -> None:
+        """The folder with exactly these files from now on.
+
+        Raises Refused when its `digest` is not `seen` any more (None: whatever it is).
+        """
         folder = self.folder(slug)
         with self._turn():
+            if seen is not None and digest_of(folder) != seen:
+                raise Refused(f"Somebody else has changed {slug} meanwhile; look again, then replace it.")
             before = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
             replace_folder(folder, files, [name for name in before if name not in files])
 
@@ -168,12 +174,8 @@ def text_files(folder: Path) -> list[Path]:
 
 def digest_of(folder: Path) -> str:
     """A fingerprint of all files of a folder, names and bytes."""
-    found = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            name, content = path.relative_to(folder).as_posix(), path.read_bytes()
-            found.update(f"{name}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return files_digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
 
 
 def file_digest(path: Path) -> str:

@@ -84,6 +84,8 @@ def publish_course(
     plan = publish(session, compiled, now, past=past)
     if plan.changes:
         record(session, actor, "course publish", 1, course=plan.slug, version=plan.version)
+    elif plan.has_other_files:
+        record(session, actor, "course keep files", course=plan.slug, version=plan.version)
     return plan
 
 

@@ -17,8 +17,9 @@ from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience.subscribers import get_subscriber
 from mailer.content.arrivals import Arrival, Arrivals
 from mailer.content.course_edit import SENDER, changed_course
+from mailer.content.course_files import course_files, pack
 from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepKind, read_draft
-from mailer.content.course_zip import pack, unpack
+from mailer.content.course_zip import unpack
 from mailer.content.draft_store import Drafts, Typing, file_digest
 from mailer.content.file_edit import body_of, front_matter, plain_lines, settings_of, typed_file
 from mailer.content.guide.folder import file_name
@@ -131,8 +132,12 @@ def take_folder(
 
 @needs(Right.WRITE)
 def pack_folder(_: Session, __: Actor, drafts: Drafts, slug: str) -> bytes:
-    """The draft as a zip of its course folder; raises NotFound."""
-    return pack(drafts.folder(slug))
+    """The draft as a zip of its course folder; raises NotFound, or Refused for too large a one."""
+    problems: list[Problem] = []
+    files = course_files(drafts.folder(slug), problems)
+    if problems:
+        raise Refused(f"{problems[0].what} {problems[0].fix}")
+    return pack(slug, files)
 
 
 @needs(Right.SEE)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
+from mailer.content.course_files import course_files
 from mailer.content.course_folder import Problem, read_draft
 from mailer.content.draft_store import Drafts
 from mailer.db import business_now
@@ -22,6 +24,7 @@ from mailer.launch.checked import keep_check
 from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Past, Plan, plan_publication
 from mailer.launch.kept import Kept
+from mailer.launch.kept_files import files_of_version, keeps_files
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import preflight
 from mailer.launch.typical import Life, published_subjects, typical_readers
@@ -50,11 +53,12 @@ class CourseLine:
 
 @dataclass(frozen=True)
 class PublishedCourse:
-    """What is in place of a course now."""
+    """What is in place of a course now; `has_files`: what it was published from is kept."""
 
     course: Course
     list_slug: str
     steps: list[StepRow]
+    has_files: bool
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,17 @@ class Effect:
     @property
     def errors(self) -> int:
         return sum(not problem.is_warning for problem in self.problems)
+
+
+@dataclass(frozen=True)
+class VersionToEdit:
+    """A version that would become the draft; `draft` is the digest of the one there is, empty for none."""
+
+    course: Course
+    number: int
+    files: int
+    draft: str
+    is_same: bool = False
 
 
 @needs(Right.SEE)
@@ -109,7 +124,7 @@ def find_published(session: Session, _: Actor, slug: str) -> PublishedCourse | N
         return None
     course = get_course(session, slug)
     list_ = session.get_one(MailingList, course.list_id)
-    return PublishedCourse(course, list_.slug, course_steps(session, course))
+    return PublishedCourse(course, list_.slug, course_steps(session, course), keeps_files(session, course))
 
 
 _KEPT: Kept[tuple[Path, str], Checked] = Kept(8)
@@ -180,6 +195,37 @@ def list_versions(session: Session, _: Actor, slug: str) -> tuple[Course, list[V
     """The course and its published versions, newest first; raises NotFound."""
     course = get_course(session, slug)
     return course, versions_of(session, course)
+
+
+@needs(Right.WRITE)
+def pack_version(session: Session, _: Actor, slug: str, number: int) -> bytes:
+    """The zip of the course folder that a version was published from; raises NotFound or Refused."""
+    return files_of_version(session, slug, number).packed()
+
+
+@needs(Right.WRITE)
+def look_at_version(session: Session, _: Actor, drafts: Drafts, slug: str, number: int) -> VersionToEdit:
+    """What editing this version would do to the draft; raises NotFound, or Refused when none is kept."""
+    kept = files_of_version(session, slug, number)
+    course = get_course(session, slug)
+    if not drafts.has(slug):
+        return VersionToEdit(course, number, len(kept.files), "")
+    is_same = course_files(drafts.folder(slug), []) == kept.files
+    return VersionToEdit(course, number, len(kept.files), drafts.digest(slug), is_same)
+
+
+@needs(Right.WRITE)
+def edit_version(session: Session, actor: Actor, drafts: Drafts, slug: str, number: int, seen: str) -> None:
+    """Make the draft what a version was published from. `seen` is the digest of the draft that it replaces.
+
+    Raises NotFound, or Refused when nothing is kept of it, or the draft is not as it was seen.
+    """
+    kept = files_of_version(session, slug, number)
+    if drafts.has(slug):
+        drafts.replace(slug, kept.files, seen=seen)
+    else:
+        drafts.create(slug, kept.files)
+    record(session, actor, "course draft of version", course=slug, version=number)
 
 
 @needs(Right.SEE)

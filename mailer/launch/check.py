@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from mailer.content.compile import CompiledMessage, Progress, compile_step
+from mailer.content.course_files import course_files
 from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepSource, read_draft
 from mailer.content.course_rules import own_references
 from mailer.content.course_source import Translation
@@ -22,12 +23,16 @@ LONG_AGO = date(2024, 1, 1)
 
 @dataclass(frozen=True)
 class CompiledCourse:
-    """A course folder that is ready to be published. `translations` say their language themselves."""
+    """A course folder that is ready to be published. `translations` say their language themselves.
+
+    `files` are all of the folder's, as they are.
+    """
 
     source: CourseSource
     steps: tuple[tuple[StepSource, CompiledMessage], ...]
     media: tuple[MediaFile, ...]
     translations: tuple[tuple[StepSource, CompiledMessage], ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
@@ -38,6 +43,7 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
     """
     source, problems = read_draft(folder)
     media = course_media(folder)
+    files = course_files(folder, problems)
     problems += [*_never(source), *own_references(source)]
     compiled: list[tuple[StepSource, CompiledMessage]] = []
     translated: list[tuple[StepSource, CompiledMessage]] = []
@@ -53,7 +59,7 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
     problems = sorted_problems(problems)
     if any(not problem.is_warning for problem in problems):
         return None, problems
-    return CompiledCourse(source, tuple(compiled), media.files, tuple(translated)), problems
+    return CompiledCourse(source, tuple(compiled), media.files, tuple(translated), files), problems
 
 
 def in_language(

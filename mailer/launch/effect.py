@@ -15,6 +15,7 @@ from mailer.content.course_folder import CourseSource, StepSource
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse
 from mailer.launch.in_words import shown_hours, shown_whom
+from mailer.launch.kept_files import are_kept
 from mailer.launch.published import Known, known_steps, published_header, source_digest, text_digests
 from mailer.launch.reach import NOBODY, Readers, read_readers
 from mailer.launch.references import refuse_broken_references
@@ -68,7 +69,8 @@ class Plan:
 
     `passed` holds the new course day of each enrollment for which an added step comes too late. `past` has,
     for each step that was added or moved behind somebody's back, the enrollments that are past it and have
-    not had it (see `Past`).
+    not had it (see `Past`). `has_other_files`: it is not, byte for byte, the folder that the version in place
+    keeps.
     """
 
     slug: str
@@ -76,6 +78,7 @@ class Plan:
     changes: tuple[Change, ...]
     passed: Mapping[int, int]
     past: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    has_other_files: bool = False
 
     def as_values(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -112,7 +115,8 @@ def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) 
         reader.enrollment_id: reader.day_after for reader in readers.active if reader.day_after != reader.day
     }
     version = (0 if course is None else course.version) + bool(changes)
-    return Plan(source.slug, version, tuple(changes), passed, _past(source, known, readers))
+    has_other_files = course is not None and not are_kept(session, course, compiled.files)
+    return Plan(source.slug, version, tuple(changes), passed, _past(source, known, readers), has_other_files)
 
 
 def _past(source: CourseSource, known: Mapping[str, Known], readers: Readers) -> dict[str, tuple[int, ...]]:

@@ -22,9 +22,11 @@ from mailer.launch.effect import (
     other_course_on,
     plan_publication,
 )
+from mailer.launch.kept_files import keep_instead, put_files
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.launch.published import source_digest, text_digests
 from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, MailingList, Media, Sender, Step
+from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import look_anew
 from mailer.schedule.flow import Trigger, read_flow
 from mailer.schedule.follow import pass_by
@@ -37,14 +39,17 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
 
     Steps that are gone are retired, never deleted: what was sent keeps its name. Everybody in the
     course is looked at again by the next tick, so that new days and hours count at once. Publishing
-    the same folder again changes nothing, also at the same time. `past` says what becomes of steps that
-    readers are past. Raises Refused.
+    the same folder again changes nothing, also at the same time; where only comments, tests and the like
+    differ, the version keeps the newer files. `past` says what becomes of steps that readers are past.
+    Raises Refused.
     """
     lock_publishing(session)
     source = compiled.source
     lock_readers(session, source.slug)
     plan = plan_publication(session, compiled, now)
     if not plan.changes:
+        if plan.has_other_files:
+            keep_instead(session, get_course(session, source.slug), compiled.files)
         return plan
     known_triggers = _triggers(session, source.slug)
     course = _put_course(session, source)
@@ -63,7 +68,7 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
         _put_step(session, course.id, step, message_id, known)
     _retire(session, course.id, [step.key for step in source.steps], now)
     course.version = plan.version
-    _put_version(session, course, source, now)
+    _put_version(session, course, compiled, now)
     go_on(session, course.id, plan.passed, now)
     _bring(session, course.id, [step.key for step in source.steps], plan.past, past)
     session.flush()
@@ -182,9 +187,10 @@ def _retire(session: Session, course_id: int, keys: Sequence[str], now: datetime
     )
 
 
-def _put_version(session: Session, course: Course, source: CourseSource, now: datetime) -> None:
-    """Write down what is in place now; this row is never changed."""
+def _put_version(session: Session, course: Course, compiled: CompiledCourse, now: datetime) -> None:
+    """Write down what is in place now; nothing of it that readers get is ever changed."""
     session.flush()
+    source = compiled.source
     columns: tuple[Any, ...] = (
         *(Step.key, Step.kind, Step.day, Step.send_time, Step.week, Step.subject, Step.message_id),
         *(Step.timing, Step.condition, Step.instead_of, Step.easier_than, Step.languages),
@@ -199,6 +205,7 @@ def _put_version(session: Session, course: Course, source: CourseSource, now: da
     ]
     manifest = {"header": header_of(source), "steps": listed}
     version = CourseVersion(course_id=course.id, number=course.version, published_at=now, manifest=manifest)
+    version.files_digest = put_files(session, course.slug, compiled.files)
     session.add(version)
 
 

@@ -59,6 +59,7 @@ def undo_publication(session: Session, slug: str, now: datetime) -> Undone:
     _put_steps(session, course, wanted["steps"], now)
     course.version += 1
     version = CourseVersion(course_id=course.id, number=course.version, published_at=now, manifest=wanted)
+    version.files_digest = before[0].files_digest
     session.add(version)
     go_on(session, course.id, passed, now)
     session.flush()

@@ -28,7 +28,7 @@ from mailer.models.audience import (
 from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignDraft, CampaignPhase, CampaignState, CampaignTyping
 from mailer.models.cap import FrequencyCap, Losing
-from mailer.models.course import Course, CourseVersion, Media, Message, Sender, Step, StepKind
+from mailer.models.course import Course, CourseFiles, CourseVersion, Media, Message, Sender, Step, StepKind
 from mailer.models.errands import BulkAct, CheckedKind, DraftCheck, ListAct, ListActKind, Outlook
 from mailer.models.forms import SignUpForm, WaitingName
 from mailer.models.instance import Instance
@@ -85,6 +85,7 @@ __all__ = [
     "Consent",
     "ConsentKind",
     "Course",
+    "CourseFiles",
     "CourseVersion",
     "CustomField",
     "Delivery",

@@ -92,8 +92,20 @@ class Course(Base):
     flow: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
+class CourseFiles(Base):
+    """The files that versions were published from, as a zip; `digest` is of their names and bytes."""
+
+    __tablename__ = "course_files"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class CourseVersion(Base):
-    """What one publication put in place: the course's settings, and every step with its message."""
+    """What one publication put in place: the course's settings, and every step with its message.
+
+    `files_digest` says from which files; None for those published before versions kept them.
+    """
 
     __tablename__ = "course_versions"
 
@@ -102,6 +114,7 @@ class CourseVersion(Base):
     number: Mapped[int]
     published_at: Mapped[datetime]
     manifest: Mapped[dict[str, Any]]
+    files_digest: Mapped[str | None] = mapped_column(ForeignKey("course_files.digest"), index=True)
 
     __table_args__ = (UniqueConstraint("course_id", "number"),)
 

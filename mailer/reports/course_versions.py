@@ -27,11 +27,12 @@ SETTINGS = ("subject", "kind", "day", "send_time", "week", "condition", "instead
 
 @dataclass(frozen=True)
 class VersionRow:
-    """A published version; `steps` is how many it has."""
+    """A published version; `steps` is how many it has, `has_files` whether the files it is of are kept."""
 
     number: int
     published_at: datetime
     steps: int
+    has_files: bool
 
 
 class Side(StrEnum):
@@ -85,6 +86,7 @@ def versions_of(session: Session, course: Course) -> list[VersionRow]:
             CourseVersion.number,
             CourseVersion.published_at,
             func.jsonb_array_length(CourseVersion.manifest["steps"]),
+            CourseVersion.files_digest.is_not(None),
         )
         .where(CourseVersion.course_id == course.id)
         .order_by(CourseVersion.number.desc())

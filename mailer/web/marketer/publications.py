@@ -10,7 +10,8 @@ from mailer.desk import publishing as desk
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of, number
-from mailer.web.signed_in import See, Send
+from mailer.web.signed_in import See, Send, Write
+from mailer.web.taking_out import attached
 
 router = APIRouter()
 
@@ -36,6 +37,8 @@ def publish(request: Request, slug: str, fields: FormFields, parts: PartsDep, ac
     except MailerError as error:
         return _effect(request, parts, actor, slug, str(error))
     done = f"Published {slug} as version {plan.version}." if plan.changes else "It was published already."
+    if plan.has_other_files and not plan.changes:
+        done = f"Version {plan.version} keeps these files now."
     return parts.desk.go(f"{PATH}/{slug}", done=done)
 
 
@@ -60,6 +63,31 @@ def versions(
         return parts.desk.page(
             request, "courses/versions.html", actor, course=course, rows=rows, difference=found
         )
+
+
+@router.get(PATH + "/{slug}/versions/{version}/course.zip")
+def take_out_version(slug: str, version: int, parts: PartsDep, actor: Write) -> Response:
+    """The course folder that a version was published from."""
+    with parts.session() as session:
+        content = desk.pack_version(session, actor, slug, version)
+    name = f"{slug}-version-{version}.zip"
+    return Response(content, media_type="application/zip", headers=attached(name))
+
+
+@router.api_route(PATH + "/{slug}/versions/{version}/edit", methods=READ)
+def ask_edit(request: Request, slug: str, version: int, parts: PartsDep, actor: Write) -> Response:
+    """What editing a version means for the draft that there is."""
+    with parts.session() as session:
+        found = desk.look_at_version(session, actor, drafts_of(parts), slug, version)
+        return parts.desk.page(request, "courses/edit_version.html", actor, slug=slug, found=found)
+
+
+@router.post(PATH + "/{slug}/versions/{version}/edit")
+def edit(slug: str, version: int, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+    """Make it the draft."""
+    with parts.session() as session:
+        desk.edit_version(session, actor, drafts_of(parts), slug, version, fields.get("draft", ""))
+    return parts.desk.go(f"{PATH}/{slug}", done=f"The draft is what version {version} was published from.")
 
 
 @router.api_route(PATH + "/{slug}/undo", methods=READ)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select, update
 
+from mailer.content.course_zip import unpack
 from mailer.db import Sessions, session_scope
 from mailer.links import Signer
-from mailer.models import Attempt, Course, Delivery
+from mailer.models import Attempt, Course, CourseFiles, CourseVersion, Delivery
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
 from mailer.schedule.plan import plan_due
@@ -261,3 +262,62 @@ def test_a_folder_is_held_against_what_is_expected_of_it(
     moved = steadypost("course", "test", folder, database_url=database_url)
     assert moved.code == 1
     assert f"ada.csv: {ADA} walk: expected sent Fri" in moved.out
+
+
+def test_a_published_folder_comes_back_byte_for_byte_when_it_is_gone(
+    steadypost: Steadypost, sessions: Sessions, database_url: str, tmp_path: Path
+) -> None:
+    folder = write_weeks(tmp_path / "weeks")
+    others = {
+        ".import.json": b"{}",
+        "media/dusk.png": (PROJECT / "tests/support/courses/tiny/media/dusk.png").read_bytes(),
+        "tests/two people.csv": b"email\r\nada@reader.example\r\n",
+        "LICENSE": b"\xff\xfe not UTF-8, and not ours to mend",
+    }
+    for name, content in others.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("of no course")
+    before = files_in(folder)
+    slug = "calm"
+    assert steadypost("course", "publish", folder, "--yes", database_url=database_url).code == 0
+    folder.rename(tmp_path / "gone")
+
+    out = tmp_path / "out"
+    exported = steadypost("course", "export", slug, out, database_url=database_url)
+    assert (exported.code, exported.err) == (0, "")
+    assert files_in(out) == {name: content for name, content in before.items() if not name.startswith(".git")}
+    again = steadypost("course", "publish", out, "--yes", database_url=database_url)
+    assert again.out == f"{slug} is published as it is here.\n"
+    assert (
+        "already; name another place"
+        in steadypost("course", "export", slug, out, database_url=database_url).err
+    )
+
+    # A comment is nobody's mail: the version stays, and keeps the newer files. An older text is there still.
+    toml = out / "course.toml"
+    toml.write_bytes(b"# Ours.\n" + toml.read_bytes())
+    kept = steadypost("course", "publish", out, "--yes", database_url=database_url)
+    assert "Version 1 keeps its files as they are here" in kept.out
+    toml.write_bytes(toml.read_bytes().replace(b'title = "', b'title = "Our '))
+    assert "as version 2" in steadypost("course", "publish", out, "--yes", database_url=database_url).out
+    first = tmp_path / "first"
+    assert steadypost("course", "export", slug, first, "--version", "1", database_url=database_url).code == 0
+    assert (first / "course.toml").read_bytes() == b"# Ours.\n" + before["course.toml"]
+    with session_scope(sessions) as session:
+        assert session.execute(select(func.count()).select_from(CourseFiles)).scalar_one() == 2
+        # As before versions kept their files.
+        session.execute(update(CourseVersion).values(files_digest=None))
+    told = steadypost("course", "export", slug, tmp_path / "none", database_url=database_url)
+    assert "before versions kept their files, so there is no text of it" in told.sentence
+    assert not (tmp_path / "none").exists()
+    assert "as version" not in steadypost("course", "publish", out, "--yes", database_url=database_url).out
+    assert steadypost("course", "export", slug, tmp_path / "c.zip", database_url=database_url).code == 0
+    assert unpack((tmp_path / "c.zip").read_bytes()).left_out == (f"{slug}/LICENSE",)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }

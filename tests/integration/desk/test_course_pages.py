@@ -248,6 +248,36 @@ def test_a_publication_is_compared_in_words_and_taken_back_once(
     assert "published again since you looked" in marc.post(f"{calm}/undo", version="2").text
 
 
+def test_any_version_can_be_edited_again_also_when_no_folder_is_left(
+    marc: Person, drafts: Drafts, calm: str
+) -> None:
+    before = drafts.digest("calm")
+    publishes(marc, calm)
+    path = min(drafts.folder("calm").glob("*.md"))
+    path.write_text(path.read_text() + "\nBreathe slowly.\n")
+    publishes(marc, calm)
+    # As on a new machine, with the database's backup and nothing else.
+    drafts.remove("calm")
+    assert "Version 2 keeps the files" in marc.get(calm).text
+    marc.get(f"{calm}/versions")
+    assert marc.client.get(f"{calm}/versions/2/course.zip").content[:2] == b"PK"
+    assert "what version 2 was published from" in marc.post(f"{calm}/versions/2/edit").text
+    assert "There is nothing to bring back" in marc.get(f"{calm}/versions/2/edit").text
+    assert "There is nothing new to publish" in marc.get(f"{calm}/publish").text
+    # Another version takes the place of a draft, as it was seen and not otherwise.
+    page = marc.get(f"{calm}/versions/1/edit").text
+    assert "What is in the draft now is lost" in page
+    seen = re.search(r'name="draft" value="(\w+)"', page)
+    assert seen
+    toml = drafts.folder("calm") / "course.toml"
+    toml.write_text("# Ours.\n" + toml.read_text())
+    assert "changed calm meanwhile" in marc.post(f"{calm}/versions/1/edit", draft=seen[1]).text
+    assert "Keep these files with version 2" in marc.get(f"{calm}/publish").text
+    assert "Version 2 keeps these files now." in publishes(marc, calm)
+    marc.post(f"{calm}/versions/1/edit", draft=drafts.digest("calm"))
+    assert drafts.digest("calm") == before
+
+
 def test_a_course_is_lived_through_by_typical_readers(marc: Person, calm: str) -> None:
     page = marc.get(f"{calm}/simulate", start="2027-03-01").text
     # Enrolled on 1 March, day 1 is the 2nd.
