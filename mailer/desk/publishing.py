@@ -26,7 +26,7 @@ from mailer.launch.effect import Past, Plan, plan_publication
 from mailer.launch.kept import Kept
 from mailer.launch.kept_files import files_of_version, keeps_files
 from mailer.launch.mailing import of_folder
-from mailer.launch.preflight import preflight
+from mailer.launch.preflight import Looked, look
 from mailer.launch.typical import Life, published_subjects, typical_readers
 from mailer.launch.undo import Undone
 from mailer.links import Signer
@@ -35,6 +35,9 @@ from mailer.reports.course_list import courses_at_a_glance
 from mailer.reports.course_versions import Difference, VersionRow, difference, versions_of
 from mailer.reports.overview import StepRow, course_steps
 from mailer.schedule.courses import get_course, is_published, load_plan
+
+LOOKING = 0.7
+"""Seconds of making mails before a page is answered."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,15 @@ class Checked:
 
 @dataclass(frozen=True)
 class Effect:
-    """What publishing would do. `seal` tells whether it is still the same when somebody says yes to it."""
+    """What publishing would do. `seal` tells whether it is still the same when somebody says yes to it.
+
+    While `looked` is not done, not all of the mails were made for a sample of its readers yet.
+    """
 
     plan: Plan
     problems: Sequence[Problem]
     seal: str
+    looked: Looked
 
     @property
     def errors(self) -> int:
@@ -151,14 +158,15 @@ def check_draft(session: Session, _: Actor, drafts: Drafts, slug: str) -> Checke
 def effect_of(session: Session, _: Actor, checked: Checked, signer: Signer, base_url: str) -> Effect:
     """What publishing this would do to its readers, and what a sample of them would find wrong.
 
+    It takes LOOKING at most, so ask again until its `looked` is done; what was looked at is kept.
     Raises Refused for what cannot be published at all.
     """
     if checked.compiled is None:
         raise Refused("Mend the errors first.")
     now = business_now(session)
     plan = plan_publication(session, checked.compiled, now)
-    found = preflight(session, of_folder(checked.compiled), signer, base_url, now)
-    return Effect(plan, [*checked.problems, *found], _seal(plan, checked.digest))
+    looked = look(session, of_folder(checked.compiled), signer, base_url, now, LOOKING)
+    return Effect(plan, [*checked.problems, *looked.problems], _seal(plan, checked.digest), looked)
 
 
 @needs(Right.SEND)

@@ -7,9 +7,14 @@ stops; a warning asks. Nothing is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import hashlib
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
@@ -59,24 +64,74 @@ AWKWARD = (
 )
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What was found so far, in so many of the mails."""
+
+    problems: list[Problem]
+    mails: int
+    of: int
+
+    @property
+    def is_done(self) -> bool:
+        return self.mails == self.of
+
+
+_found: OrderedDict[str, list[Problem]] = OrderedDict()
+"""What this process found in each mail that it looked at: after an edit only what was edited is made anew."""
+_turn = Lock()
+KEPT = 5000
+"""More than a course has steps, or looking at all of them would never end."""
+
+
 def preflight(
     session: Session, mailing: Mailing, signer: Signer, base_url: str, now: datetime
 ) -> list[Problem]:
     """Everything that can be found without asking another machine."""
+    return look(session, mailing, signer, base_url, now, math.inf).problems
+
+
+def look(
+    session: Session, mailing: Mailing, signer: Signer, base_url: str, now: datetime, seconds: float
+) -> Looked:
+    """The same as far as `seconds` go, at least one mail further than before; ask again until it is done."""
+    ends = time.monotonic() + seconds
     composer = mailing.composer(signer, base_url)
     people = [*AWKWARD, *audience(session, mailing, now)]
-    found: list[Problem] = []
+    setting = repr((mailing.list_title, mailing.sender, mailing.course, people, base_url, now.date()))
+    problems: list[Problem] = []
+    is_over = False
     for number, draft in enumerate(mailing.drafts):
-        found += findings_of_text(draft)
-        told: set[tuple[int, str]] = set()
-        for person in people:
-            for problem in _for_reader(mailing, composer, number, person, now):
-                # The same for the next reader is the same thing to mend.
-                key = (problem.line, problem.what.replace(person.who, ""))
-                if key not in told:
-                    told.add(key)
-                    found.append(problem)
-    return sorted_problems(found)
+        key = hashlib.sha256(f"{draft!r}\0{setting}".encode()).hexdigest()
+        with _turn:
+            found = _found.get(key)
+        if found is None:
+            if is_over:
+                return Looked(sorted_problems(problems), number, len(mailing.drafts))
+            found = _of_mail(mailing, composer, number, people, now)
+            with _turn:
+                _found[key] = found
+                while len(_found) > KEPT:
+                    _found.popitem(last=False)
+            is_over = time.monotonic() > ends
+        problems += found
+    return Looked(sorted_problems(problems), len(mailing.drafts), len(mailing.drafts))
+
+
+def _of_mail(
+    mailing: Mailing, composer: Composer, number: int, people: Sequence[Reader], now: datetime
+) -> list[Problem]:
+    """What is wrong with one mail, for any of these people."""
+    found = list(findings_of_text(mailing.drafts[number]))
+    told: set[tuple[int, str]] = set()
+    for person in people:
+        for problem in _for_reader(mailing, composer, number, person, now):
+            # The same for the next reader is the same thing to mend.
+            key = (problem.line, problem.what.replace(person.who, ""))
+            if key not in told:
+                told.add(key)
+                found.append(problem)
+    return found
 
 
 def audience(session: Session, mailing: Mailing, now: datetime, sample: int = SAMPLE) -> list[Reader]:

@@ -22,6 +22,7 @@ from mailer.launch.effect import (
     other_course_on,
     plan_publication,
 )
+from mailer.launch.gone_back import had_in_earlier_rounds, pass_over_what_they_had
 from mailer.launch.kept_files import keep_instead, put_files
 from mailer.launch.messages import lock_publishing, put_message
 from mailer.launch.published import source_digest, text_digests
@@ -53,6 +54,7 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
         return plan
     known_triggers = _triggers(session, source.slug)
     course = _put_course(session, source)
+    had = had_in_earlier_rounds(session, course)
     for file in compiled.media:
         session.execute(
             insert(Media)
@@ -70,6 +72,7 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
     course.version = plan.version
     _put_version(session, course, compiled, now)
     go_on(session, course.id, plan.passed, now)
+    pass_over_what_they_had(session, course, had, now)
     _bring(session, course.id, [step.key for step in source.steps], plan.past, past)
     session.flush()
     for trigger in _triggers(session, source.slug) - known_triggers:

@@ -10,6 +10,7 @@ from sqlalchemy import Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from mailer.clock import local_date
+from mailer.launch.gone_back import had_in_earlier_rounds
 from mailer.models import Course, Delivery, Enrollment, EnrollmentState
 from mailer.schedule.decide import Send, Wait, decide
 from mailer.schedule.place import Place, StepPlan, date_of
@@ -72,7 +73,8 @@ def read_readers(
     active = tuple(
         Reader(row.id, row.last_day, pass_over(place_of(row, course.zone), steps, added, now)) for row in rows
     )
-    return Readers(waiting, active, _had(session, course, days) if days else frozenset())
+    had = _had(session, course, days) | set(had_in_earlier_rounds(session, course)) if days else frozenset()
+    return Readers(waiting, active, had)
 
 
 def pass_over(place: Place, steps: Sequence[StepPlan], added: Collection[str], now: datetime) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer import rules
 from mailer.errors import Refused
+from mailer.launch.gone_back import had_in_earlier_rounds, pass_over_what_they_had
 from mailer.launch.messages import lock_publishing
 from mailer.launch.publish import go_on, lock_readers
 from mailer.launch.reach import read_readers
@@ -55,6 +56,7 @@ def undo_publication(session: Session, slug: str, now: datetime) -> Undone:
     wanted = before[0].manifest
     _refuse_broken_rules(session, slug, before[0].number, wanted)
     passed, readers = _passed(session, course, wanted["steps"], now)
+    had = had_in_earlier_rounds(session, course)
     _put_header(session, course, wanted["header"])
     _put_steps(session, course, wanted["steps"], now)
     course.version += 1
@@ -63,6 +65,7 @@ def undo_publication(session: Session, slug: str, now: datetime) -> Undone:
     session.add(version)
     go_on(session, course.id, passed, now)
     session.flush()
+    pass_over_what_they_had(session, course, had, now)
     return Undone(last.number, before[0].number, course.version, readers)
 
 

@@ -12,6 +12,7 @@ import pytest
 from mailer.accounts.rights import at_the_machine
 from mailer.content.draft_store import Drafts
 from mailer.db import Sessions, session_scope
+from mailer.desk import publishing
 from mailer.desk.publishing import check_draft
 from mailer.models import Action, Course
 from mailer.settings import Settings
@@ -216,8 +217,12 @@ def test_an_error_is_told_with_its_line(marc: Person, drafts: Drafts, calm: str)
 
 
 def test_publishing_shows_its_effect_and_is_refused_when_the_course_changed_since(
-    marc: Person, drafts: Drafts, calm: str, sessions: Sessions
+    marc: Person, drafts: Drafts, calm: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # One mail at a time, as if making them took long.
+    monkeypatch.setattr(publishing, "LOOKING", -1)
+    assert "1 of 3 so far" in marc.get(f"{calm}/publish").text
+    assert "2 of 3 so far" in marc.get(f"{calm}/publish").text
     page = marc.get(f"{calm}/publish").text
     assert "This is its first version, of 3 steps" in page
     seal = SEAL.search(page)

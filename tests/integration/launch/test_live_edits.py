@@ -15,7 +15,7 @@ from mailer.feedback.record import leave
 from mailer.launch.publish import Past, publish
 from mailer.launch.undo import undo_publication
 from mailer.models import Delivery, DeliveryState, Enrollment, Step, Subscriber
-from mailer.schedule.pace import pause_until
+from mailer.schedule.pace import pause_until, repeat_week, start_over, undo
 from mailer.schedule.pace_case import Asker
 from tests.support.cast import ADA
 from tests.support.desk import Desk
@@ -156,6 +156,48 @@ def _accepted(desk: Desk, email: str) -> list[str]:
     days: list[date] = [row.settled_at.date() for row in rows if row.settled_at is not None]
     assert len(set(days)) == len(days), rows
     return [row.key for row in rows]
+
+
+WEEK = {"hello": 1, "week-1": 2, "rest": 3, "walk": 6}
+GONE_BACK = {
+    # From the week on all comes again, wherever it is moved to; what came before the week does not, unless
+    # they start over.
+    "repeats, hello moves ahead": "hello week-1 rest week-1 rest walk",
+    "repeats, rest moves ahead": "hello week-1 rest week-1 walk rest",
+    "repeats, undone": "hello week-1 rest week-1 rest walk",
+    "repeats, thinks better of it": "hello week-1 rest walk",
+    "starts over": "hello week-1 rest week-1 rest walk hello",
+}
+
+
+@pytest.mark.parametrize("what", GONE_BACK)
+def test_who_went_back_gets_no_lesson_twice_that_its_author_moves_ahead(desk: Desk, what: str) -> None:
+    def write(days: dict[str, int]) -> None:
+        desk.write(days)
+        for path in desk.folder.glob("*week-1.md"):
+            desk.edit(path.name, "kind: lesson", "kind: protocol\nweek: 1")
+
+    write(WEEK)
+    desk.publish()
+    desk.house.enroll(ADA, "Etc/UTC")
+    desk.live_to(3)
+    with session_scope(desk.sessions) as session:
+        enrollment_id = session.execute(select(Enrollment.id)).scalar_one()
+        go_back = start_over if what == "starts over" else repeat_week
+        change = go_back(session, enrollment_id, Asker("test"), desk.house.at)
+        if what == "repeats, thinks better of it":
+            assert change is not None
+            undo(session, change.id, Asker("test"), desk.house.at)
+    moved = {"hello": 7} if "rest moves" not in what else {"rest": 7}
+    write(dict(sorted((WEEK | moved).items(), key=lambda one: one[1])))
+    desk.publish()
+    if what == "repeats, undone":
+        with session_scope(desk.sessions) as session:
+            undo_publication(session, "calm", desk.house.at)
+    desk.live_to(30)
+    assert " ".join(_accepted(desk, ADA)) == GONE_BACK[what]
+    assert desk.house.miscounts() == []
+    assert desk.statement().is_balanced
 
 
 def test_a_publication_can_be_taken_back_for_what_has_not_been_sent(desk: Desk) -> None:
