@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from mailer.errors import Refused
 from mailer.render.personalize import CannotRender
-from mailer.reports.archive import render_for_nobody
+from mailer.reports.archive import editions_of, render_for_nobody
 from mailer.schedule.campaigns import get_campaign
 
 
@@ -20,8 +20,10 @@ def set_public(session: Session, slug: str, base_url: str, *, is_public: bool) -
         return False
     if is_public:
         try:
-            for language in campaign.messages:
-                render_for_nobody(session, campaign, language, base_url)
+            # Of an undecided test each variant, for any may win.
+            for edition in editions_of(campaign):
+                for language in edition.messages:
+                    render_for_nobody(session, campaign, edition, language, base_url)
         except CannotRender as error:
             raise Refused(
                 f"{slug} cannot be shown to anybody: it needs its reader's own values ({error.what}). "

@@ -9,11 +9,12 @@ from datetime import datetime
 from sqlalchemy import Row, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
+from mailer.content.trial import FIRST, Trial, Variant
 from mailer.content.variables import CANNOT_RENDER
 from mailer.db import written_out
 from mailer.delivery.messages import Published, published
 from mailer.errors import NotFound
-from mailer.models import Campaign, CampaignState, MailingList, Sender
+from mailer.models import Campaign, CampaignPhase, CampaignState, MailingList, Sender
 from mailer.render.context import About, MailLinks, Reader, build_context
 from mailer.render.personalize import CannotRender, Rendered, compiled, render
 from mailer.schedule.campaigns import find_campaign
@@ -25,7 +26,10 @@ SHOWN = (CampaignState.SENDING, CampaignState.FINISHED)
 
 @dataclass(frozen=True)
 class Issue:
-    """A campaign in the archive. `languages` begin with its own; `begun_at` is when it began to leave."""
+    """A campaign in the archive. `languages` begin with its own; `begun_at` is when it began to leave.
+
+    One that is `undecided` is not in it before its test has chosen a winner.
+    """
 
     id: int
     slug: str
@@ -35,6 +39,7 @@ class Issue:
     languages: tuple[str, ...]
     begun_at: datetime
     is_public: bool = True
+    undecided: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Issues:
 
 def list_issues(session: Session, before: int | None = None) -> Issues:
     """Public campaigns, the newest first, those older than the campaign with the id `before`."""
-    return _page(session, _sent().where(Campaign.is_public.is_(True)), before)
+    is_decided = or_(Campaign.trial == {}, Campaign.findings[CampaignPhase.TEST]["winner"].is_not(None))
+    return _page(session, _sent().where(Campaign.is_public.is_(True), is_decided), before)
 
 
 def list_sent(session: Session, before: int | None = None) -> Issues:
@@ -74,30 +80,55 @@ def _page(session: Session, chosen: Select[Campaign, str], before: int | None) -
     return Issues(tuple(_issues(session, rows[:PAGE])), rows[PAGE - 1][0].id if len(rows) > PAGE else None)
 
 
+def editions_of(campaign: Campaign) -> tuple[Variant, ...]:
+    """What the archive may show of a campaign: its variants while its test is undecided, else one alone.
+
+    The winner is what most of its readers got. Before there is one nothing is shown: a page that anybody may
+    read would give the other half of the test's readers the variant that they are not to know.
+    """
+    trial = Trial.of(campaign.trial)
+    if trial is None:
+        return (Variant(FIRST, campaign.subject, campaign.messages),)
+    winner = trial.get(campaign.findings.get(CampaignPhase.TEST, {}).get("winner") or "")
+    return trial.variants if winner is None else (winner,)
+
+
 def _issues(session: Session, rows: Sequence[Row[Campaign, str]]) -> list[Issue]:
-    messages = published(session, {int(one.messages[one.language]) for one, _ in rows})
-    return [
-        Issue(
-            id=campaign.id,
-            slug=campaign.slug,
-            subject=_subject(messages[int(campaign.messages[campaign.language])], campaign, sender_name),
-            sender_name=sender_name,
-            language=campaign.language,
-            languages=tuple(sorted(campaign.messages, key=lambda tag: (tag != campaign.language, tag))),
-            begun_at=campaign.begun_at or campaign.created_at,
-            is_public=campaign.is_public,
+    editions = {campaign.id: editions_of(campaign) for campaign, _ in rows}
+    first = {id_: one[0] for id_, one in editions.items()}
+    messages = published(
+        session, {int(first[campaign.id].messages[campaign.language]) for campaign, _ in rows}
+    )
+    ids = {one.sender_id for one in first.values() if one.sender_id is not None}
+    senders = dict(session.execute(select(Sender.id, Sender.name).where(Sender.id.in_(ids))).all())
+    found = []
+    for campaign, campaigns_sender in rows:
+        edition = first[campaign.id]
+        sender_name = senders.get(edition.sender_id or 0, campaigns_sender)
+        message = messages[int(edition.messages[campaign.language])]
+        found.append(
+            Issue(
+                id=campaign.id,
+                slug=campaign.slug,
+                subject=_subject(message, edition.subject, sender_name),
+                sender_name=sender_name,
+                language=campaign.language,
+                languages=tuple(sorted(campaign.messages, key=lambda tag: (tag != campaign.language, tag))),
+                begun_at=campaign.begun_at or campaign.created_at,
+                is_public=campaign.is_public,
+                undecided=len(editions[campaign.id]) > 1,
+            )
         )
-        for campaign, sender_name in rows
-    ]
+    return found
 
 
-def _subject(message: Published, campaign: Campaign, sender_name: str) -> str:
+def _subject(message: Published, written: str, sender_name: str) -> str:
     """The subject line as nobody in particular would get it; as it is written when that cannot be made."""
     context = _nobodys(message.language, "", About("", sender_name, ""))
     try:
         return " ".join(compiled(message.templates.subject, is_html=False).render(context).split())
     except CANNOT_RENDER:
-        return campaign.subject
+        return written
 
 
 def read_issue(session: Session, slug: str, language: str, base_url: str) -> Rendered:
@@ -106,20 +137,25 @@ def read_issue(session: Session, slug: str, language: str, base_url: str) -> Ren
     is_there = campaign is not None and campaign.is_public and campaign.begun_at is not None
     if campaign is None or not is_there or campaign.state not in SHOWN:
         raise NotFound(f"There is no issue {slug!r} in the archive.")
+    edition, *others = editions_of(campaign)
+    if others:
+        raise NotFound(f"{slug} is not in the archive before its test is decided.")
     try:
-        return render_for_nobody(session, campaign, language, base_url)
+        return render_for_nobody(session, campaign, edition, language, base_url)
     except CannotRender:
         raise NotFound(f"The issue {slug} cannot be shown without a reader.") from None
 
 
-def render_for_nobody(session: Session, campaign: Campaign, language: str, base_url: str) -> Rendered:
+def render_for_nobody(
+    session: Session, campaign: Campaign, edition: Variant, language: str, base_url: str
+) -> Rendered:
     """The campaign's mail for no reader: no name, no address, no fields, and links that are nobody's.
 
     Raises CannotRender for one that says something only with a reader's own values.
     """
-    message_id = int(campaign.messages.get(language) or campaign.messages[campaign.language])
+    message_id = int(edition.messages.get(language) or edition.messages[campaign.language])
     message = published(session, {message_id})[message_id]
-    sender = session.get_one(Sender, campaign.sender_id)
+    sender = session.get_one(Sender, edition.sender_id or campaign.sender_id)
     title = session.execute(
         select(MailingList.title).where(MailingList.id.in_(campaign.list_ids[:1]))
     ).scalar_one_or_none()

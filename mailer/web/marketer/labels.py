@@ -103,12 +103,13 @@ def change_field(request: Request, fields: FormFields, parts: PartsDep, actor: A
 
 def _change(request: Request, fields: FormFields, parts: Parts, actor: Actor, kind: Kind) -> Response:
     """Change people for a while; the page again to go on where there are more, or with what was wrong."""
-    name, new = fields.get(kind.noun, ""), _new(fields)
+    name, new = fields.get(kind.noun, ""), fields.get("new", "").strip()
 
     def step(session: Session, after: int, note: int | None) -> Step:
         return kind.change(session, actor, name, new, after, note)
 
     try:
+        new = _new(fields)
         people, after = _run(parts, step, number(fields.get("after", "")))
     except NotFound:
         raise

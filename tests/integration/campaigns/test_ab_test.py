@@ -14,13 +14,16 @@ from mailer import tally
 from mailer.audience.aim import Again
 from mailer.db import session_scope
 from mailer.delivery.holds import pause
-from mailer.errors import Refused
+from mailer.delivery.show import show_mail
+from mailer.errors import NotFound, Refused
 from mailer.launch.campaign import cancel
 from mailer.launch.campaign_again import draft_again
 from mailer.launch.campaign_check import check_campaign
 from mailer.launch.campaign_phases import advance, choose, go_on
 from mailer.launch.campaign_tick import materialise
-from mailer.models import Action, Campaign, Delivery, HoldScope, Sender, Subscriber, Verdict
+from mailer.links import Signer
+from mailer.models import Action, Campaign, Delivery, HoldScope, Message, Sender, Subscriber, Verdict
+from mailer.reports.archive import list_issues, list_sent, read_issue
 from mailer.reports.why import why
 from mailer.schedule.campaigns import get_campaign
 from tests.integration.campaigns.phased import (
@@ -93,7 +96,7 @@ def test_a_tie_and_too_few_clicks_give_a_and_say_so(hundred: House, tmp_path: Pa
 
 
 def test_somebody_decides_and_cannot_twice(hundred: House, tmp_path: Path, steadypost: Run) -> None:
-    redraft(hundred, tmp_path, by("ask"))
+    redraft(hundred, tmp_path, by("ask", "public: true\n"))
     early = steadypost("campaign", "choose", SPRING, "--variant", "B", "--yes", ends=1)
     assert early.stderr.startswith("The test of spring is not under way")
     set_going(hundred)
@@ -104,12 +107,37 @@ def test_somebody_decides_and_cannot_twice(hundred: House, tmp_path: Path, stead
     assert wrong.stderr == "spring has no variant 'D'; there are A, B.\n"
     asked = steadypost("campaign", "choose", SPRING, "--variant", "b", ends=1)
     assert "Send variant B (“Windows open”) to the rest of spring?" in asked.stderr
+    # The archive holds it back until then: those of one half are not to read what the other half got.
+    assert in_archive(hundred) == []
     steadypost("campaign", "choose", SPRING, "--variant", "b", "--yes")
+    assert in_archive(hundred) == [(B, B)]
     again = steadypost("campaign", "choose", SPRING, "--variant", "A", "--yes", ends=1)
     assert again.stderr.startswith("The test of spring is decided already:")
     send_all(hundred)
     assert subjects(hundred) == {A: 25, B: 75}
     assert report(hundred).statement.is_balanced
+    # In the browser everybody sees their own mail again.
+    with session_scope(hundred.sessions) as session:
+        mails = session.execute(
+            select(Delivery.id, Message.subject).join(Message, Message.id == Delivery.message_id)
+        ).all()
+        signer = Signer(["a secret of thirty-two characters"])
+        assert all(
+            show_mail(session, mail.id, signer, "http://mail.test").subject == mail.subject for mail in mails
+        )
+
+
+def in_archive(house: House) -> list[tuple[str, str]]:
+    """The subject of each public issue as it is listed and as it is read, where it can be."""
+    with session_scope(house.sessions) as session:
+        assert [issue.undecided for issue in list_sent(session).issues] == [not list_issues(session).issues]
+        if not list_issues(session).issues:
+            with pytest.raises(NotFound, match="before its test is decided"):
+                read_issue(session, SPRING, "en", "http://mail.test")
+        return [
+            (issue.subject, read_issue(session, issue.slug, "en", "http://mail.test").subject)
+            for issue in list_issues(session).issues
+        ]
 
 
 def test_two_who_decide_at_once_decide_once(hundred: House, tmp_path: Path) -> None:

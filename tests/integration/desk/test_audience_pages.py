@@ -194,6 +194,10 @@ def test_a_tag_gets_another_name_or_none_for_everybody(
         "This is its name already"
         in marc.post("/desk/tags/change", tag="walker", new=" Walker", verb="rename").text
     )
+    # To nothing: what was wrong stands in the form.
+    page = marc.post("/desk/tags/change", tag="walker", new=" ", verb="rename").text
+    assert "Write the new name." in page
+    assert "3 people have it" in page
     page = marc.post("/desk/tags/change", tag="walker", new="Hiker", verb="rename").text
     assert "walker is hiker now: 3 people were changed." in page
     assert "walker" not in page.split("<table")[1]
@@ -227,6 +231,9 @@ def test_a_field_is_declared_renamed_and_removed_with_what_people_have_in_it(
         "city is town now: 1 person was changed."
         in marc.post("/desk/fields/change", field="city", new="town", verb="rename").text
     )
+    page = marc.post("/desk/fields/change", field="town", new="", verb="rename").text
+    assert "Write the new name." in page
+    assert 'name="new"' in page
     with sessions() as session:
         assert session.get_one(Subscriber, ada).fields == {"town": "Bath"}
     assert (
