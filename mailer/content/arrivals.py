@@ -77,10 +77,14 @@ class Arrivals:
 
     def look(self, name: str, days: int | None = None) -> Arrival:
         """One of them, for as many days as it was last (or for `days` from now on); raises NotFound."""
+        return self._understand(self.guide(name).parent, days)
+
+    def guide(self, name: str) -> Path:
+        """The guide's file; raises NotFound."""
         folder = self.home / name
         if not NAME.fullmatch(name) or not folder.is_dir():
             raise NotFound("This guide is not here any more; bring it again.")
-        return self._understand(folder, days)
+        return next(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
 
     def forget(self, name: str) -> None:
         """Away with it: it has become a course, or was not wanted."""

@@ -22,6 +22,7 @@ from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, Ste
 from mailer.content.course_zip import unpack
 from mailer.content.draft_store import Drafts, Typing, file_digest
 from mailer.content.file_edit import body_of, front_matter, plain_lines, settings_of, typed_file
+from mailer.content.guide.again import has_guide
 from mailer.content.guide.folder import file_name
 from mailer.content.guide.names import slug_of, unique_slug
 from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixel_width
@@ -46,11 +47,15 @@ _LOOKS: Kept[tuple[Path, str, str, str], StepLook] = Kept(8)
 
 @dataclass(frozen=True)
 class DraftView:
-    """A draft as its page shows it; `digest` is what a change of it has to name."""
+    """A draft as its page shows it; `digest` is what a change of it has to name.
+
+    `has_guide`: it was made of a guide, which can be brought again.
+    """
 
     source: CourseSource
     problems: list[Problem]
     digest: str
+    has_guide: bool
 
     @property
     def errors(self) -> int:
@@ -150,7 +155,7 @@ def show_draft(session: Session, _: Actor, drafts: Drafts, slug: str, *, compile
         problems = check_course(folder)[1]
     if compiled or any(not one.is_warning for one in problems):
         keep_check(session, CheckedKind.COURSE, slug, digest, problems)
-    return DraftView(source, problems, digest)
+    return DraftView(source, problems, digest, has_guide(folder))
 
 
 @needs(Right.WRITE)

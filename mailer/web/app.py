@@ -34,6 +34,7 @@ from mailer.web.marketer import (
     composer,
     courses,
     forms,
+    guide_again,
     home,
     imports,
     labels,
@@ -107,7 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(desk_pages.router)
     app.include_router(documentation.router)
     app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))
-    for write_pages in (courses, new_course, steps, publications, forms, archive_choice):
+    for write_pages in (courses, new_course, guide_again, steps, publications, forms, archive_choice):
         app.include_router(write_pages.router)
     for read_pages in (sending, statement, links, reports):
         app.include_router(read_pages.router)

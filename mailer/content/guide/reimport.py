@@ -128,7 +128,10 @@ class Reimport:
         if draft.week is not None:
             after, before = day_of_week_step(draft.week) - 1, None
             if after >= last:
-                raise Refused(f"The guide now has a week {draft.week}; use --days {after + 1} or more.")
+                raise Refused(
+                    f"The guide now has a week {draft.week}; make the course {after + 1} days long or more "
+                    "(--days, or in its settings)."
+                )
         else:
             lessons = {other: day for other, day in days.items() if self.drafts[other].week is None}
             after = max((day for other, day in lessons.items() if other < number), default=0)
@@ -139,7 +142,7 @@ class Reimport:
         if day is None:
             raise Refused(
                 f"There is no free day for the new section “{draft.heading}”: all {last} days have a mail; "
-                f"use --days {last + 1} or more."
+                f"make the course {last + 1} days long or more (--days, or in its settings)."
             )
         if day < after or (before is not None and day > before):
             why = f"no day was free at its place in the order, so it went to day {day}"

@@ -88,6 +88,33 @@ def test_a_guide_is_shown_as_it_was_understood_and_becomes_a_draft(marc: Person,
     assert "days = 60" in toml
 
 
+def test_a_changed_guide_is_brought_again_section_by_section(marc: Person, drafts: Drafts) -> None:
+    marc.get("/desk/new-course")
+    page = upload(marc, "/desk/new-course", "guide.md", GUIDE.read_bytes(), days="30")
+    arrival = re.search(r'action="(/desk/new-course/[0-9a-f]{32})"', page)
+    assert arrival
+    assert "Bring the guide again" in marc.post(arrival[1], title="Sleep", slug="sleep", create="yes").text
+    food = next(drafts.folder("sleep").glob("*food-and-caffeine.md"))
+    food.write_text(food.read_text().replace("Caffeine stays longer", "Espresso stays longer"))
+    changed = GUIDE.read_text().replace("dark, cool and dull", "dark, cool and quiet")
+    changed = changed.replace("Caffeine stays longer", "Coffee stays for hours")
+    marc.get("/desk/courses/sleep/guide")
+    page = upload(marc, "/desk/courses/sleep/guide", "guide.md", changed.encode())
+    assert "reworded in the guide, and by you" in page
+    ticked = dict.fromkeys(re.findall(r'name="(take:[^"]+)" value="yes" checked', page), "yes")
+    # What he reworded himself is not ticked.
+    assert [name.partition("-")[2] for name in ticked] == ["a-bedroom-for-daytime.md"]
+    again = re.search(r'action="(/desk/courses/sleep/guide/[0-9a-f]{32})"', page)
+    assert again
+    refused = marc.post(again[1], digest=digest(page)).text
+    assert "Choose at least one section." in refused
+    assert "Somebody else has changed sleep" in marc.post(again[1], digest="0" * 64, **ticked).text
+    assert "Took 1 section of the guide" in marc.post(again[1], digest=digest(page), **ticked).text
+    assert "Espresso stays longer" in food.read_text()
+    bedroom = next(drafts.folder("sleep").glob("*a-bedroom-for-daytime.md"))
+    assert "dark, cool and quiet" in bedroom.read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -86,7 +86,7 @@ def test_a_full_course_says_how_many_days_would_do(tmp_path: Path) -> None:
     guide.write_text("# Bread\n\n## Flour\n\nUse it.\n\n## Water\n\nBoil it.\n", encoding="utf-8")
     import_guide(guide, tmp_path / "course", days=2)
     guide.write_text(guide.read_text(encoding="utf-8") + "\n## Salt\n\nA little.\n", encoding="utf-8")
-    with pytest.raises(Refused, match="use --days 3 or more"):
+    with pytest.raises(Refused, match="make the course 3 days long or more"):
         import_guide(guide, tmp_path / "course", days=2)
     report = import_guide(guide, tmp_path / "course", days=3)
     assert days(report) == {"flour": 1, "water": 2, "salt": 3}
@@ -106,7 +106,7 @@ def test_the_authors_length_of_the_course_is_kept(desk: Desk) -> None:
 
 def test_a_range_of_weeks_may_grow(desk: Desk) -> None:
     desk.rewrite_guide(("Weeks 3 and 4:", "Weeks 3 to 5:"))
-    with pytest.raises(Refused, match="now has a week 5; use --days 30 or more"):
+    with pytest.raises(Refused, match="now has a week 5; make the course 30 days long or more"):
         toml = desk.course / "course.toml"
         toml.write_text(toml.read_text(encoding="utf-8").replace("days = 30", "days = 29"), encoding="utf-8")
         desk.again()
