@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.content.arrivals import Arrivals
-from mailer.content.course_folder import read_draft
+from mailer.content.course_folder import COURSE_FILE, read_draft
 from mailer.content.draft_store import Drafts
+from mailer.content.file_edit import body_of, settings_of
 from mailer.content.guide.again import Again, NotAnswered, Section, look_again
 from mailer.content.guide.report import Tie
 from mailer.errors import Refused
@@ -57,7 +58,7 @@ def look_at_guide_again(
         again = _again(drafts, arrivals, slug, name, answers)
     except NotAnswered as error:
         return GuideAgain(guide.name, digest, tie=error.tie)
-    sections = [(one, pieces_of(one.before, one.after)) for one in again.sections]
+    sections = [(one, pieces_of(_said(one, one.before), _said(one, one.after))) for one in again.sections]
     return GuideAgain(guide.name, digest, sections, again)
 
 
@@ -82,6 +83,17 @@ def take_sections(
     record(session, actor, "course guide again", len(taken), course=slug)
     arrivals.forget(name)
     return len(taken)
+
+
+def _said(section: Section, text: str) -> str:
+    """What of a step's file comes from the guide: its subject, its preheader and its text."""
+    settings = settings_of(text) if section.name != COURSE_FILE else None
+    if settings is None:
+        return text
+    lines = [
+        f"{name.capitalize()}: {settings[name]}" for name in ("subject", "preheader") if name in settings
+    ]
+    return "\n".join([*lines, "", body_of(text)])
 
 
 def _again(drafts: Drafts, arrivals: Arrivals, slug: str, name: str, answers: Mapping[str, str]) -> Again:

@@ -148,10 +148,8 @@ def _sections(
             text = (copy / name).read_text(encoding="utf-8")
             yield Section(name, step.subject, step.day, step.fate, own, text)
         case Fate.CONFLICT if mine:
-            body = next(one.body for one in new.steps if one.file == name)
-            yield Section(
-                name, step.subject, step.day, step.fate, own, with_changes(mine, {}, body), is_own=True
-            )
+            text = _in_the_guides_words(mine, old, new)
+            yield Section(name, step.subject, step.day, step.fate, own, text, is_own=True)
         case Fate.GONE if mine:
             yield Section(name, step.subject, step.day, step.fate, own, "", is_own=(copy / name).exists())
 

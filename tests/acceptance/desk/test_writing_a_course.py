@@ -15,7 +15,7 @@ pytestmark = needs_browser
 GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
 
 
-def test_marc_makes_a_course_of_a_guide_publishes_it_and_changes_it(page: Page) -> None:
+def test_marc_makes_a_course_of_a_guide_publishes_it_and_changes_it(page: Page, tmp_path: Path) -> None:
     through_the_form(page, Role.MARKETER)
     page.get_by_role("link", name="Courses").first.click()
     is_well_made(page, "courses-empty")
@@ -45,6 +45,9 @@ def test_marc_makes_a_course_of_a_guide_publishes_it_and_changes_it(page: Page) 
     page.get_by_role("button", name="Publish version 2").click()
     page.get_by_role("link", name="Versions").click()
     is_well_made(page, "course-versions")
+    page.get_by_role("link", name="Edit version 1").click()
+    is_well_made(page, "course-edit-version")
+    page.go_back()
     page.get_by_role("link", name="Take back version 2").click()
     is_well_made(page, "course-undo")
     page.get_by_role("button", name="Take back version 2").click()
@@ -54,6 +57,26 @@ def test_marc_makes_a_course_of_a_guide_publishes_it_and_changes_it(page: Page) 
     is_well_made(page, "course-simulate")
     page.get_by_role("link", name="Courses").first.click()
     is_well_made(page, "courses")
+    _bring_the_guide_again(page, tmp_path)
+
+
+def _bring_the_guide_again(page: Page, folder: Path) -> None:
+    """A sentence that he has reworded as well stays his, as he does not tick it."""
+    changed = GUIDE.read_text().replace("dark, cool and dull", "dark, cool and quiet")
+    changed = changed.replace("You do not need to do everything at once.", "Nobody does everything at once.")
+    changed = changed.replace(
+        "## Food and Caffeine", "## A Glass by the Bed\n\nWater.\n\n## Food and Caffeine"
+    )
+    (folder / "guide.md").write_text(changed)
+    page.get_by_role("link", name="Sleep, calmly").click()
+    page.get_by_role("link", name="Bring the guide again").click()
+    page.get_by_label("The guide").set_input_files(folder / "guide.md")
+    page.get_by_role("button", name="See what has changed").click()
+    expect(page.get_by_role("checkbox")).to_have_count(3)
+    expect(page.get_by_label("Introduction")).not_to_be_checked()
+    is_well_made(page, "course-guide-again")
+    page.get_by_role("button", name="Take what is ticked").click()
+    expect(page.get_by_text("Took 2 sections of the guide into the draft.")).to_be_visible()
 
 
 def _say_who_sends_it(page: Page) -> None:
