@@ -19,20 +19,29 @@ def course_files(folder: Path, problems: list[Problem]) -> dict[str, bytes]:
     """The bytes of every file by its path in the folder: texts, pictures, tests, and what else lies there.
 
     Hidden files are none of the course's, but for the memory of its guide; links out of the folder are left
-    out, for they could lead to any file of the machine. Too much for a version to keep is a problem, and then
-    nothing is read.
+    out, for they could lead to any file of the machine. What cannot be kept is a problem; more than a version
+    keeps is one too, and then nothing is read.
     """
-    paths = []
-    size = 0
+    found: dict[str, bytes] = {}
+    room = MOST_UNPACKED
     for path in _paths(folder):
-        paths.append(path)
-        size += path.stat().st_size
-        if size > MOST_UNPACKED or len(paths) > MOST_FILES:
+        room -= path.stat().st_size
+        if room < 0 or len(found) == MOST_FILES:
             most = f"{MOST_UNPACKED // 1_000_000} MB in {MOST_FILES:,} files"
             what = f"The course folder holds more than the {most} that are kept with each version."
             problems.append(Problem(COURSE_FILE, 1, what, "Move what its mails do not show out of it."))
             return {}
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+        name = path.relative_to(folder).as_posix()
+        try:
+            name.encode()
+            found[name] = path.read_bytes()
+        except UnicodeEncodeError:
+            what = "A file of the course folder has a name that is not UTF-8."
+            problems.append(Problem(ascii(name), 1, what, "Rename it."))
+        except OSError as error:
+            what = f"The file cannot be read ({error.strerror}), so that no version could keep it."
+            problems.append(Problem(name, 1, what, "Make it readable, or move it out of the folder."))
+    return found
 
 
 def files_digest(files: Mapping[str, bytes]) -> str:
@@ -63,10 +72,18 @@ def packed_files(packed: bytes) -> dict[str, bytes]:
 
 def _paths(folder: Path) -> Iterator[Path]:
     home = folder.resolve()
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(place) / name
-            is_ours = not name.startswith(".") or path == folder / MEMORY_FILE
-            if is_ours and path.is_file() and path.resolve().is_relative_to(home):
+
+    def is_inside(path: Path) -> bool:
+        return not path.name.startswith(".") and path.resolve().is_relative_to(home)
+
+    for place, folders, names in os.walk(folder, followlinks=True):
+        below = [Path(place, name) for name in sorted(folders)]
+        # A link to a folder that it lies in would never end.
+        folders[:] = [
+            path.name
+            for path in below
+            if is_inside(path) and not path.parent.resolve().is_relative_to(path.resolve())
+        ]
+        for path in (Path(place, name) for name in sorted(names)):
+            if (is_inside(path) or path == folder / MEMORY_FILE) and path.is_file():
                 yield path

@@ -63,7 +63,7 @@ def _building(folder: Path) -> Iterator[Path]:
         yield building
         is_done = True
     except OSError as error:
-        raise Refused(f"{folder} cannot be written ({error.strerror}); nothing was imported.") from error
+        raise Refused(f"{folder} cannot be written ({error.strerror}); nothing was written.") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
         for parent in [] if is_done else missing:

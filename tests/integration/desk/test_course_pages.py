@@ -8,13 +8,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from mailer.accounts.rights import at_the_machine
 from mailer.content.draft_store import Drafts
 from mailer.db import Sessions, session_scope
 from mailer.desk import publishing
 from mailer.desk.publishing import check_draft
-from mailer.models import Action, Course
+from mailer.models import Action, Course, CourseVersion
 from mailer.settings import Settings
 from tests.support.cast import write_course
 from tests.support.staff import Person
@@ -281,7 +282,7 @@ def test_a_publication_is_compared_in_words_and_taken_back_once(
 
 
 def test_any_version_can_be_edited_again_also_when_no_folder_is_left(
-    marc: Person, drafts: Drafts, calm: str
+    marc: Person, drafts: Drafts, calm: str, sessions: Sessions
 ) -> None:
     before = drafts.digest("calm")
     publishes(marc, calm)
@@ -308,6 +309,10 @@ def test_any_version_can_be_edited_again_also_when_no_folder_is_left(
     assert "Version 2 keeps these files now." in publishes(marc, calm)
     marc.post(f"{calm}/versions/1/edit", draft=drafts.digest("calm"))
     assert drafts.digest("calm") == before
+    with session_scope(sessions) as session:
+        session.execute(update(CourseVersion).values(files_digest=None))
+    assert "no text kept" in marc.get(f"{calm}/versions").text
+    assert "before versions kept their files" in marc.get(f"{calm}/versions/1/edit").text
 
 
 def test_a_course_is_lived_through_by_typical_readers(marc: Person, calm: str) -> None:

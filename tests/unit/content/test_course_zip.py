@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from mailer.content import course_zip
+from mailer.content.course_files import course_files, pack, packed_files
+from mailer.content.course_source import Problem
 from mailer.content.course_zip import unpack
 from mailer.errors import Refused
 
@@ -77,3 +80,34 @@ def test_a_damaged_zip_is_refused() -> None:
     whole = zipped({"course.toml": TOML * 50}, packed=zipfile.ZIP_STORED)
     with pytest.raises(Refused, match="damaged"):
         unpack(whole.replace(TOML, b'slug = "loud"'))
+
+
+def test_a_version_keeps_all_files_but_hidden_ones_and_links_out_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "calm"
+    names = ("course.toml", ".import.json", "01-hello.md", "pictures/tea.png", "tests/two.csv", "notes.txt")
+    for name in (*names, ".git/config", ".env"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(TOML)
+    (tmp_path / "secret").write_text("x")
+    (folder / "secret.md").symlink_to(tmp_path / "secret")
+    (folder / "elsewhere").symlink_to(tmp_path)
+    (folder / "media").symlink_to(folder / "pictures")
+    problems: list[Problem] = []
+    files = course_files(folder, problems)
+    assert set(files) == {*names, "media/tea.png"}
+    assert packed_files(pack("calm", files)) == files
+    assert problems == []
+    # However many times it is packed, it is the same zip.
+    assert pack("calm", dict(reversed(files.items()))) == pack("calm", files)
+    (folder / "again").symlink_to(folder)
+    assert course_files(folder, problems) == files
+    monkeypatch.setattr("mailer.content.course_files.MOST_UNPACKED", 50)
+    assert course_files(folder, problems) == {}
+    assert [one.what[:28] for one in problems] == ["The course folder holds more"]
+
+
+def test_tests_of_a_course_are_brought_with_it() -> None:
+    files = {"course.toml": TOML, "tests/two.csv": b"email", "tests/two.json": b"{}"}
+    assert unpack(zipped({**files, "tests/run.sh": b"x"})).files == files
