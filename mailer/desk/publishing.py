@@ -15,6 +15,7 @@ from mailer.accounts.rights import Actor, Right, needs
 from mailer.content.course_files import course_files
 from mailer.content.course_folder import Problem, read_draft
 from mailer.content.draft_store import Drafts
+from mailer.content.newest import Newest
 from mailer.db import business_now
 from mailer.desk.courses import publish_course, undo_course
 from mailer.errors import NotFound, Refused
@@ -23,7 +24,6 @@ from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.checked import keep_check
 from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Past, Plan, plan_publication
-from mailer.launch.kept import Kept
 from mailer.launch.kept_files import files_of_version, keeps_files
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import Looked, look
@@ -134,20 +134,20 @@ def find_published(session: Session, _: Actor, slug: str) -> PublishedCourse | N
     return PublishedCourse(course, list_.slug, course_steps(session, course), keeps_files(session, course))
 
 
-_KEPT: Kept[tuple[Path, str], Checked] = Kept(8)
-"""Drafts that this process compiled, by their folder and its digest."""
+_CHECKED: Newest[tuple[Path, str], Checked] = Newest(8)
+"""Drafts that were compiled, by their folder and its digest."""
 
 
 @needs(Right.SEND)
 def check_draft(session: Session, _: Actor, drafts: Drafts, slug: str) -> Checked:
     """Compile every mail of a draft, which takes a moment the first time; raises NotFound."""
     folder, digest = drafts.folder(slug), drafts.digest(slug)
-    checked = _KEPT.find((folder, digest))
+    checked = _CHECKED.find((folder, digest))
     if checked is None:
         checked = Checked(*check_course(folder), digest)
         if drafts.digest(slug) != digest:
             raise Refused("Somebody is changing the course just now; try again in a moment.")
-        _KEPT.keep((folder, digest), checked)
+        _CHECKED.keep((folder, digest), checked)
         keep_check(session, CheckedKind.COURSE, slug, digest, checked.problems)
     if checked.compiled is not None and checked.compiled.source.slug != slug:
         raise Refused(f'Its course.toml says another slug; write slug = "{slug}", or bring it anew.')

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
-from mailer.content.compile import CompiledMessage, Progress, compile_step
+from mailer.content.compile import Compiled, CompiledMessage, Progress, compile_step
 from mailer.content.course_files import course_files
 from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepSource, read_draft
 from mailer.content.course_rules import own_references
 from mailer.content.course_source import Translation
 from mailer.content.media import MediaFile, course_media
+from mailer.content.newest import Newest
 from mailer.models import StepKind
 from mailer.schedule.timing import NoSuchDay, read_timing, window_on
 
@@ -52,7 +54,7 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
             course, written = in_language(source, step, translation)
             if not written.body.strip():
                 continue  # told already, and all else that could be said follows from it
-            message, found = compile_step(course, written, position=progress, media=media.names)
+            message, found = _compiled(course, written, progress, media.names)
             problems.extend(found)
             if message is not None:
                 (translated if translation else compiled).append((step, message))
@@ -60,6 +62,24 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
     if any(not problem.is_warning for problem in problems):
         return None, problems
     return CompiledCourse(source, tuple(compiled), media.files, tuple(translated), files), problems
+
+
+_COMPILED: Newest[str, Compiled] = Newest(500)
+"""Mails by all that they are made of: after an edit only what was edited is made anew."""
+
+
+def _compiled(
+    course: CourseSource, step: StepSource, position: Progress, media: Mapping[str, str]
+) -> Compiled:
+    """As `compile_step`; wherever the folder lies, the same text is the same mail."""
+    frame = (course.title, course.list_title, course.disclaimer, course.sender, course.language)
+    text = (step.path.name, step.subject, step.preheader, step.kind, step.body, step.body_line, step.lines)
+    key = hashlib.sha256(repr((frame, text, position, sorted(media.items()))).encode()).hexdigest()
+    made = _COMPILED.find(key)
+    if made is None:
+        made = compile_step(course, step, position=position, media=media)
+        _COMPILED.keep(key, made)
+    return made
 
 
 def in_language(

@@ -10,11 +10,9 @@ import asyncio
 import hashlib
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Lock
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
@@ -23,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.aim import narrowing
 from mailer.content.course_source import Problem
+from mailer.content.newest import Newest
 from mailer.delivery.compose import Composer
 from mailer.fetch import CannotFetch, Fetcher, Forbidden
 from mailer.launch.check import sorted_problems
@@ -77,11 +76,8 @@ class Looked:
         return self.mails == self.of
 
 
-_found: OrderedDict[str, list[Problem]] = OrderedDict()
-"""What this process found in each mail that it looked at: after an edit only what was edited is made anew."""
-_turn = Lock()
-KEPT = 5000
-"""More than a course has steps, or looking at all of them would never end."""
+_found: Newest[str, list[Problem]] = Newest(5000)
+"""What was found in each mail; more than a course has steps, or looking at all of them would never end."""
 
 
 def preflight(
@@ -103,16 +99,12 @@ def look(
     is_over = False
     for number, draft in enumerate(mailing.drafts):
         key = hashlib.sha256(f"{draft!r}\0{setting}".encode()).hexdigest()
-        with _turn:
-            found = _found.get(key)
+        found = _found.find(key)
         if found is None:
             if is_over:
                 return Looked(sorted_problems(problems), number, len(mailing.drafts))
             found = _of_mail(mailing, composer, number, people, now)
-            with _turn:
-                _found[key] = found
-                while len(_found) > KEPT:
-                    _found.popitem(last=False)
+            _found.keep(key, found)
             is_over = time.monotonic() > ends
         problems += found
     return Looked(sorted_problems(problems), len(mailing.drafts), len(mailing.drafts))
