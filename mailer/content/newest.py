@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -11,7 +12,7 @@ Made = TypeVar("Made")
 
 
 class Newest(Generic[Key, Made]):
-    """At most `most` of them, by what they were made of; for several threads at once."""
+    """At most `most` of them, by all that they were made of; for several threads at once."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -31,3 +32,11 @@ class Newest(Generic[Key, Made]):
             self._made.move_to_end(key)
             while len(self._made) > self._most:
                 self._made.popitem(last=False)
+
+    def get(self, key: Key, make: Callable[[], Made]) -> Made:
+        """What is kept, or what `make` makes now, which is kept from then on."""
+        made = self.find(key)
+        if made is None:
+            made = make()
+            self.keep(key, made)
+        return made

@@ -26,13 +26,13 @@ from mailer.content.guide.again import has_guide
 from mailer.content.guide.folder import file_name
 from mailer.content.guide.names import slug_of, unique_slug
 from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixel_width
+from mailer.content.newest import Newest
 from mailer.content.timeline import free_day, neighbour, put_before, put_on_day
 from mailer.db import business_now
 from mailer.delivery.roster import get_sender
 from mailer.errors import Refused
 from mailer.launch.check import check_course
 from mailer.launch.checked import keep_check
-from mailer.launch.kept import Kept
 from mailer.launch.shown import Shown
 from mailer.launch.step_look import StepLook, look_at_step, show_step
 from mailer.links import Signer
@@ -41,7 +41,7 @@ from mailer.models import CheckedKind
 MOST_PICTURE = 2_000_000
 """Bytes of one picture; readers on a train wait for each."""
 
-_LOOKS: Kept[tuple[Path, str, str, str], StepLook] = Kept(8)
+_LOOKS: Newest[tuple[Path, str, str, str], StepLook] = Newest(8)
 """Steps that this process compiled, by their folder and its digest, the file and what is typed into it."""
 
 

@@ -14,15 +14,15 @@ from mailer.content.compile import Compiled, CompiledMessage, compile_campaign
 from mailer.content.course_source import Problem, SenderSource
 from mailer.content.course_words import known_or_near
 from mailer.content.media import MediaFile, course_media
+from mailer.content.newest import Newest
 from mailer.content.trial import FIRST, Measure, Trial, Variant, VariantSource
 from mailer.delivery.roster import transports_of
 from mailer.errors import Refused
-from mailer.launch.kept import Kept
 from mailer.launch.messages import put_message
 from mailer.models import Campaign, MailingList, Sender
 
 Key = tuple[CampaignSource, tuple[tuple[str, int], ...], tuple[tuple[str, str], ...]]
-_KEPT: Kept[Key, Compiled] = Kept(32)
+_KEPT: Newest[Key, Compiled] = Newest(32)
 """Mails that this process compiled, by their text, the lines it stands on and the pictures there are."""
 
 

@@ -75,11 +75,7 @@ def _compiled(
     frame = (course.title, course.list_title, course.disclaimer, course.sender, course.language)
     text = (step.path.name, step.subject, step.preheader, step.kind, step.body, step.body_line, step.lines)
     key = hashlib.sha256(repr((frame, text, position, sorted(media.items()))).encode()).hexdigest()
-    made = _COMPILED.find(key)
-    if made is None:
-        made = compile_step(course, step, position=position, media=media)
-        _COMPILED.keep(key, made)
-    return made
+    return _COMPILED.get(key, lambda: compile_step(course, step, position=position, media=media))
 
 
 def in_language(

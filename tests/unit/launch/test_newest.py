@@ -7,12 +7,12 @@ from pathlib import Path
 from mailer.content.campaign_file import read_campaign
 from mailer.content.compile import CompiledMessage
 from mailer.content.course_source import Problem
+from mailer.content.newest import Newest
 from mailer.launch.campaign_variants import compile_one
-from mailer.launch.kept import Kept
 
 
 def test_the_newest_are_kept_and_each_is_made_once() -> None:
-    kept: Kept[str, int] = Kept(2)
+    kept: Newest[str, int] = Newest(2)
     made: list[str] = []
 
     def make(word: str) -> int:
@@ -24,8 +24,8 @@ def test_the_newest_are_kept_and_each_is_made_once() -> None:
 
     for word in ("one", "three", "one", "eleven", "one", "three"):
         assert ask(word) == len(word)
-    # "one" makes room for "eleven", being the oldest, and is made anew; "three" then has gone for it.
-    assert made == ["one", "three", "eleven", "one", "three"]
+    # "three", asked for longest ago, makes room for "eleven", and is made anew.
+    assert made == ["one", "three", "eleven", "three"]
 
 
 def test_a_mail_is_compiled_anew_when_its_text_its_lines_or_its_pictures_are_others(tmp_path: Path) -> None:
