@@ -50,8 +50,14 @@ def declare_field(session: Session, key: str, type_: FieldType) -> None:
 
 def declared_fields(session: Session) -> dict[str, FieldType]:
     """Every custom field and its type."""
-    rows = session.execute(select(CustomField.key, CustomField.type).order_by(CustomField.key))
-    return {key: FieldType(type_) for key, type_ in rows}
+    return dict(list_fields(session))
+
+
+def list_fields(session: Session, after: str = "", limit: int | None = None) -> list[tuple[str, FieldType]]:
+    """Custom fields with their types by their keys, those after `after`."""
+    asked = select(CustomField.key, CustomField.type).where(CustomField.key > after)
+    rows = session.execute(asked.order_by(CustomField.key).limit(limit))
+    return [(key, FieldType(type_)) for key, type_ in rows]
 
 
 def get_field(session: Session, key: str) -> FieldType:

@@ -113,6 +113,20 @@ def list_forms(session: Session) -> Sequence[tuple[SignUpForm, MailingList]]:
     return [(form, list_) for form, list_ in rows]
 
 
+def forms_by_slug(
+    session: Session, after: str = "", limit: int | None = None
+) -> Sequence[tuple[SignUpForm, MailingList]]:
+    """Forms with their lists by their slugs, open or not, those after the slug `after`."""
+    rows = session.execute(
+        select(SignUpForm, MailingList)
+        .join(MailingList, MailingList.id == SignUpForm.list_id)
+        .where(SignUpForm.slug > after)
+        .order_by(SignUpForm.slug)
+        .limit(limit)
+    )
+    return [(form, list_) for form, list_ in rows]
+
+
 def agreed_words(form: SignUpForm) -> str:
     """All that somebody agrees to by this form: its own words and, for a health course, that it is one."""
     if not form.is_health:

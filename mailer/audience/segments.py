@@ -48,9 +48,10 @@ def get_segment(session: Session, slug: str) -> Segment:
     return found
 
 
-def list_segments(session: Session) -> list[Segment]:
-    """All of them, by their slugs."""
-    return list(session.execute(select(Segment).order_by(Segment.slug)).scalars())
+def list_segments(session: Session, after: str = "", limit: int | None = None) -> list[Segment]:
+    """All of them, by their slugs; or `limit` at most, those after the slug `after`."""
+    chosen = select(Segment).where(Segment.slug > after).order_by(Segment.slug).limit(limit)
+    return list(session.execute(chosen).scalars())
 
 
 def checked(session: Session, text: str) -> Rule:

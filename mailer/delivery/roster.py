@@ -63,8 +63,16 @@ def list_transports(session: Session) -> Sequence[Transport]:
     return session.execute(rows).scalars().all()
 
 
-def list_senders(session: Session) -> Sequence[Sender]:
-    return session.execute(select(Sender).order_by(Sender.slug)).scalars().all()
+def transports_by_slug(session: Session, after: str, limit: int) -> Sequence[Transport]:
+    """Transports by their slugs, those after the slug `after`."""
+    rows = select(Transport).where(Transport.slug > after).order_by(Transport.slug).limit(limit)
+    return session.execute(rows).scalars().all()
+
+
+def list_senders(session: Session, after: str = "", limit: int | None = None) -> Sequence[Sender]:
+    """Every sender by its slug; or `limit` at most, those after the slug `after`."""
+    rows = select(Sender).where(Sender.slug > after).order_by(Sender.slug).limit(limit)
+    return session.execute(rows).scalars().all()
 
 
 def transports_of(session: Session, sender: Sender) -> list[tuple[Transport, int]]:

@@ -12,7 +12,7 @@ from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience.subscribers import subscriber_of
 from mailer.content.course_source import Problem
-from mailer.db import business_now
+from mailer.db import at_most, business_now
 from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.check import CompiledCourse
 from mailer.launch.forecast import Forecast, forecast
@@ -23,7 +23,10 @@ from mailer.launch.simulate import Invented, Simulation, simulate
 from mailer.launch.undo import Undone, undo_publication
 from mailer.links import Signer
 from mailer.models import Course, MailingList
+from mailer.reports.course_versions import VersionRow, versions_of
 from mailer.reports.overview import CourseRow, StepRow, course_steps, courses_overview
+from mailer.reports.patience import LONGEST
+from mailer.reports.statement import Statement, course_statement
 from mailer.schedule import enroll
 from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import get_course, load_plan
@@ -42,9 +45,9 @@ class CourseShown:
 
 
 @needs(Right.SEE)
-def list_courses(session: Session, _: Actor) -> list[CourseRow]:
-    """Every published course with how many people are in which state of it, by their slugs."""
-    return courses_overview(session)
+def list_courses(session: Session, _: Actor, after: str, limit: int) -> list[CourseRow]:
+    """Published courses with how many people are in which state of each, by their slugs, after `after`."""
+    return courses_overview(session, after, limit)
 
 
 @needs(Right.SEE)
@@ -53,6 +56,20 @@ def show_course(session: Session, _: Actor, slug: str) -> CourseShown:
     course = get_course(session, slug)
     list_ = session.get_one(MailingList, course.list_id)
     return CourseShown(course, list_.slug, course_steps(session, course))
+
+
+@needs(Right.SEE)
+def page_versions(session: Session, _: Actor, slug: str, before: int | None, limit: int) -> list[VersionRow]:
+    """For programs: a course's published versions, newest first; raises NotFound."""
+    return versions_of(session, get_course(session, slug), before, limit)
+
+
+@needs(Right.SEE)
+def see_statement(session: Session, _: Actor, slug: str) -> Statement:
+    """What became of every mail of a course; raises NotFound, or TooLong where that takes too long."""
+    course, now = get_course(session, slug), business_now(session)
+    with at_most(session, LONGEST):
+        return course_statement(session, course, now)
 
 
 @needs(Right.WRITE)

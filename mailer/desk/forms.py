@@ -21,6 +21,14 @@ def list_forms(session: Session, _: Actor) -> Sequence[tuple[SignUpForm, Mailing
 
 
 @needs(Right.SEE)
+def page_forms(
+    session: Session, _: Actor, after: str, limit: int
+) -> Sequence[tuple[SignUpForm, MailingList]]:
+    """For programs: forms with their lists by their slugs, those after the slug `after`."""
+    return forms.forms_by_slug(session, after, limit)
+
+
+@needs(Right.SEE)
 def lists_to_choose(session: Session, _: Actor) -> list[ListChoice]:
     """The lists that a form may be for, with the words of consent that each begins with."""
     return list_choices(session)
@@ -47,7 +55,10 @@ def change_form(session: Session, actor: Actor, slug: str, text: forms.FormText)
 
 
 @needs(Right.WRITE)
-def close_form(session: Session, actor: Actor, slug: str, *, is_closed: bool) -> None:
-    """Nobody signs up by it any more, or (False) people do again; raises NotFound."""
-    if forms.close_form(session, forms.get_form(session, slug), business_now(session), is_closed=is_closed):
+def close_form(session: Session, actor: Actor, slug: str, *, is_closed: bool) -> bool:
+    """Nobody signs up by it any more, or (False) people do again; whether it was another. Raises NotFound."""
+    form = forms.get_form(session, slug)
+    is_new = forms.close_form(session, form, business_now(session), is_closed=is_closed)
+    if is_new:
         record(session, actor, "form close" if is_closed else "form open", 1, form=slug)
+    return is_new

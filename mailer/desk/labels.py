@@ -48,10 +48,10 @@ class Step:
 
 
 @needs(Right.SEE)
-def list_tags(session: Session, _: Actor, after: str = "") -> TagsPage:
+def list_tags(session: Session, _: Actor, after: str = "", most: int = AT_ONCE) -> TagsPage:
     """Tags by their letters, those after `after`."""
-    names = tags.list_tags(session, after, AT_ONCE + 1)
-    return TagsPage(tag_counts(session, names[:AT_ONCE]), names[AT_ONCE - 1] if len(names) > AT_ONCE else "")
+    names = tags.list_tags(session, after, most + 1)
+    return TagsPage(tag_counts(session, names[:most]), names[most - 1] if len(names) > most else "")
 
 
 @needs(Right.SEE)
@@ -84,6 +84,12 @@ def list_fields(session: Session, _: Actor) -> list[Label]:
     counts = field_counts(session)
     declared = fields.declared_fields(session)
     return [Label(key, counts.get(key, About(0)), (), type_) for key, type_ in declared.items()]
+
+
+@needs(Right.SEE)
+def page_fields(session: Session, _: Actor, after: str, limit: int) -> Sequence[tuple[str, FieldType]]:
+    """For programs: fields with their types by their keys, those after `after`."""
+    return fields.list_fields(session, after, limit)
 
 
 @needs(Right.SEE)

@@ -23,9 +23,9 @@ from mailer.schedule.courses import get_course
 
 
 @needs(Right.SEE)
-def list_lists(session: Session, _: Actor) -> list[ListRow]:
-    """Every list with how many people are in which state of it, by their slugs."""
-    return lists_overview(session)
+def list_lists(session: Session, _: Actor, after: str = "", limit: int | None = None) -> list[ListRow]:
+    """Lists with how many people are in which state of each, by their slugs, those after `after`."""
+    return lists_overview(session, after=after, limit=limit)
 
 
 @needs(Right.SEE)

@@ -13,9 +13,9 @@ from mailer.launch.mails import Sent, Template, Text
 
 
 @needs(Right.SEE)
-def list_templates(session: Session, _: Actor) -> list[Template]:
-    """All templates, by their names."""
-    return mails.list_templates(session)
+def list_templates(session: Session, _: Actor, after: str, limit: int) -> list[Template]:
+    """Templates by their names, those after the name `after`."""
+    return mails.list_templates(session, after, limit)
 
 
 @needs(Right.WRITE)
@@ -23,7 +23,7 @@ def put_template(session: Session, actor: Actor, name: str, text: Text) -> Templ
     """Keep a mail under a name, in one language; raises FaultyFiles or Refused."""
     mails.put_template(session, name, text)
     record(session, actor, "template put", 1, template=name, language=text.language)
-    return next(one for one in mails.list_templates(session) if one.name == name)
+    return mails.get_template(session, name)
 
 
 @needs(Right.SEND)

@@ -43,9 +43,11 @@ class Tried:
 
 
 @needs(Right.SEE)
-def list_segments(session: Session, _: Actor) -> list[SegmentShown]:
-    """All of them, by their slugs."""
-    return [_shown(one) for one in segments.list_segments(session)]
+def list_segments(
+    session: Session, _: Actor, after: str = "", limit: int | None = None
+) -> list[SegmentShown]:
+    """All of them, by their slugs; or `limit` at most, those after the slug `after`."""
+    return [_shown(one) for one in segments.list_segments(session, after, limit)]
 
 
 @needs(Right.SEE)

@@ -19,9 +19,11 @@ from mailer.sealing import Seal
 
 
 @needs(Right.SEE)
-def list_senders(session: Session, _: Actor) -> list[dict[str, Any]]:
-    """Every sender with its transports and keys."""
-    return [sender_values(session, one) for one in roster.list_senders(session)]
+def list_senders(
+    session: Session, _: Actor, after: str = "", limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Every sender with its transports and keys; or `limit` at most, those after the slug `after`."""
+    return [sender_values(session, one) for one in roster.list_senders(session, after, limit)]
 
 
 @needs(Right.WRITE)
@@ -59,10 +61,10 @@ def use_transport(session: Session, actor: Actor, slug: str, transport: str, wei
 
 
 @needs(Right.RUN)
-def stop_using(session: Session, actor: Actor, slug: str, transport: str) -> None:
-    """Have none of its mail go by a transport any more."""
+def stop_using(session: Session, actor: Actor, slug: str, transport: str) -> bool:
+    """Have none of its mail go by a transport any more; False when none did."""
     by = roster.get_transport(session, transport)
-    roster.stop_using(session, roster.get_sender(session, slug), by, actor.who)
+    return roster.stop_using(session, roster.get_sender(session, slug), by, actor.who)
 
 
 @needs(Right.RUN)

@@ -18,7 +18,7 @@ from mailer.models import Campaign, CampaignState, DeliveryState
 from mailer.render.personalize import Rendered
 from mailer.reports.afterwards import Afterwards, afterwards
 from mailer.reports.link_map import LinkFigures, Written, link_figures, mail_with_figures, written
-from mailer.reports.not_reached import STATES, NotReachedPage, not_reached
+from mailer.reports.not_reached import PAGE, STATES, NotReachedPage, not_reached
 from mailer.reports.patience import counted
 from mailer.reports.phases import Score, scores_of
 from mailer.reports.sending import Progress, campaign_progress
@@ -118,11 +118,11 @@ def see_statement(session: Session, _: Actor, slug: str, *, is_asked: bool) -> A
 
 @needs(Right.SEE)
 def list_not_reached(
-    session: Session, _: Actor, slug: str, state: str, reason: str | None, at: str
+    session: Session, _: Actor, slug: str, state: str, reason: str | None, at: str, most: int = PAGE
 ) -> tuple[Campaign, NotReachedPage]:
     """Some of those who did not get it; raises NotFound or Refused."""
     campaign = _begun(session, slug)
-    return campaign, not_reached(session, campaign, state, reason, at)
+    return campaign, not_reached(session, campaign, state, reason, at, most=most)
 
 
 AT_ONCE = 1000

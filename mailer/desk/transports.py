@@ -23,6 +23,15 @@ def list_transports(session: Session, _: Actor, seal: Seal, default_url: str | N
 
 
 @needs(Right.SEE)
+def page_transports(
+    session: Session, _: Actor, seal: Seal, default_url: str | None, after: str, limit: int
+) -> list[TransportView]:
+    """For programs: transports by their slugs, those after the slug `after`."""
+    rows = roster.transports_by_slug(session, after, limit)
+    return [transport_view(session, one, seal, default_url) for one in rows]
+
+
+@needs(Right.SEE)
 def show_transport(
     session: Session, _: Actor, slug: str, seal: Seal, default_url: str | None
 ) -> TransportView:

@@ -21,12 +21,18 @@ def list_webhooks(session: Session, _: Actor) -> Sequence[Webhook]:
 
 
 @needs(Right.MANAGE)
+def page_webhooks(session: Session, _: Actor, after: int, limit: int) -> Sequence[Webhook]:
+    """For programs: in the order in which they were made, those after the id `after`."""
+    return endpoints.webhooks_by_id(session, after, limit)
+
+
+@needs(Right.MANAGE)
 def show_webhook(
-    session: Session, _: Actor, webhook_id: int, before: int | None = None
+    session: Session, _: Actor, webhook_id: int, before: int | None = None, limit: int = endpoints.PAGE + 1
 ) -> tuple[Webhook, Sequence[WebhookCall]]:
-    """One, with its newest calls (one more than a page has); raises NotFound."""
+    """One, with its newest calls (one more than a page has), or those before an id; raises NotFound."""
     webhook = endpoints.get_webhook(session, webhook_id)
-    return webhook, endpoints.list_calls(session, webhook_id, before)
+    return webhook, endpoints.list_calls(session, webhook_id, before, limit)
 
 
 @needs(Right.MANAGE)

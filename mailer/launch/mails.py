@@ -84,15 +84,25 @@ def put_template(session: Session, name: str, text: Text) -> int:
     return put_message(session, f"{TEMPLATES}{name}", text.compiled())
 
 
-def list_templates(session: Session) -> list[Template]:
-    """All of them, by their names."""
+def list_templates(session: Session, after: str = "", limit: int | None = None) -> list[Template]:
+    """All of them, by their names; or `limit` at most, those after the name `after`."""
     rows = session.execute(
         select(Message.source, func.array_agg(Message.language.distinct()))
-        .where(Message.source.startswith(TEMPLATES, autoescape=True))
+        .where(Message.source.startswith(TEMPLATES, autoescape=True), Message.source > f"{TEMPLATES}{after}")
         .group_by(Message.source)
         .order_by(Message.source)
+        .limit(limit)
     )
     return [Template(source.removeprefix(TEMPLATES), tuple(sorted(tags))) for source, tags in rows]
+
+
+def get_template(session: Session, name: str) -> Template:
+    """The one of this name; raises NotFound."""
+    asked = select(Message.language.distinct()).where(Message.source == f"{TEMPLATES}{name}")
+    languages = sorted(session.scalars(asked))
+    if not languages:
+        raise NotFound(f"There is no template {name!r}; put one first.")
+    return Template(name, tuple(languages))
 
 
 def send_mail(

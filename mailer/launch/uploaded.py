@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,7 @@ from mailer.launch.asked import refuse_faulty
 from mailer.launch.campaign_check import CompiledCampaign, check_campaign
 from mailer.launch.campaign_source import laid_out
 from mailer.launch.check import CompiledCourse, check_course
+from mailer.launch.series_template import CheckedSeries, check_series
 
 
 def compile_course(content: bytes) -> tuple[CompiledCourse, list[Problem]]:
@@ -31,11 +33,29 @@ def compile_campaign(
 
     In what is wrong they are called campaign.md, translation-1.md and so on. Raises FaultyFiles, or Refused.
     """
-    names = ["campaign.md", *(f"translation-{number}.md" for number in range(1, len(texts)))]
-    files = (File(name, checked_text(name, text)) for name, text in zip(names, texts, strict=True))
-    text = CampaignText(tuple(files))
+    text = _text_of("campaign.md", texts)
     with laid_out(session, text) as paths:
         compiled, problems = check_campaign(session, paths)
     refuse_faulty("The campaign", problems)
     assert compiled is not None  # noqa: S101
     return compiled, text, problems
+
+
+def compile_series(
+    session: Session, texts: Sequence[str], now: datetime
+) -> tuple[CheckedSeries, list[Problem]]:
+    """The series of these files' texts, the first (series.md) and its translations, and its warnings.
+
+    Raises FaultyFiles, or Refused.
+    """
+    with laid_out(session, _text_of("series.md", texts)) as paths:
+        checked, problems = check_series(session, paths, now)
+    refuse_faulty("The series", problems)
+    assert checked is not None  # noqa: S101
+    return checked, problems
+
+
+def _text_of(first: str, texts: Sequence[str]) -> CampaignText:
+    names = [first, *(f"translation-{number}.md" for number in range(1, len(texts)))]
+    files = (File(name, checked_text(name, text)) for name, text in zip(names, texts, strict=True))
+    return CampaignText(tuple(files))

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from mailer.content.variables import CANNOT_RENDER, author_environment, sample_context
@@ -79,8 +79,10 @@ class Difference:
     steps: tuple[StepDifference, ...]
 
 
-def versions_of(session: Session, course: Course) -> list[VersionRow]:
-    """Its newest versions, newest first."""
+def versions_of(
+    session: Session, course: Course, before: int | None = None, limit: int = MOST_VERSIONS
+) -> list[VersionRow]:
+    """Its newest versions, newest first, or those before the version of a number."""
     rows = session.execute(
         select(
             CourseVersion.number,
@@ -88,9 +90,11 @@ def versions_of(session: Session, course: Course) -> list[VersionRow]:
             func.jsonb_array_length(CourseVersion.manifest["steps"]),
             CourseVersion.files_digest.is_not(None),
         )
-        .where(CourseVersion.course_id == course.id)
+        .where(
+            CourseVersion.course_id == course.id, true() if before is None else CourseVersion.number < before
+        )
         .order_by(CourseVersion.number.desc())
-        .limit(MOST_VERSIONS)
+        .limit(limit)
     )
     return [VersionRow(*row) for row in rows]
 

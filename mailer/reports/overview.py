@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from sqlalchemy import func, select, true
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.models import (
@@ -57,22 +57,40 @@ class StepRow:
     languages: list[str]
 
 
-def lists_overview(session: Session, slug: str | None = None) -> list[ListRow]:
-    """Every list, or that of this slug, and how many people are in which state of it."""
+def lists_overview(
+    session: Session, slug: str | None = None, *, after: str = "", limit: int | None = None
+) -> list[ListRow]:
+    """Every list, or that of this slug, and how many people are in which state of it.
+
+    With `limit` so many at most, those after the slug `after`: only their people are counted.
+    """
+    of_page = (
+        select(MailingList.id)
+        .where(MailingList.slug > after, MailingList.removed_at.is_(None))
+        .order_by(MailingList.slug)
+        .limit(limit)
+    )
     states = [func.count().filter(Subscription.state == state) for state in SubscriptionState]
     pending, active, ended = states
     rows = session.execute(
         select(MailingList.slug, MailingList.title, MailingList.opt_in, active, pending, ended)
         .outerjoin(Subscription, Subscription.list_id == MailingList.id)
-        .where(true() if slug is None else MailingList.slug == slug, MailingList.removed_at.is_(None))
+        .where(
+            MailingList.id.in_(of_page) if slug is None else MailingList.slug == slug,
+            MailingList.removed_at.is_(None),
+        )
         .group_by(MailingList.id)
         .order_by(MailingList.slug)
     )
     return [ListRow(*row) for row in rows]
 
 
-def courses_overview(session: Session) -> list[CourseRow]:
-    """Every published course and how many people are in which state of it."""
+def courses_overview(session: Session, after: str = "", limit: int | None = None) -> list[CourseRow]:
+    """Every published course and how many people are in which state of it.
+
+    With `limit` so many at most, those after the slug `after`: only their people are counted.
+    """
+    of_page = select(Course.id).where(Course.slug > after).order_by(Course.slug).limit(limit)
     steps = (
         select(func.count())
         .where(
@@ -101,6 +119,7 @@ def courses_overview(session: Session) -> list[CourseRow]:
         )
         .join(MailingList, MailingList.id == Course.list_id)
         .outerjoin(Enrollment, Enrollment.course_id == Course.id)
+        .where(Course.id.in_(of_page))
         .group_by(Course.id, MailingList.slug)
         .order_by(Course.slug)
     )

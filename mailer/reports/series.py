@@ -69,10 +69,13 @@ class SeriesReport:
     feed_title: str
 
 
-def series_overview(session: Session, now: datetime) -> list[SeriesRow]:
-    """Every series, by its slug."""
+def series_overview(
+    session: Session, now: datetime, after: str = "", limit: int | None = None
+) -> list[SeriesRow]:
+    """Every series, by its slug; or `limit` at most, those after the slug `after`."""
     lists = dict(session.execute(select(MailingList.id, MailingList.slug)).all())
-    every = session.execute(select(Series).order_by(Series.slug)).scalars()
+    chosen = select(Series).where(Series.slug > after).order_by(Series.slug).limit(limit)
+    every = session.execute(chosen).scalars()
     return [_row(session, series, lists, now) for series in every]
 
 

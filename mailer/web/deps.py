@@ -15,6 +15,7 @@ from mailer.db import Sessions, Wake, make_engine, make_sessions, session_scope
 from mailer.delivery.one_mail import OneMail, send_at_once
 from mailer.delivery.retry import SmtpReply
 from mailer.errors import BadSetting
+from mailer.fetch import Fetcher
 from mailer.links import Signer
 from mailer.queue import Broker, client_url
 from mailer.sealing import Seal
@@ -49,6 +50,11 @@ class Parts:
     def seal(self) -> Seal:
         """What opens and closes secrets that are kept in the database."""
         return Seal(self.settings.secret_key)
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What asks other people's servers."""
+        return Fetcher(self.settings.fetch_allow, f"Steadypost (+{self.base_url})")
 
     def send_at_once(self, mail: OneMail) -> SmtpReply:
         """Hand one mail over, outside every count; raises Refused. Takes seconds: hold no session."""

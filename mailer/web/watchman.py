@@ -13,7 +13,6 @@ from mailer.alarms.tell import tell_due
 from mailer.alarms.watch import watch
 from mailer.delivery import guard
 from mailer.delivery.installation import Installation
-from mailer.fetch import Fetcher
 from mailer.web.api.documentation import prepare
 from mailer.web.deps import Parts
 
@@ -51,5 +50,4 @@ def look_and_tell(parts: Parts) -> None:
         if guard.is_fenced(session, here, settings.hold_after):
             return
         watch(session, depths)
-    fetcher = Fetcher(settings.fetch_allow, f"Steadypost (+{parts.base_url})")
-    tell_due(parts.sessions, parts.seal, fetcher, settings.smtp_url or "", parts.base_url)
+    tell_due(parts.sessions, parts.seal, parts.fetcher, settings.smtp_url or "", parts.base_url)

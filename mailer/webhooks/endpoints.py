@@ -69,12 +69,19 @@ def list_webhooks(session: Session) -> Sequence[Webhook]:
     return session.scalars(select(Webhook).order_by(Webhook.name, Webhook.id)).all()
 
 
-def list_calls(session: Session, webhook_id: int, before: int | None = None) -> Sequence[WebhookCall]:
-    """Its calls, newest first, PAGE and one more."""
+def webhooks_by_id(session: Session, after: int, limit: int) -> Sequence[Webhook]:
+    """Webhooks in the order in which they were made, those after the id `after`."""
+    return session.scalars(select(Webhook).where(Webhook.id > after).order_by(Webhook.id).limit(limit)).all()
+
+
+def list_calls(
+    session: Session, webhook_id: int, before: int | None = None, limit: int = PAGE + 1
+) -> Sequence[WebhookCall]:
+    """Its calls, newest first, PAGE and one more unless another `limit` is named."""
     asked = select(WebhookCall).where(WebhookCall.webhook_id == webhook_id)
     if before is not None:
         asked = asked.where(WebhookCall.id < before)
-    return session.scalars(asked.order_by(WebhookCall.id.desc()).limit(PAGE + 1)).all()
+    return session.scalars(asked.order_by(WebhookCall.id.desc()).limit(limit)).all()
 
 
 def send_test(session: Session, webhook: Webhook, at: datetime) -> None:

@@ -9,17 +9,30 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mailer.audience.import_folder import MOST_BYTES
 from mailer.web.api import (
+    actions,
+    alarms,
+    campaign_reports,
     campaigns,
+    course_reports,
     courses,
     deliveries,
+    forms,
+    holds,
     home,
+    imports,
+    labels,
     lists,
     mails,
     queues,
     segments,
+    senders,
+    series,
     subscribers,
     suppressions,
+    transports,
+    webhooks,
 )
 from mailer.web.api.limits import Limiter
 from mailer.web.api.problems import problem, show_problems
@@ -28,23 +41,39 @@ from mailer.web.deps import Parts
 
 PATH = "/api/v1"
 MAX_BODY_BYTES = 1024 * 1024
-MAX_UPLOAD_BYTES = 32 * 1024 * 1024
-UPLOADS = (f"{PATH}/courses", f"{PATH}/courses/plan")
-"""Where a course folder is sent, with its pictures."""
+MAX_COURSE_BYTES = 32 * 1024 * 1024
+UPLOADS = {
+    f"{PATH}/courses": MAX_COURSE_BYTES,
+    f"{PATH}/courses/plan": MAX_COURSE_BYTES,
+    f"{PATH}/imports": MOST_BYTES,
+}
+"""Where a course folder is sent, with its pictures; and files of people to import."""
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     noun.router
     for noun in (
         home,
         subscribers,
+        labels,
         lists,
         segments,
+        forms,
+        imports,
         suppressions,
         courses,
+        course_reports,
         campaigns,
+        campaign_reports,
+        series,
         mails,
         deliveries,
         queues,
+        holds,
+        senders,
+        transports,
+        webhooks,
+        alarms,
+        actions,
     )
 )
 
@@ -69,7 +98,7 @@ def make_api(parts: Parts, **options: Any) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        max_body_size=MAX_UPLOAD_BYTES,
+        max_body_size=MAX_COURSE_BYTES,
         **options,
     )
     api.state.parts = parts
@@ -115,9 +144,7 @@ class NotTooLarge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             request = Request(scope)
-            most = (
-                MAX_UPLOAD_BYTES if request.url.path.removesuffix("/").endswith(UPLOADS) else MAX_BODY_BYTES
-            )
+            most = UPLOADS.get(PATH + request.url.path.rpartition(PATH)[2].removesuffix("/"), MAX_BODY_BYTES)
             length = request.headers.get("content-length", "")
             if length.isdecimal() and int(length) > most:
                 words = f"A request here may have {most // 1024:,} kB; send less at once."

@@ -13,14 +13,14 @@ from mailer.clock import zone
 from mailer.desk import campaigns as desk
 from mailer.launch.campaign import Launch
 from mailer.models import CampaignState
-from mailer.reports.campaigns import CampaignReport, CampaignRow
+from mailer.reports import statement as statements
+from mailer.reports.campaigns import CampaignRow
 from mailer.schedule.local_time import Past
 from mailer.web.api.caller import See, Send, Write
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.problems import BadRequest
-from mailer.web.api.queues import Changed
-from mailer.web.api.subscribers import Told
+from mailer.web.api.told import Changed, Told, Why
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/campaigns", tags=["Campaigns"])
@@ -75,8 +75,8 @@ class Statement(BaseModel):
     is_balanced: bool
 
     @classmethod
-    def of(cls, report: CampaignReport) -> Statement:
-        return cls.model_validate(report.statement, from_attributes=True)
+    def of(cls, statement: statements.Statement) -> Statement:
+        return cls.model_validate(statement, from_attributes=True)
 
 
 class CampaignWhole(Campaign):
@@ -158,12 +158,6 @@ class Scheduling(Approving):
     local: Local | None = Field(default=None, examples=[None])
 
 
-class Why(Told):
-    """The reason, for whoever looks next."""
-
-    reason: str = Field(default="", max_length=500)
-
-
 @router.get("")
 def list_campaigns(parts: PartsDep, actor: See, paging: PagingDep) -> Page[Campaign]:
     """Campaigns, the newest first."""
@@ -206,7 +200,7 @@ def show_campaign(parts: PartsDep, actor: See, slug: Slug) -> CampaignWhole:
 def show_statement(parts: PartsDep, actor: See, slug: Slug) -> Statement:
     """The balanced statement of a campaign."""
     with parts.session() as session:
-        return Statement.of(desk.show_campaign(session, actor, slug))
+        return Statement.of(desk.show_campaign(session, actor, slug).statement)
 
 
 @router.get("/{slug}/audience")

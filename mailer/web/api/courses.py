@@ -19,7 +19,7 @@ from mailer.reports.overview import CourseRow
 from mailer.web.api.caller import See, Send, Write
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
-from mailer.web.api.subscribers import Told
+from mailer.web.api.told import Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(tags=["Courses"])
@@ -194,9 +194,10 @@ class Simulated(BaseModel):
 @router.get("/courses")
 def list_courses(parts: PartsDep, actor: See, paging: PagingDep) -> Page[Course]:
     """All published courses, by their slugs."""
+    after = paging.after("courses", str) or ""
     with parts.session() as session:
-        rows = desk.list_courses(session, actor)
-        return paging.page_of_all(rows, "courses", lambda row: str(row.slug), Course.of)
+        rows = desk.list_courses(session, actor, after, paging.limit + 1)
+        return paging.page(rows, "courses", lambda row: str(row.slug), Course.of)
 
 
 @router.post("/courses/plan", response_model=PlanShown)

@@ -6,23 +6,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Response
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from mailer.delivery.ledger import Filter
 from mailer.desk import deliveries as desk
-from mailer.models import DeliveryState
+from mailer.desk.deliveries import is_many
+from mailer.models import BulkAct, DeliveryState
+from mailer.queue import ERRANDS, TaskName
 from mailer.reports.ledger import LedgerRow
 from mailer.web.api.caller import Run, See
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
-from mailer.web.api.subscribers import Told
+from mailer.web.api.told import RowId, Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/deliveries", tags=["Deliveries"])
 
-MOST_ACTED = 10_000
-"""Mails that one request changes; more is the desk's."""
+MOST_ACTED = 1_000_000_000
+"""More mails than anybody has; past some thousands workers do it."""
 Slug = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
@@ -88,9 +91,29 @@ class Acting(Told):
 
 
 class Acted(BaseModel):
-    """How many mails were changed."""
+    """How many mails were changed. Many are the workers' (202): `act` is the address that says how far."""
 
     changed: int
+    is_done: bool
+    act: str | None = Field(default=None, examples=[None])
+
+
+class ActShown(BaseModel):
+    """An act on many mails: `changed` so far of at most `seen`. `error` says why it ended early, if so."""
+
+    id: int
+    act: Act = Field(validation_alias="verb")
+    who: str = Field(examples=["olive@example.org by token the shop"])
+    because: str
+    seen: int
+    changed: int
+    asked_at: datetime
+    ended_at: datetime | None
+    error: str
+
+    @classmethod
+    def of(cls, row: BulkAct) -> ActShown:
+        return cls.model_validate(row, from_attributes=True)
 
 
 class AttemptRow(BaseModel):
@@ -142,7 +165,7 @@ def list_deliveries(
 
 
 @router.get("/{delivery_id}")
-def show_delivery(parts: PartsDep, actor: See, delivery_id: int) -> DeliveryWhole:
+def show_delivery(parts: PartsDep, actor: See, delivery_id: RowId) -> DeliveryWhole:
     """One mail, and the conversations about it that did not end with its acceptance."""
     with parts.session() as session:
         row, attempts = desk.show_row(session, actor, delivery_id)
@@ -150,12 +173,36 @@ def show_delivery(parts: PartsDep, actor: See, delivery_id: int) -> DeliveryWhol
     return DeliveryWhole(**DeliveryRow.of(row).model_dump(), conversations=talks)
 
 
-@router.post("/act", response_model=Acted)
-def act(actor: Run, once: OnceDep, asked: Acting) -> Response:
-    """Retry, hold, release, cancel or settle mails. Those whose state the act does not fit are left alone."""
-    return once.answer(
-        actor,
-        lambda session: Acted(
-            changed=desk.act(session, actor, asked.act, asked.filter(), asked.at_most, asked.because.strip())
-        ),
-    )
+@router.post("/act", response_model=Acted, responses={202: {"model": Acted, "description": "Asked for"}})
+def act(parts: PartsDep, actor: Run, once: OnceDep, asked: Acting, tasks: BackgroundTasks) -> Response:
+    """Retry, hold, release, cancel or settle mails. Those whose state the act does not fit are left alone.
+
+    With an `at_most` above 2,000 workers do it a part at a time, and the answer (202) says where to look.
+    """
+
+    def do(session: Session) -> Acted:
+        done = desk.act_or_ask(
+            *(session, actor, asked.act, asked.filter(), asked.at_most, asked.because.strip())
+        )
+        if isinstance(done, BulkAct):
+            return Acted(changed=0, is_done=False, act=f"{parts.base_url}/api/v1/deliveries/acts/{done.id}")
+        return Acted(changed=done, is_done=True)
+
+    answer = once.answer(actor, do, 202 if is_many(asked.at_most) else 200)
+    if answer.status_code == 202:
+        # After the answer: a broker that is away takes seconds to find out. The beat asks before long anyway.
+        tasks.add_task(parts.broker.send, TaskName.ACT_ON_MANY, queue=ERRANDS, expires=60)
+    return answer
+
+
+@router.get("/acts/{act_id}")
+def show_act(parts: PartsDep, actor: See, act_id: RowId) -> ActShown:
+    """How far an act on many mails is."""
+    with parts.session() as session:
+        return ActShown.of(desk.see_act(session, actor, act_id))
+
+
+@router.post("/acts/{act_id}/stop", response_model=ActShown)
+def stop_act(actor: Run, once: OnceDep, act_id: RowId) -> Response:
+    """Do no more of it; what was changed stays so."""
+    return once.answer(actor, lambda session: ActShown.of(desk.stop_act(session, actor, act_id)))

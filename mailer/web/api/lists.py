@@ -12,7 +12,7 @@ from mailer.models import OptIn
 from mailer.reports.overview import ListRow
 from mailer.web.api.caller import See, Write
 from mailer.web.api.paging import Page, PagingDep
-from mailer.web.api.subscribers import Told
+from mailer.web.api.told import Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/lists", tags=["Lists"])
@@ -45,9 +45,10 @@ class ListWritten(Told):
 @router.get("")
 def list_lists(parts: PartsDep, actor: See, paging: PagingDep) -> Page[List]:
     """All lists, by their slugs."""
+    after = paging.after("lists", str) or ""
     with parts.session() as session:
-        rows = desk.list_lists(session, actor)
-        return paging.page_of_all(rows, "lists", lambda row: str(row.slug), List.of)
+        rows = desk.list_lists(session, actor, after, paging.limit + 1)
+        return paging.page(rows, "lists", lambda row: str(row.slug), List.of)
 
 
 @router.get("/{slug}")

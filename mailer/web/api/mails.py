@@ -15,7 +15,7 @@ from mailer.web.api.caller import See, Send, Write
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.problems import BadRequest
-from mailer.web.api.subscribers import Told
+from mailer.web.api.told import Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(tags=["Mails"])
@@ -77,9 +77,10 @@ class Queued(BaseModel):
 @router.get("/templates")
 def list_templates(parts: PartsDep, actor: See, paging: PagingDep) -> Page[TemplateShown]:
     """All templates, by their names."""
+    after = paging.after("templates", str) or ""
     with parts.session() as session:
-        rows = desk.list_templates(session, actor)
-    return paging.page_of_all(
+        rows = desk.list_templates(session, actor, after, paging.limit + 1)
+    return paging.page(
         rows,
         "templates",
         lambda row: str(row.name),

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from tempfile import SpooledTemporaryFile
+from typing import Annotated, BinaryIO, cast
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from mailer.accounts.once import digest_of, find_answer, keep_answer
 from mailer.accounts.rights import Actor
+from mailer.models import KeptAnswer
 from mailer.web.deps import Parts, PartsDep
 
 AGAIN = "Idempotency-Replayed"
+IN_MEMORY = 1024 * 1024
+"""Bytes of a large file that are held in memory; what is more lies in a temporary one."""
 
 Key = Annotated[
     str,
@@ -40,30 +46,73 @@ class Once:
         """What this request is called among all tokens' requests; it tells nothing of the key."""
         return digest_of(str(actor.token_id).encode(), self.key.encode()).hex()[:32]
 
-    def answer(self, actor: Actor, act: Callable[[Session], BaseModel], status: int = 200) -> Response:
+    def answer(
+        self,
+        actor: Actor,
+        act: Callable[[Session], BaseModel],
+        status: int = 200,
+        *,
+        has_secret: bool = False,
+    ) -> Response:
         """Do `act` and keep what it answers, in one transaction; or what it answered the first time.
 
-        What is refused did nothing, and is not kept. Raises KeyInUse and KeyOfAnother.
+        What is refused did nothing, and is not kept. An answer that `has_secret` is kept sealed, as the
+        secret is. Raises KeyInUse and KeyOfAnother.
         """
         token_id = actor.token_id or 0
         with self.parts.session() as session:
             kept = find_answer(session, token_id, self.key, self.digest)
             if kept is not None:
-                return _json(kept.body, kept.status, {AGAIN: "true"})
+                return self._again(kept, has_secret=has_secret)
             body = act(session).model_dump_json()
-            keep_answer(session, token_id, self.key, self.digest, status, body)
+            keeping = self.parts.seal.close(body) if has_secret else body
+            keep_answer(session, token_id, self.key, self.digest, status, keeping)
         return _json(body, status, {})
+
+    def known(self, actor: Actor) -> Response | None:
+        """What was answered the first time, if this is not the first time.
+
+        For what asks other machines before its transaction: they are not asked again. Raises as `answer`.
+        """
+        with self.parts.session() as session:
+            kept = find_answer(session, actor.token_id or 0, self.key, self.digest)
+            return None if kept is None else self._again(kept, has_secret=False)
+
+    def _again(self, kept: KeptAnswer, *, has_secret: bool) -> Response:
+        body = self.parts.seal.open(kept.body, "What was answered") if has_secret else kept.body
+        return _json(body, kept.status, {AGAIN: "true"})
 
 
 def _json(body: str, status: int, headers: dict[str, str]) -> Response:
     return Response(body, status, headers, media_type="application/json")
 
 
+@dataclass(frozen=True)
+class OnceFile:
+    """One POST with its key and the file that is all of its body."""
+
+    once: Once
+    content: BinaryIO
+
+
+async def _once_file(request: Request, parts: PartsDep, idempotency_key: Key) -> AsyncIterator[OnceFile]:
+    hashed = hashlib.sha256()
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        async for chunk in request.stream():
+            hashed.update(chunk)
+            await run_in_threadpool(file.write, chunk)
+        await run_in_threadpool(file.seek, 0)
+        yield OnceFile(Once(parts, idempotency_key, _digest(request, hashed.digest())), cast(BinaryIO, file))
+
+
 async def _once(request: Request, parts: PartsDep, idempotency_key: Key) -> Once:
+    return Once(parts, idempotency_key, _digest(request, await request.body()))
+
+
+def _digest(request: Request, body: bytes) -> bytes:
     query = request.url.query.encode()
-    body = await request.body()
-    digest = digest_of(request.method.encode(), request.url.path.encode(), query, body)
-    return Once(parts, idempotency_key, digest)
+    return digest_of(request.method.encode(), request.url.path.encode(), query, body)
 
 
 OnceDep = Annotated[Once, Depends(_once)]
+OnceFileDep = Annotated[OnceFile, Depends(_once_file)]

@@ -46,7 +46,7 @@ class Paging:
             of, place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         except (ValueError, TypeError, binascii.Error, RecursionError):
             of, place = "", None
-        if of != name or type(place) is not kind:
+        if of != name or type(place) is not kind or not _is_storable(place):
             raise BadRequest("This cursor is not one of this list; take `next` of the part before it.")
         return place
 
@@ -58,14 +58,19 @@ class Paging:
         next_ = _cursor(name, place(rows[self.limit - 1])) if more else None
         return Page[Any](items=[shown(row) for row in rows[: self.limit]], next=next_)
 
-    def page_of_all(
-        self, rows: Sequence[Any], name: str, place: Callable[[Any], str], shown: Callable[[Any], T]
+    def page_until(
+        self, rows: Sequence[Any], name: str, place: int | str | None, shown: Callable[[Any], T]
     ) -> Page[T]:
-        """The same of a short list that is read whole, in the order of `place`."""
-        after = self.after(name, str)
-        # Sorted here: a database may order hyphens otherwise than we compare them.
-        rest = [row for row in sorted(rows, key=place) if after is None or place(row) > after]
-        return self.page(rest[: self.limit + 1], name, place, shown)
+        """The answer made of these rows; `place` is where the next part begins after, None at the end."""
+        next_ = None if place is None else _cursor(name, place)
+        return Page[Any](items=[shown(row) for row in rows], next=next_)
+
+
+def _is_storable(place: object) -> bool:
+    """Whether a column could hold it: whoever makes a cursor up is told so, and nothing breaks."""
+    if isinstance(place, str):
+        return "\0" not in place and place == place.encode(errors="replace").decode()
+    return isinstance(place, int) and -(2**63) <= place < 2**63
 
 
 def _cursor(name: str, place: int | str) -> str:

@@ -13,8 +13,7 @@ from mailer.desk.segments import SegmentShown
 from mailer.web.api.caller import See, Write
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
-from mailer.web.api.queues import Changed
-from mailer.web.api.subscribers import Told
+from mailer.web.api.told import Changed, Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/segments", tags=["Segments"])
@@ -70,9 +69,10 @@ class Tried(Count):
 @router.get("")
 def list_segments(parts: PartsDep, actor: See, paging: PagingDep) -> Page[Segment]:
     """All segments, by their slugs."""
+    after = paging.after("segments", str) or ""
     with parts.session() as session:
-        rows = desk.list_segments(session, actor)
-        return paging.page_of_all(rows, "segments", lambda row: str(row.slug), Segment.of)
+        rows = desk.list_segments(session, actor, after, paging.limit + 1)
+        return paging.page(rows, "segments", lambda row: str(row.slug), Segment.of)
 
 
 @router.post("/try", response_model=Tried)

@@ -16,14 +16,22 @@ from mailer.web.api.problems import KINDS, MEDIA_TYPE, Problem
 TAGS = [
     {"name": "Start", "description": "Where things are, and what a token may do."},
     {"name": "Subscribers", "description": "People: what is known of them, their lists, export and erasure."},
+    {"name": "Tags and fields", "description": "What is known of people: what there is, renamed for all."},
     {"name": "Lists", "description": "What people sign up to."},
     {"name": "Segments", "description": "Saved rules on people, asked whenever they are used."},
+    {"name": "Forms", "description": "Pages by which people put themselves on a list."},
+    {"name": "Imports", "description": "Files of people: brought, looked at, imported, taken back."},
     {"name": "Suppression", "description": "Addresses that must not be mailed."},
     {"name": "Courses", "description": "Published courses, and the people in them."},
     {"name": "Campaigns", "description": "One message, sent once, to lists or a segment."},
+    {"name": "Series", "description": "Campaigns that recur, by the calendar or from a feed."},
     {"name": "Mails", "description": "One mail to one person, because of something that they did."},
     {"name": "Deliveries", "description": "What became of every mail."},
     {"name": "Queues", "description": "What waits and moves, and stopping it for a while."},
+    {"name": "Senders", "description": "Who mails come from, by which transports, signed with which keys."},
+    {"name": "Transports", "description": "The relays that mail goes by, and their limits."},
+    {"name": "Webhooks", "description": "Which programs are told what happens, and every call to them."},
+    {"name": "Watch", "description": "Alarms and who is told, what was done by whom, and the cap."},
 ]
 
 OF_EVERY = ("too-many", "our-fault", "short-break")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from mailer.audience.subscribers import Changes, Person
 from mailer.desk import subscribers as desk
@@ -17,6 +17,7 @@ from mailer.web.api.caller import Audience, Export, See
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.problems import BadRequest
+from mailer.web.api.told import RowId, Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/subscribers", tags=["Subscribers"])
@@ -24,12 +25,6 @@ router = APIRouter(prefix="/subscribers", tags=["Subscribers"])
 Fields = Annotated[
     dict[str, Given], Field(description="Custom fields that were declared.", examples=[{"city": "Lisbon"}])
 ]
-
-
-class Told(BaseModel):
-    """What is sent: nothing that we do not know, so that a slip of the pen is told."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class SubscriberRow(BaseModel):
@@ -229,7 +224,7 @@ def find_subscriber(actor: See, once: OnceDep, asked: Address) -> Response:
 
 
 @router.get("/{subscriber_id}")
-def show_subscriber(parts: PartsDep, actor: See, subscriber_id: int) -> SubscriberWhole:
+def show_subscriber(parts: PartsDep, actor: See, subscriber_id: RowId) -> SubscriberWhole:
     """What is known of somebody, with their lists and courses."""
     with parts.session() as session:
         return SubscriberWhole.of_profile(desk.show_subscriber(session, actor, subscriber_id))
@@ -237,7 +232,7 @@ def show_subscriber(parts: PartsDep, actor: See, subscriber_id: int) -> Subscrib
 
 @router.patch("/{subscriber_id}")
 def change_subscriber(
-    parts: PartsDep, actor: Audience, subscriber_id: int, asked: SubscriberChange
+    parts: PartsDep, actor: Audience, subscriber_id: RowId, asked: SubscriberChange
 ) -> SubscriberWhole:
     """Change what is known of somebody. Lessons keep to a new zone from the next one on."""
     changes = Changes(
@@ -253,7 +248,7 @@ def change_subscriber(
 
 
 @router.delete("/{subscriber_id}")
-def erase_subscriber(parts: PartsDep, actor: Audience, subscriber_id: int) -> Erased:
+def erase_subscriber(parts: PartsDep, actor: Audience, subscriber_id: RowId) -> Erased:
     """Forget somebody for good; it cannot be undone.
 
     All that is known of them goes: lists and consents, courses and answers, mails and clicks. A hash of their
@@ -265,7 +260,7 @@ def erase_subscriber(parts: PartsDep, actor: Audience, subscriber_id: int) -> Er
 
 
 @router.post("/{subscriber_id}/leave", response_model=Left)
-def leave(actor: Audience, once: OnceDep, subscriber_id: int, asked: Leaving) -> Response:
+def leave(actor: Audience, once: OnceDep, subscriber_id: RowId, asked: Leaving) -> Response:
     """Take somebody off a list and its courses; without a list off all of them, and all mail stops."""
     return once.answer(
         actor,
@@ -276,7 +271,7 @@ def leave(actor: Audience, once: OnceDep, subscriber_id: int, asked: Leaving) ->
 
 
 @router.get("/{subscriber_id}/export")
-def export_subscriber(parts: PartsDep, actor: Export, subscriber_id: int) -> dict[str, Any]:
+def export_subscriber(parts: PartsDep, actor: Export, subscriber_id: RowId) -> dict[str, Any]:
     """All that is kept of somebody: their lists with the evidence, courses, answers, mails and clicks."""
     with parts.session() as session:
         return desk.export_subscriber(session, actor, subscriber_id)
@@ -286,7 +281,7 @@ def export_subscriber(parts: PartsDep, actor: Export, subscriber_id: int) -> dic
 def tell_why(
     parts: PartsDep,
     actor: See,
-    subscriber_id: int,
+    subscriber_id: RowId,
     mail: Annotated[
         str | None, Query(max_length=200, description="One mail: a step's key or a campaign's slug.")
     ] = None,

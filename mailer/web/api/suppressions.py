@@ -14,8 +14,8 @@ from mailer.models import Suppression, SuppressionReason
 from mailer.web.api.caller import Audience, See
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
-from mailer.web.api.queues import Changed
-from mailer.web.api.subscribers import Told
+from mailer.web.api.subscribers import Address
+from mailer.web.api.told import Changed, Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/suppressions", tags=["Suppression"])
@@ -35,6 +35,16 @@ class SuppressionRow(BaseModel):
     @classmethod
     def of(cls, row: Suppression) -> SuppressionRow:
         return cls.model_validate(row, from_attributes=True)
+
+
+class FoundSuppression(BaseModel):
+    """Whether an address is suppressed now, and why."""
+
+    is_suppressed: bool
+    reason: SuppressionReason | None = None
+    detail: str = ""
+    at: datetime | None = None
+    until: datetime | None = None
 
 
 class Suppressing(Told):
@@ -86,6 +96,20 @@ def suppress(actor: Audience, once: OnceDep, asked: Suppressing) -> Response:
             from_attributes=True,
         ),
     )
+
+
+@router.post("/find", response_model=FoundSuppression)
+def find(actor: See, once: OnceDep, asked: Address) -> Response:
+    """Why an address is not mailed, if it is not. It is sent in the body, so that it ends in no log."""
+
+    def act(session: Any) -> FoundSuppression:
+        found = desk.find_by_address(session, actor, asked.email)
+        if found is None:
+            return FoundSuppression(is_suppressed=False)
+        told = {name: getattr(found, name) for name in ("reason", "detail", "at", "until")}
+        return FoundSuppression(is_suppressed=True, **told)
+
+    return once.answer(actor, act)
 
 
 @router.post("/lift", response_model=Changed)

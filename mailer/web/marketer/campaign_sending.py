@@ -16,7 +16,6 @@ from mailer.desk import campaign_drafts as writing
 from mailer.desk import campaign_plans as plans
 from mailer.desk import campaigns as desk
 from mailer.errors import MailerError, NotFound, Refused
-from mailer.fetch import Fetcher
 from mailer.launch.preflight import check_links
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.campaigns import PATH, is_sent
@@ -53,9 +52,8 @@ def ask_links(request: Request, slug: str, parts: PartsDep, actor: Write) -> Res
         asked = session, actor, slug, parts.signer, parts.base_url
         found = plans.check_campaign(*asked, is_asked=True) or []
         links = plans.links_to_ask(session, actor, slug, parts.signer, parts.base_url)
-    fetcher = Fetcher(parts.settings.fetch_allow, f"Steadypost (+{parts.base_url})")
     # No transaction is open while other machines are asked.
-    found += check_links(links, fetcher, lambda _asked, _of: None)
+    found += check_links(links, parts.fetcher, lambda _asked, _of: None)
     return _check(request, parts, actor, slug, found, links=len(links))
 
 

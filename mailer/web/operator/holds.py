@@ -6,11 +6,9 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 
-from mailer.db import business_now
 from mailer.delivery.installation import Installation
 from mailer.desk import holds as desk
 from mailer.errors import Refused
-from mailer.launch.carry_out import carry_out
 from mailer.launch.release import NOTHING_HELD
 from mailer.models import Lane
 from mailer.schedule.catchup import STALE_AFTER, Policy
@@ -96,13 +94,11 @@ def ask_release(request: Request, parts: PartsDep, actor: See, hours: str = str(
 def release(fields: FormFields, parts: PartsDep, actor: Run) -> Response:
     """Do with what is overdue as chosen, and send again."""
     stale_after = _hours(fields.get("hours", ""))
-    with parts.session() as session:
-        now = business_now(session)
-        choice = desk.choose_release(session, actor, fields.get("policy", ""), stale_after)
-    if choice.is_fence and fields.get("adopt") != "yes":
-        raise Refused("Say that this installation is to be the one that sends from this database.")
     here = Installation(parts.settings.data_dir, parts.settings.instance_token)
-    passed_over = carry_out(parts.session, choice, here, now, who=actor.who)
+    passed_over = desk.go_on(
+        *(parts.session, actor, fields.get("policy", ""), stale_after, here),
+        adopt=fields.get("adopt") == "yes",
+    )
     return parts.desk.go(
         PATH, done=f"Released. {passed_over:,} mails were passed over; what is due leaves now."
     )

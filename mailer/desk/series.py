@@ -1,0 +1,143 @@
+"""Series: campaigns that recur, by the calendar or from a feed.
+
+A feed is on another machine: whoever calls these looks at it in between, with no session open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from mailer.accounts.rights import Actor, Right, needs
+from mailer.audience.recipients import Reach
+from mailer.content.course_source import Problem
+from mailer.db import business_now
+from mailer.launch import series
+from mailer.launch.asked import ask_for_yes, refuse_faulty
+from mailer.launch.campaign import Approval
+from mailer.launch.mailing import of_files
+from mailer.launch.preflight import preflight
+from mailer.launch.series import Added
+from mailer.launch.series_look import Look
+from mailer.launch.series_make import Due, Made, as_if_due, due_now, make
+from mailer.launch.series_preview import Preview, preview
+from mailer.launch.series_template import CheckedSeries
+from mailer.launch.uploaded import compile_series
+from mailer.links import Signer
+from mailer.reports.series import SeriesReport, SeriesRow, describe_series, series_overview
+from mailer.schedule.series import get_series
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A series' files that were read `at` a moment, and the warnings about them.
+
+    `needs_look`: its feed is a new one.
+    """
+
+    series: CheckedSeries
+    warnings: Sequence[Problem]
+    needs_look: bool
+    at: datetime
+
+
+@needs(Right.SEE)
+def list_series(session: Session, _: Actor, after: str, limit: int) -> list[SeriesRow]:
+    """Series by their slugs, those after `after`."""
+    return series_overview(session, business_now(session), after, limit)
+
+
+@needs(Right.SEE)
+def show_series(session: Session, _: Actor, slug: str, ahead: int) -> SeriesReport:
+    """One of them, so many of its days `ahead`; raises NotFound."""
+    return describe_series(session, slug, business_now(session), ahead=ahead)
+
+
+@needs(Right.SEE)
+def look_at_audience(session: Session, _: Actor, slug: str) -> Reach:
+    """Whom an occurrence would reach now; raises NotFound or Refused."""
+    return series.reach_of(session, get_series(session, slug), business_now(session))
+
+
+@needs(Right.SEND)
+def check_files(session: Session, _: Actor, texts: Sequence[str]) -> Checked:
+    """Read a series' files, the first and its translations; raises FaultyFiles."""
+    now = business_now(session)
+    found, warnings = compile_series(session, texts, now)
+    return Checked(found, warnings, series.is_first_look(session, found), now)
+
+
+@needs(Right.SEND)
+def put_series(
+    session: Session,
+    actor: Actor,
+    checked: Checked,
+    look: Look | None,
+    signer: Signer,
+    base_url: str,
+    agreed: Collection[str],
+) -> Added:
+    """Have its campaigns made from now on, or bring it up to date; `look` is the first one at its feed.
+
+    Raises FaultyFiles, NotAgreed for warnings that nobody agreed to, and Refused.
+    """
+    now = business_now(session)
+    found = preflight(session, of_files(session, checked.series.sample), signer, base_url, now)
+    problems = [*checked.warnings, *found]
+    refuse_faulty(f"The series {checked.series.slug}", problems)
+    ask_for_yes((), problems, agreed)
+    return series.add_series(session, checked.series, look, now, who=actor.who)
+
+
+@needs(Right.SEE)
+def to_be_looked_at(session: Session, _: Actor, slug: str) -> Due:
+    """What its feed has to be asked by, to show what would be made; raises NotFound."""
+    return as_if_due(session, slug, business_now(session))
+
+
+@needs(Right.SEE)
+def preview_series(
+    session: Session, _: Actor, due: Due, look: Look | None, signer: Signer, base_url: str
+) -> Preview:
+    """What would be made now; raises Refused or CannotMake."""
+    return preview(session, due, look, business_now(session), signer=signer, base_url=base_url)
+
+
+@needs(Right.SEND)
+def to_be_made(session: Session, _: Actor, slug: str) -> Due:
+    """What its feed has to be asked by, to make its next occurrence now; raises NotFound or Refused."""
+    return due_now(session, slug, business_now(session))
+
+
+@needs(Right.SEND)
+def make_now(session: Session, actor: Actor, due: Due, look: Look | None, *, needs_approval: bool) -> Made:
+    """Make the next occurrence in place of when it was to come. Leaves one Action."""
+    approval = Approval(needs_approval, actor.operator_id)
+    return make(session, due, look, business_now(session), who=actor.who, approval=approval)
+
+
+@needs(Right.SEND)
+def skip_items(session: Session, actor: Actor, slug: str, look: Look) -> int:
+    """Take all that is in its feed as known; how many were new. Raises NotFound or Refused."""
+    return series.skip_items(session, slug, look, business_now(session), who=actor.who)
+
+
+@needs(Right.SEND)
+def pause_series(session: Session, actor: Actor, slug: str) -> bool:
+    """Make nothing of it until it is resumed; False when it was paused. Raises NotFound or Refused."""
+    return series.pause_series(session, slug, business_now(session), who=actor.who)
+
+
+@needs(Right.SEND)
+def resume_series(session: Session, actor: Actor, slug: str) -> date | None:
+    """Go on with it; its next day, None when it has ended meanwhile. Raises NotFound or Refused."""
+    return series.resume_series(session, slug, business_now(session), who=actor.who)
+
+
+@needs(Right.SEND)
+def remove_series(session: Session, actor: Actor, slug: str) -> None:
+    """Forget it; the campaigns that it made stay. Raises NotFound."""
+    series.remove_series(session, slug, business_now(session), who=actor.who)
