@@ -15,6 +15,7 @@ from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience.recipients import Reach
 from mailer.content.course_source import Problem
 from mailer.db import business_now
+from mailer.errors import Refused
 from mailer.launch import series
 from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.campaign import Approval
@@ -117,6 +118,15 @@ def make_now(session: Session, actor: Actor, due: Due, look: Look | None, *, nee
     """Make the next occurrence in place of when it was to come. Leaves one Action."""
     approval = Approval(needs_approval, actor.operator_id)
     return make(session, due, look, business_now(session), who=actor.who, approval=approval)
+
+
+@needs(Right.SEND)
+def to_be_skipped(session: Session, _: Actor, slug: str) -> Due:
+    """What its feed has to be asked by, to take all in it as known; raises NotFound or Refused."""
+    due = as_if_due(session, slug, business_now(session))
+    if not due.feed_url:
+        raise Refused(f"{slug} has no feed, so there is nothing to skip.")
+    return due
 
 
 @needs(Right.SEND)

@@ -98,7 +98,7 @@ def list_templates(session: Session, after: str = "", limit: int | None = None) 
 
 def get_template(session: Session, name: str) -> Template:
     """The one of this name; raises NotFound."""
-    asked = select(Message.language.distinct()).where(Message.source == f"{TEMPLATES}{name}")
+    asked = select(Message.language).where(Message.source == f"{TEMPLATES}{name}").distinct()
     languages = sorted(session.scalars(asked))
     if not languages:
         raise NotFound(f"There is no template {name!r}; put one first.")

@@ -79,8 +79,8 @@ def show_cap(parts: PartsDep, actor: See) -> CapShown:
 @router.put("/cap")
 def set_cap(parts: PartsDep, actor: Manage, asked: CapWritten) -> Changed:
     """Set the cap; mail that has not left keeps to it."""
-    quiet = (f"{at:%H:%M}" if at else "" for at in (asked.quiet_from, asked.quiet_until))
-    wished = wished_cap(asked.per_day, asked.per_week, *quiet, asked.losing)
+    begins, ends = (f"{at:%H:%M}" if at else "" for at in (asked.quiet_from, asked.quiet_until))
+    wished = wished_cap(asked.per_day, asked.per_week, begins, ends, asked.losing)
     with parts.session() as session:
         return Changed(changed=settings.set_cap(session, actor, wished))
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from mailer.desk import courses as desk
-from mailer.desk.publishing import compare_versions
+from mailer.desk.publishing import compare_versions as compared
 from mailer.desk.reports import see_course
 from mailer.reports.course_report import CourseFigures, StepReaders
 from mailer.reports.course_versions import Side
@@ -164,12 +164,10 @@ def list_course_versions(parts: PartsDep, actor: See, slug: Slug, paging: Paging
 
 
 @router.get("/difference")
-def compare_course_versions(
-    parts: PartsDep, actor: See, slug: Slug, old: Number, new: Number
-) -> DifferenceShown:
+def compare_versions(parts: PartsDep, actor: See, slug: Slug, old: Number, new: Number) -> DifferenceShown:
     """What differs between two published versions, in the words that readers see."""
     with parts.session() as session:
-        found = compare_versions(session, actor, slug, old, new)
+        found = compared(session, actor, slug, old, new)
     return DifferenceShown.model_validate(found, from_attributes=True)
 
 

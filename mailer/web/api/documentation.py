@@ -23,6 +23,8 @@ router = APIRouter()
 
 PATH = "/api/docs"
 METHODS = ("get", "post", "put", "patch", "delete")
+FILES = {"application/zip": "course.zip", "text/csv": "people.csv"}
+"""What a file that is sent is called in examples."""
 DEEP = 4
 """So many levels of an example are written out."""
 
@@ -226,5 +228,5 @@ def _curl(
         sent = json.dumps(_example(told, body), ensure_ascii=False).replace("'", "'\\''")
         lines += [f'-H "Content-Type: {media_type}"', f"-d '{sent}'"]
     elif media_type:
-        lines += [f'-H "Content-Type: {media_type}"', "--data-binary @course.zip"]
+        lines += [f'-H "Content-Type: {media_type}"', f"--data-binary @{FILES[media_type]}"]
     return " \\\n  ".join(lines)

@@ -266,10 +266,8 @@ def skip_items(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug) -> Respo
     if (known := once.known(actor)) is not None:
         return known
     with parts.session() as session:
-        due = desk.to_be_looked_at(session, actor, slug)
-    look = _look(parts, due)
-    if look is None:
-        raise Refused(f"{slug} has no feed, so there is nothing to skip.")
+        due = desk.to_be_skipped(session, actor, slug)
+    look = look_at_feed(due.feed_url, due.marks, parts.fetcher, due.at)
     return once.answer(actor, lambda session: Skipped(items=desk.skip_items(session, actor, slug, look)))
 
 

@@ -99,7 +99,7 @@ def suppress(actor: Audience, once: OnceDep, asked: Suppressing) -> Response:
 
 
 @router.post("/find", response_model=FoundSuppression)
-def find(actor: See, once: OnceDep, asked: Address) -> Response:
+def find_suppression(actor: See, once: OnceDep, asked: Address) -> Response:
     """Why an address is not mailed, if it is not. It is sent in the body, so that it ends in no log."""
 
     def act(session: Any) -> FoundSuppression:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +21,7 @@ from mailer.db import Sessions, session_scope
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.models import Role
 from mailer.settings import Settings
+from tests.support.cast import write_course
 from tests.support.reader_pages import SECRET, running_app
 from tests.support.staff import STAFF, hire
 
@@ -40,8 +44,14 @@ class Program:
 
 
 @pytest.fixture
-def settings(database_url: str, redis: EmbeddedRedis) -> Settings:
-    return Settings(database_url=database_url, redis_url=redis.broker_url, secret_key=(SECRET,))
+def settings(database_url: str, redis: EmbeddedRedis, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        redis_url=redis.broker_url,
+        secret_key=(SECRET,),
+        data_dir=tmp_path / "data",
+        fetch_allow=("127.0.0.1/32",),
+    )
 
 
 @pytest.fixture
@@ -62,11 +72,11 @@ def token_for(sessions: Sessions, *rights: Right) -> str:
 
 @pytest.fixture
 def program(address: str, sessions: Sessions) -> Iterator[Callable[..., Program]]:
-    """Makes programs with these rights (all but managing, when none is named)."""
+    """Makes programs with these rights (all, when none is named)."""
     clients: list[httpx.Client] = []
 
     def make(*rights: Right) -> Program:
-        token = token_for(sessions, *(rights or tuple(set(Right) - {Right.MANAGE})))
+        token = token_for(sessions, *(rights or tuple(Right)))
         client = httpx.Client(base_url=f"{address}/api/v1", headers={"Authorization": f"Bearer {token}"})
         clients.append(client)
         return Program(client)
@@ -80,3 +90,33 @@ def program(address: str, sessions: Sessions) -> Iterator[Callable[..., Program]
 def shop(program: Callable[..., Program]) -> Program:
     """A program that may everything that programs do."""
     return program()
+
+
+def zipped(folder: Path, top: str = "") -> bytes:
+    """A course folder as somebody would pack it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, top + path.relative_to(folder).as_posix())
+    return packed.getvalue()
+
+
+def upload(shop: Program, path: str, content: bytes, **query: str) -> Any:
+    headers = {"Content-Type": "application/zip", "Idempotency-Key": f"{path} {hash(content)}"}
+    return shop.client.post(path, content=content, headers=headers, params=query)
+
+
+@pytest.fixture
+def calm(shop: Program, tmp_path: Path) -> Path:
+    """The folder of the course "calm", which is published (its list takes people at once)."""
+    folder = write_course(tmp_path / "calm")
+    answer = upload(shop, "/courses", zipped(folder), agreed="warnings")
+    assert answer.status_code == 200, answer.text
+    return folder
+
+
+def joins(shop: Program, email: str) -> int:
+    asked = {"email": email, "list": "calm", "consent": "Send me the course."}
+    number: int = shop.post("/subscribers", asked).json()["id"]
+    return number

@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from mailer.db import Sessions, session_scope
 from mailer.models import Campaign
-from tests.integration.api.conftest import Program
+from tests.integration.api.conftest import Program, joins, upload, zipped
 from tests.integration.api.test_how_the_api_works import kind
 from tests.support.cast import ADA, BEN, CLEO, step_file, write_course
 
@@ -26,36 +23,6 @@ lists: [calm]
 
 The garden is open again, from nine to five.
 """
-
-
-def zipped(folder: Path, top: str = "") -> bytes:
-    """A course folder as somebody would pack it."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, top + path.relative_to(folder).as_posix())
-    return packed.getvalue()
-
-
-def upload(shop: Program, path: str, content: bytes, **query: str) -> Any:
-    headers = {"Content-Type": "application/zip", "Idempotency-Key": f"{path} {hash(content)}"}
-    return shop.client.post(path, content=content, headers=headers, params=query)
-
-
-@pytest.fixture
-def calm(shop: Program, tmp_path: Path) -> Path:
-    """The folder of the course "calm", which is published (its list takes people at once)."""
-    folder = write_course(tmp_path / "calm")
-    answer = upload(shop, "/courses", zipped(folder), agreed="warnings")
-    assert answer.status_code == 200, answer.text
-    return folder
-
-
-def joins(shop: Program, email: str) -> int:
-    asked = {"email": email, "list": "calm", "consent": "Send me the course."}
-    number: int = shop.post("/subscribers", asked).json()["id"]
-    return number
 
 
 def test_a_course_is_planned_published_changed_and_taken_back(shop: Program, tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ import subprocess
 from pathlib import Path
 
 from mailer.settings import PROJECT
-from tests.integration.api.conftest import Program
-from tests.integration.api.test_courses_and_campaigns_by_the_api import zipped
+from tests.integration.api.conftest import Program, zipped
 from tests.support.cast import write_course
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -185,9 +186,9 @@ def test_the_page_of_documentation_needs_no_other_site(address: str) -> None:
         "Lists in parts",
     ):
         assert words in page, words
-    assert "http://" not in page.replace("http://127.0.0.1", "").replace("http://www.w3.org", "")
-    assert "https://" not in page
-    assert len(answer.content) < 300_000
+    # Other sites are named in examples; nothing is loaded from them, and nothing leads there.
+    assert not re.search(r"""(?:src|href|action)=["']?https?://(?!127\.0\.0\.1)""", page)
+    assert answer.num_bytes_downloaded < 100_000  # compressed
 
 
 def test_a_token_whose_owner_lacks_the_second_factor_that_is_asked_for_opens_nothing(
