@@ -6,24 +6,36 @@ a mail that comes back into the state it was taken from, as one that fails again
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from mailer.db import business_now
+from mailer.db import business_now, clock_now
 from mailer.delivery import ledger
 from mailer.delivery.ledger import VERBS, Filter
 from mailer.errors import MailerError, NotFound
 from mailer.models import BulkAct, DeliveryState
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 2_000
 """So many mails are changed while somebody waits for the page; and in one part of a longer act."""
 
+REST = timedelta(minutes=1)
+"""So long an act whose part failed is left alone."""
+TRIES = 5
+
 MORE = "More had come by then than were confirmed; look again."
+
+OUR_FAULT = (
+    f"Something went wrong on our side {TRIES} times, and is in the log. What was changed stays so; once it "
+    "is mended, ask for the rest anew."
+)
 
 
 def ask(session: Session, verb: str, filter_: Filter, seen: int, *, who: str, because: str = "") -> BulkAct:
@@ -59,32 +71,52 @@ def stop(session: Session, act_id: int, now: datetime, *, who: str) -> BulkAct:
 
 
 def do_part(session: Session) -> bool:
-    """Do one part of the oldest act that nobody is at; whether there was any."""
-    mine = session.scalar(
-        select(BulkAct)
-        .where(BulkAct.ended_at.is_(None))
-        .order_by(BulkAct.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
+    """Do one part of an act that nobody is at, the oldest first; whether there was any.
+
+    What failed by something that nobody foresaw is tried again after REST, behind all others, and ended after
+    TRIES times one after the other.
+    """
+    mine = session.scalar(_next().with_for_update(skip_locked=True))
     if mine is None:
         return False
     now = business_now(session)
     try:
-        # What was refused has changed nothing; what else fails leaves the act open, to be tried again.
-        chosen = ledger.choose_part(session, VERBS[mine.verb], filter_of(mine), mine.up_to, _room(mine))
+        with session.begin_nested():
+            _do_some(session, mine, now)
     except MailerError as error:
+        # What was refused has changed nothing.
         _end(session, mine, now, str(error))
-        return True
+    except Exception:
+        _note_failure(session, mine, now)
+    session.flush()
+    return True
+
+
+def _next() -> Select[BulkAct]:
+    is_rested = or_(BulkAct.failed_at.is_(None), BulkAct.failed_at <= func.clock_timestamp() - REST)
+    in_order = BulkAct.failed_at.asc().nulls_first(), BulkAct.id
+    return select(BulkAct).where(BulkAct.ended_at.is_(None), is_rested).order_by(*in_order).limit(1)
+
+
+def _do_some(session: Session, mine: BulkAct, now: datetime) -> None:
+    verb, filter_ = VERBS[mine.verb], filter_of(mine)
+    chosen = ledger.choose_part(session, verb, filter_, mine.up_to, _room(mine))
     mine.changed += ledger.change(session, chosen, now, because=mine.because).total()
     mine.up_to = max((number for ids in chosen.ids.values() for number in ids), default=mine.up_to)
+    mine.failures, mine.failed_at = 0, None
     if not chosen.total:
         _end(session, mine, now, "")
     elif not _room(mine):
-        after = ledger.choose_part(session, VERBS[mine.verb], filter_of(mine), mine.up_to, 1)
+        after = ledger.choose_part(session, verb, filter_, mine.up_to, 1)
         _end(session, mine, now, MORE if after.total else "")
-    session.flush()
-    return True
+
+
+def _note_failure(session: Session, mine: BulkAct, now: datetime) -> None:
+    """Write that a part failed; nothing of that part was changed."""
+    log.exception("A part of an act on many mails failed", extra={"event": "bulk.failed", "act": mine.id})
+    mine.failures, mine.failed_at = mine.failures + 1, clock_now(session)
+    if mine.failures >= TRIES:
+        _end(session, mine, now, OUR_FAULT)
 
 
 def filter_of(act: BulkAct) -> Filter:
@@ -100,7 +132,7 @@ def _room(act: BulkAct) -> int:
 
 
 def _end(session: Session, act: BulkAct, now: datetime, error: str) -> None:
-    act.ended_at = session.execute(select(func.clock_timestamp())).scalar_one()
+    act.ended_at = clock_now(session)
     act.error = error
     if act.changed:
         ledger.note_act(

@@ -33,11 +33,12 @@ class Outlook(Base):
 
 
 class BulkAct(Base):
-    """One act on many mails that somebody confirmed, done a part at a time (launch/bulk_acts.py).
+    """One act on many mails that somebody confirmed, done a part at a time (delivery/bulk.py).
 
     `verb` and `filter` say what and to which, at most `seen` of them; `because` is kept with each mail. All
     those with an id up to `up_to` are behind it, `changed` of them were changed. It has ended once
-    `ended_at` is set; `error` says why before its end, if it did.
+    `ended_at` is set; `error` says why before its end, if it did. Its newest part has failed `failures` times
+    one after the other, at `failed_at` the last time, by something that nobody foresaw.
     """
 
     __tablename__ = "bulk_acts"
@@ -51,6 +52,8 @@ class BulkAct(Base):
     seen: Mapped[int]
     up_to: Mapped[int] = mapped_column(server_default="0")
     changed: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    failed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(server_default="")
 

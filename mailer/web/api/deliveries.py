@@ -99,7 +99,10 @@ class Acted(BaseModel):
 
 
 class ActShown(BaseModel):
-    """An act on many mails: `changed` so far of at most `seen`. `error` says why it ended early, if so."""
+    """An act on many mails: `changed` so far of at most `seen`. `error` says why it ended early, if so.
+
+    `failures`: its newest part failed so often on our side; it is tried again, and ended after five times.
+    """
 
     id: int
     act: Act = Field(validation_alias="verb")
@@ -108,6 +111,7 @@ class ActShown(BaseModel):
     seen: int
     changed: int
     asked_at: datetime
+    failures: int
     ended_at: datetime | None
     error: str
 

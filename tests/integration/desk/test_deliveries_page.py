@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.db import session_scope
-from mailer.delivery import bulk
-from mailer.models import Action, Delivery, Subscriber
+from mailer.delivery import bulk, ledger
+from mailer.models import Action, BulkAct, Delivery, Subscriber
 from mailer.reports.deliveries import Look, deliveries_page
 from tests.support.cast import ADA, BEN, CLEO
 from tests.support.house import House
@@ -202,6 +205,37 @@ def test_a_worker_that_is_lost_in_the_middle_of_a_part_leaves_nothing_half_done(
         assert bulk.do_part(session)
         assert not bulk.do_part(other)  # somebody is at it
     assert states(house, four)[ADA] == "planned"
+
+
+def test_an_act_whose_part_fails_lets_others_go_first_and_ends_after_five_times(
+    house: House, four: dict[str, int], opal: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
+    page = retries_two(opal)
+    change = ledger.change
+
+    def failing(session: Session, chosen: ledger.Chosen, *rest: Any, **named: Any) -> Counter[str]:
+        changed = change(session, chosen, *rest, **named)
+        if chosen.verb is ledger.RETRY:
+            raise RuntimeError("a disk that is full")  # after the rows were written
+        return changed
+
+    monkeypatch.setattr(ledger, "change", failing)
+    with session_scope(house.sessions) as session:
+        bulk.ask(session, "cancel", ledger.Filter(course="calm"), 2, who="olive")
+    assert part(house)
+    assert "tried again every minute" in opal.get(page).text
+    while part(house):  # the other one, which is younger; the first one rests
+        pass
+    # Ben's was in quarantine, Cleo's planned; the failed ones are as they were.
+    assert states(house, four) == {ADA: "failed", BEN: "cancelled", CLEO: "cancelled", FRANK: "failed"}
+    for _ in range(4):
+        with session_scope(house.sessions) as session:
+            session.execute(update(BulkAct).values(failed_at=BulkAct.failed_at - bulk.REST))
+        assert part(house)
+    assert "Something went wrong on our side 5 times" in opal.get(page).text
+    assert not part(house)
+    assert states(house, four)[ADA] == "failed"
 
 
 def test_an_act_on_many_is_stopped_and_what_was_done_stays(
