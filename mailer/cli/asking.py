@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.accounts.rights import Actor, at_the_machine
 from mailer.errors import Refused
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
@@ -30,3 +31,8 @@ def operator() -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return f"user {number}"
+
+
+def actor() -> Actor:
+    """The same as whoever calls of the desk are made for."""
+    return at_the_machine(operator())

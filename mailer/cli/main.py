@@ -8,6 +8,7 @@ import sys
 import typer
 
 from mailer.cli import (
+    alarm,
     campaign,
     clicks,
     course,
@@ -27,6 +28,7 @@ from mailer.cli import (
     transport,
     up,
     user,
+    webhook,
     why,
 )
 from mailer.cli.show import warn
@@ -57,6 +59,8 @@ app.add_typer(hold.app, name="hold")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(sender.app, name="sender")
 app.add_typer(transport.app, name="transport")
+app.add_typer(alarm.app, name="alarm")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(user.app, name="user")
 app.add_typer(database.app, name="db")
 app.add_typer(doctor.app, name="doctor")

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from mailer.cli.asking import actor
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, count, say
 from mailer.db import business_now
+from mailer.desk.settings import set_cap
 from mailer.errors import Refused
 from mailer.launch.forecast import forecast
 from mailer.models import Losing
-from mailer.schedule.cap import Cap, read_cap, set_cap, wished_cap
+from mailer.schedule.cap import Cap, read_cap, wished_cap
 
 app = typer.Typer(help="What leaves in the coming days, and against which limits.", no_args_is_help=True)
 
@@ -71,9 +73,9 @@ def cap_(
         raise Refused("Say either --none or what the cap is to be.")
     with connect() as connected, connected.session() as session:
         if none:
-            set_cap(session, None)
+            set_cap(session, actor(), None)
         elif is_setting:
-            set_cap(session, wished_cap(per_day, per_week, *_hours(quiet), losing))
+            set_cap(session, actor(), wished_cap(per_day, per_week, *_hours(quiet), losing))
         cap = read_cap(session)
     if as_json_:
         as_json(asdict(cap) if cap else None)

@@ -16,6 +16,7 @@ from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.cli.connect import connect
 from mailer.cli.importing import as_values, print_report, watched
 from mailer.cli.show import as_json, as_table, say
+from mailer.cli.subscriber_data import erase, export
 from mailer.cli.subscriber_pace import pace_
 from mailer.db import business_now
 from mailer.errors import Refused
@@ -25,8 +26,10 @@ from mailer.reports.person import describe_person
 from mailer.schedule.importing import import_to_list
 from mailer.schedule.signup import sign_up
 
-app = typer.Typer(help="People: add, import, look up.", no_args_is_help=True)
+app = typer.Typer(help="People: add, import, look up, export, erase.", no_args_is_help=True)
 app.command("pace")(pace_)
+app.command("export")(export)
+app.command("erase")(erase)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
