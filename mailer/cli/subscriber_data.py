@@ -22,7 +22,7 @@ def export(
         Path | None, typer.Option(help="Write it into this new file, which only you may read.")
     ] = None,
 ) -> None:
-    """Print all that is kept of somebody as JSON: consents, courses, answers, mails, clicks. It is recorded."""
+    """Print all that is kept of somebody as JSON: consents, courses, answers, mails. It is recorded."""
     with connect() as connected, connected.session() as session:
         who = desk.find_subscriber(session, actor(), email).person.id
         found = desk.export_subscriber(session, actor(), who)
@@ -62,9 +62,8 @@ def erase(
 
 def _write(path: Path, text: str) -> None:
     try:
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text + "\n")
     except OSError as error:
         raise Refused(f"{path} cannot be written ({error.strerror}); name a new file.") from None

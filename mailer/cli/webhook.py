@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -105,7 +105,7 @@ def log(
     )
 
 
-def _as_values(one: Webhook) -> dict[str, object]:
+def _as_values(one: Webhook) -> dict[str, Any]:
     return {
         "id": one.id,
         "name": one.name,
@@ -118,7 +118,7 @@ def _as_values(one: Webhook) -> dict[str, object]:
     }
 
 
-def _call_as_values(one: WebhookCall) -> dict[str, object]:
+def _call_as_values(one: WebhookCall) -> dict[str, Any]:
     return {
         "id": one.id,
         "call_id": f"msg_{one.call_id.hex}",
