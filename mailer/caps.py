@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import redis
 from limits import RateLimitItem
@@ -14,6 +15,20 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether one was within its cap, how many more are, and in how many seconds there is room again."""
+
+    is_within: bool
+    left: int
+    seconds: float
+
+    @property
+    def wait(self) -> float:
+        """Seconds to wait before the next try; 0 when this one was within the cap."""
+        return 0.0 if self.is_within else self.seconds
 
 
 class Caps:
@@ -25,24 +40,28 @@ class Caps:
         self._shared = MovingWindowRateLimiter(shared)
         self._own = MovingWindowRateLimiter(MemoryStorage())
 
-    def take(self, item: RateLimitItem, kind: str, key: str) -> float:
-        """Count one; 0 when it is within the cap, else the seconds until there is room, uncounted."""
+    def count(self, item: RateLimitItem, kind: str, key: str) -> Standing:
+        """Count one, unless it is above the cap."""
         return self._ask(item, kind, key, MovingWindowRateLimiter.hit)
+
+    def take(self, item: RateLimitItem, kind: str, key: str) -> float:
+        """The same; 0 when it is within the cap, else the seconds until there is room."""
+        return self.count(item, kind, key).wait
 
     def look(self, item: RateLimitItem, kind: str, key: str) -> float:
         """The same, without counting."""
-        return self._ask(item, kind, key, MovingWindowRateLimiter.test)
+        return self._ask(item, kind, key, MovingWindowRateLimiter.test).wait
 
-    def _ask(self, item: RateLimitItem, kind: str, key: str, how: Callable[..., bool]) -> float:
+    def _ask(self, item: RateLimitItem, kind: str, key: str, how: Callable[..., bool]) -> Standing:
         for limiter in (self._shared, self._own):
             try:
-                if how(limiter, item, kind, key):
-                    return 0.0
-                return max(0.001, limiter.get_window_stats(item, kind, key).reset_time - time.time())
+                is_within = how(limiter, item, kind, key)
+                window = limiter.get_window_stats(item, kind, key)
+                return Standing(is_within, window.remaining, max(0.001, window.reset_time - time.time()))
             except (redis.RedisError, OSError) as error:
                 words = "Redis does not answer (%s); this process counts %s by itself"
                 log.warning(words, error, self._prefix, extra={"event": f"{self._prefix}.alone"})
-        return 0.0
+        return Standing(is_within=True, left=item.amount, seconds=0.0)
 
     def forget(self, item: RateLimitItem, kind: str, key: str) -> None:
         """Begin at nought again."""

@@ -59,41 +59,44 @@ class Told:
 
 
 def tell_due(sessions: Sessions, seal: Seal, fetcher: Fetcher, smtp_url: str, base_url: str) -> int:
-    """Tell what is due; returns how many notes were tried. No session is held while others are asked."""
-    with session_scope(sessions) as session:
-        notes = _take(session, seal, base_url)
-    for note in notes:
+    """Tell what is due; returns how many notes were tried. No session is held while others are asked.
+
+    Each is taken when its turn comes: one whose lease ran out behind a slow server would be told twice.
+    """
+    for number in range(AT_ONCE):
+        with session_scope(sessions) as session:
+            note = _take(session, seal, base_url)
+        if note is None:
+            return number
         error = _tell(note, sessions, seal, fetcher, smtp_url)
         with session_scope(sessions) as session:
             _settle(session, note.id, error)
-    return len(notes)
+    return AT_ONCE
 
 
-def _take(session: Session, seal: Seal, base_url: str) -> list[Told]:
+def _take(session: Session, seal: Seal, base_url: str) -> Told | None:
     clock = clock_now(session)
-    rows = session.execute(
+    row = session.execute(
         select(AlarmNote, AlarmChannel, Alarm)
         .join(AlarmChannel, AlarmChannel.id == AlarmNote.channel_id)
         .outerjoin(Alarm, Alarm.id == AlarmNote.alarm_id)
         .where(AlarmNote.next_try_at <= clock)
         .order_by(AlarmNote.id)
-        .limit(AT_ONCE)
+        .limit(1)
         .with_for_update(of=AlarmNote, skip_locked=True)
-    ).all()
+    ).one_or_none()
+    if row is None:
+        return None
+    note, channel, alarm = row
     sender = session.scalar(select(Sender.email).order_by(Sender.id).limit(1)) or ""
-    taken = []
-    for note, channel, alarm in rows:
-        note.next_try_at, note.tries = clock + LEASE, note.tries + 1
-        to = json.loads(seal.open(channel.sealed, "An address for alarms"))
-        transports = _by_health(session, alarm.transport_id if alarm else None)
-        taken.append(
-            Told(
-                *(note.id, NoteKind(note.what), ChannelKind(channel.kind), to),
-                *(alarm.words if alarm else TEST_WORDS, _values(note, alarm, base_url), sender, transports),
-            )
-        )
+    note.next_try_at, note.tries = clock + LEASE, note.tries + 1
+    to = json.loads(seal.open(channel.sealed, "An address for alarms"))
+    transports = _by_health(session, alarm.transport_id if alarm else None)
     session.flush()
-    return taken
+    return Told(
+        *(note.id, NoteKind(note.what), ChannelKind(channel.kind), to),
+        *(alarm.words if alarm else TEST_WORDS, _values(note, alarm, base_url), sender, transports),
+    )
 
 
 def _by_health(session: Session, in_trouble: int | None) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -33,6 +34,8 @@ AT_A_TIME = 10.0
 """Seconds after which a worker lets others' errands come before the rest."""
 TOLD_EVERY = 0.5
 """Seconds between two notes of how far it is."""
+UNSEEN = timedelta(minutes=2)
+"""So long a file is left to other workers by one that has no folder of such files."""
 ALONE = 7_301_995
 """Our key among PostgreSQL's advisory locks: whoever holds it works on the imports."""
 OUR_FAULT = "Something went wrong on our side, and is in the log. Go on with it to try again."
@@ -57,11 +60,17 @@ def carry_on(
         if not alone.execute(select(func.pg_try_advisory_xact_lock(ALONE))).scalar_one():
             return False
         file = import_files.next_open(alone)
-        if file is None:
+        if file is None or (file.state == ImportFileState.WAITING and _is_anothers(alone, folder, file)):
             return False
         work = _import if file.state == ImportFileState.WAITING else _undo
-        work(lambda: session_scope(sessions), folder, file, _Clock(seconds, is_stopping))
-    return True
+        return work(lambda: session_scope(sessions), folder, file, _Clock(seconds, is_stopping))
+
+
+def _is_anothers(session: Session, folder: ImportFolder, file: ImportFile) -> bool:
+    """Whether it is left to a worker that shares the web application's folder, as this one seems not to."""
+    if folder.home.is_dir():
+        return False
+    return file.import_id is not None or business_now(session) - (file.ordered_at or file.brought_at) < UNSEEN
 
 
 class _Clock:
@@ -76,11 +85,14 @@ class _Clock:
         return time.monotonic() > self._until or self._is_stopping()
 
 
-def _import(transaction: Transaction, folder: ImportFolder, file: ImportFile, clock: _Clock) -> None:
+def _import(transaction: Transaction, folder: ImportFolder, file: ImportFile, clock: _Clock) -> bool:
+    """Import some of it; whether there is something to do at once."""
     try:
         _import_some(transaction, folder, file, clock)
-    except (Paused, Elsewhere):
-        return
+    except Elsewhere:
+        return False
+    except Paused:
+        return True
     except DatabaseDown:
         raise
     except MailerError as error:
@@ -96,6 +108,7 @@ def _import(transaction: Transaction, folder: ImportFolder, file: ImportFile, cl
             now_file.state, now_file.problem = ImportFileState.STOPPED, OUR_FAULT
     else:
         folder.forget(file.name)
+    return True
 
 
 def _import_some(transaction: Transaction, folder: ImportFolder, file: ImportFile, clock: _Clock) -> None:
@@ -161,7 +174,8 @@ class _Teller:
             raise Paused
 
 
-def _undo(transaction: Transaction, _: ImportFolder, file: ImportFile, clock: _Clock) -> None:
+def _undo(transaction: Transaction, _: ImportFolder, file: ImportFile, clock: _Clock) -> bool:
+    """Take some of it back; there is always something to look at then."""
     is_done = False
     try:
         while not is_done and not clock.is_over:
@@ -174,6 +188,7 @@ def _undo(transaction: Transaction, _: ImportFolder, file: ImportFile, clock: _C
         with transaction() as session:
             now_file = import_files.get_import_file(session, file.id, for_change=True)
             now_file.state, now_file.problem = ImportFileState.FINISHED, NOT_ALL_BACK
+    return True
 
 
 def _undo_some(session: Session, file_id: int) -> bool:

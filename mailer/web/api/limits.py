@@ -1,23 +1,15 @@
-"""How many requests a token may make: counted in Redis, told in every answer.
+"""How many requests a token may make: told in every answer.
 
-The headers are those of draft-ietf-httpapi-ratelimit-headers-10. Redis may be away or emptied at any moment:
-requests are answered all the same then, uncounted.
+The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
 
 from __future__ import annotations
 
-import logging
-import time
-
 from limits import RateLimitItemPerMinute
-from limits.errors import StorageError
-from limits.storage import RedisStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 
+from mailer.caps import Caps
 from mailer.queue import client_url
 from mailer.web.api.problems import TooMany
-
-log = logging.getLogger(__name__)
 
 WINDOW = 60
 """Seconds."""
@@ -27,26 +19,14 @@ class Limiter:
     """Counts the requests of each token."""
 
     def __init__(self, redis_url: str, per_minute: int) -> None:
-        self._allowed = RateLimitItemPerMinute(per_minute)
-        storage = RedisStorage(
-            client_url(redis_url),
-            wrap_exceptions=True,
-            key_prefix="steadypost-api",
-            socket_connect_timeout=1,
-            socket_timeout=1,
-        )
-        self._window = SlidingWindowCounterRateLimiter(storage)
+        self._allowed = RateLimitItemPerMinute(per_minute, namespace="steadypost")
+        self._caps = Caps(client_url(redis_url), "api")
 
     def count(self, token_id: int, headers: dict[str, str]) -> None:
         """Count one request, and tell in `headers` how many are left; raises TooMany."""
-        try:
-            may = self._window.hit(self._allowed, str(token_id))
-            left = self._window.get_window_stats(self._allowed, str(token_id))
-        except StorageError as error:
-            log.warning("Requests are not counted: %s", error, extra={"event": "api.uncounted"})
-            return
-        seconds = max(1, round(left.reset_time - time.time()))
+        now = self._caps.count(self._allowed, "token", str(token_id))
+        seconds = max(1, round(now.seconds))
         headers["RateLimit-Policy"] = f'"token";q={self._allowed.amount};w={WINDOW}'
-        headers["RateLimit"] = f'"token";r={left.remaining};t={seconds}'
-        if not may:
+        headers["RateLimit"] = f'"token";r={now.left};t={seconds}'
+        if not now.is_within:
             raise TooMany(f"This token may make {self._allowed.amount:,} requests a minute.", seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -97,6 +98,17 @@ def test_what_lasts_is_told_once_and_once_that_it_is_over(keeper: Watch, listene
     moment = int(headers["webhook-timestamp"])
     expected = headers_of(headers["webhook-id"], body, [secret], datetime.fromtimestamp(moment, UTC))
     assert headers["webhook-signature"] == expected["webhook-signature"]
+
+
+def test_two_who_tell_at_once_tell_each_note_once(keeper: Watch, listener: Listener) -> None:
+    keeper.told("webhook", listener.url)
+    with session_scope(keeper.sessions) as session:
+        channel = session.scalars(select(AlarmChannel)).one()
+        for _ in range(6):
+            try_channel(session, channel)
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(lambda _: keeper.tell(), range(2))) == 6
+    assert len({headers["webhook-id"] for headers, _ in listener.heard}) == len(listener.heard) == 6
 
 
 def test_what_comes_and_goes_is_one_alarm_and_a_blip_is_none(keeper: Watch, listener: Listener) -> None:

@@ -181,8 +181,8 @@ def test_a_worker_that_is_killed_or_stopped_goes_on_and_nobody_is_asked_twice(
     assert file_now(sessions).report["rows"] == 50
 
 
-def test_two_workers_do_not_import_the_same_file(
-    marc: Person, sessions: Sessions, settings: Settings
+def test_two_workers_do_not_import_the_same_file_and_one_that_has_no_folder_leaves_it(
+    marc: Person, sessions: Sessions, settings: Settings, tmp_path: Path
 ) -> None:
     path = brings(marc).url.path
     marc.get(path)
@@ -190,6 +190,8 @@ def test_two_workers_do_not_import_the_same_file(
     with session_scope(sessions) as first:
         first.execute(select(func.pg_advisory_xact_lock(import_files.ALONE)))
         assert not carry_on(sessions, settings.data_dir, lambda: False)
+    assert not carry_on(sessions, tmp_path / "another machine", lambda: False)
+    assert file_now(sessions).state == "waiting"
     works(sessions, settings)
     assert file_now(sessions).state == "finished"
 
