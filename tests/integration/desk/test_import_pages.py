@@ -16,7 +16,7 @@ from mailer.audience.import_files import keep_house
 from mailer.audience.import_folder import ImportFolder
 from mailer.audience.lists import add_list, get_list
 from mailer.audience.suppression import suppress
-from mailer.db import Sessions, business_now, session_scope
+from mailer.db import Sessions, business_now, session_scope, step_clock
 from mailer.feedback.record import leave
 from mailer.launch import import_files
 from mailer.launch.import_files import carry_on
@@ -181,8 +181,8 @@ def test_a_worker_that_is_killed_or_stopped_goes_on_and_nobody_is_asked_twice(
     assert file_now(sessions).report["rows"] == 50
 
 
-def test_two_workers_do_not_import_the_same_file_and_one_that_has_no_folder_leaves_it(
-    marc: Person, sessions: Sessions, settings: Settings, tmp_path: Path
+def test_two_workers_do_not_import_the_same_file(
+    marc: Person, sessions: Sessions, settings: Settings
 ) -> None:
     path = brings(marc).url.path
     marc.get(path)
@@ -190,8 +190,6 @@ def test_two_workers_do_not_import_the_same_file_and_one_that_has_no_folder_leav
     with session_scope(sessions) as first:
         first.execute(select(func.pg_advisory_xact_lock(import_files.ALONE)))
         assert not carry_on(sessions, settings.data_dir, lambda: False)
-    assert not carry_on(sessions, tmp_path / "another machine", lambda: False)
-    assert file_now(sessions).state == "waiting"
     works(sessions, settings)
     assert file_now(sessions).state == "finished"
 
@@ -264,11 +262,16 @@ def test_files_that_nobody_wants_go(marc: Person, sessions: Sessions, settings: 
     assert files(settings) == []
 
 
-def test_a_file_that_the_workers_do_not_see_is_told_of(
+def test_a_worker_without_the_folder_leaves_a_file_to_others_and_what_none_sees_is_told_of(
     marc: Person, sessions: Sessions, settings: Settings, tmp_path: Path
 ) -> None:
     path = brings(marc).url.path
     marc.get(path)
     marc.post(path, **COLUMNS, **BEGIN, encoding="cp1252")
-    works(sessions, Settings(**{**settings.model_dump(), "data_dir": tmp_path / "elsewhere"}))
+    elsewhere = settings.replace(data_dir=tmp_path / "elsewhere")
+    works(sessions, elsewhere)
+    assert file_now(sessions).state == "waiting"
+    with session_scope(sessions) as session:
+        step_clock(session, business_now(session) + import_files.UNSEEN)
+    works(sessions, elsewhere)
     assert "STEADYPOST_DATA_DIR" in marc.get(path).text
