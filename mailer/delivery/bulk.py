@@ -86,7 +86,9 @@ def do_part(session: Session) -> bool:
     except MailerError as error:
         # What was refused has changed nothing.
         _end(session, mine, now, str(error))
-    except Exception:
+    except Exception as error:
+        if getattr(error, "connection_invalidated", False):
+            raise  # nobody could note it
         _note_failure(session, mine, now)
     session.flush()
     return True

@@ -41,13 +41,13 @@ FORMAT = "steadypost person 1"
 class Profile:
     """What a person is to us now.
 
-    `lists` are (list, state, since), `courses` (course, state, day of the last mail, next mail).
+    `lists` are (list, state, since), `courses` (course, state, day of the last mail, next mail, enrollment).
     """
 
     person: Subscriber
     suppressed: str
     lists: tuple[tuple[str, str, datetime], ...]
-    courses: tuple[tuple[str, str, int, datetime | None], ...]
+    courses: tuple[tuple[str, str, int, datetime | None, int], ...]
 
 
 def profile(session: Session, subscriber_id: int, now: datetime) -> Profile:
@@ -62,7 +62,7 @@ def profile(session: Session, subscriber_id: int, now: datetime) -> Profile:
         .order_by(MailingList.slug)
     )
     courses = session.execute(
-        select(Course.slug, Enrollment.state, Enrollment.last_day, Enrollment.next_due_at)
+        select(Course.slug, Enrollment.state, Enrollment.last_day, Enrollment.next_due_at, Enrollment.id)
         .join(Course, Course.id == Enrollment.course_id)
         .where(Enrollment.subscriber_id == who.id)
         .order_by(Course.slug)
@@ -71,7 +71,7 @@ def profile(session: Session, subscriber_id: int, now: datetime) -> Profile:
         who,
         stopped.reason if stopped is not None and in_force else "",
         tuple((slug, state, since) for slug, state, since in lists),
-        tuple((slug, state, day, due) for slug, state, day, due in courses),
+        tuple((slug, state, day, due, id_) for slug, state, day, due, id_ in courses),
     )
 
 

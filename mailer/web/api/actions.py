@@ -78,7 +78,7 @@ def show_cap(parts: PartsDep, actor: See) -> CapShown:
 
 @router.put("/cap")
 def set_cap(parts: PartsDep, actor: Manage, asked: CapWritten) -> Changed:
-    """Set the cap; mail that has not left keeps to it."""
+    """Set the cap; mail that has not left keeps to it. One that limits nothing is none."""
     begins, ends = (f"{at:%H:%M}" if at else "" for at in (asked.quiet_from, asked.quiet_until))
     wished = wished_cap(asked.per_day, asked.per_week, begins, ends, asked.losing)
     with parts.session() as session:

@@ -18,7 +18,7 @@ from mailer.web.api.caller import See, Send, Write
 from mailer.web.api.campaigns import Slug
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
-from mailer.web.api.told import Changed, Told
+from mailer.web.api.told import Changed, Told, Why
 from mailer.web.deps import PartsDep
 
 router = APIRouter(prefix="/campaigns/{slug}", tags=["Campaigns"])
@@ -114,6 +114,12 @@ class Choosing(Told):
     variant: Variant
 
 
+class GoesOn(Why):
+    """Whether it goes on in spite of what its canary found."""
+
+    in_spite: bool = False
+
+
 class AgainAsked(Told):
     """A new campaign of the same messages, for those who missed it, or did not click."""
 
@@ -151,6 +157,17 @@ def choose_variant(actor: Send, once: OnceDep, slug: Slug, asked: Choosing) -> R
         return Changed(changed=True)
 
     return once.answer(actor, act)
+
+
+@router.post("/go-on", response_model=Changed)
+def go_on_with_campaign(actor: Send, once: OnceDep, slug: Slug, asked: GoesOn) -> Response:
+    """Go on sending it, also what its canary has stopped if it is `in_spite` of that."""
+    return once.answer(
+        actor,
+        lambda session: Changed(
+            changed=desk.go_on(session, actor, slug, asked.reason.strip(), in_spite=asked.in_spite)
+        ),
+    )
 
 
 @router.get("/links")

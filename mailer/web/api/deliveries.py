@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from mailer.delivery.ledger import Filter
+from mailer.delivery.reasons import ReasonKind
 from mailer.desk import deliveries as desk
 from mailer.desk.deliveries import is_many
-from mailer.models import BulkAct, DeliveryState
+from mailer.models import BulkAct, DeliveryState, Lane
 from mailer.queue import ERRANDS, TaskName
 from mailer.reports.ledger import LedgerRow
 from mailer.web.api.caller import Run, See
@@ -76,6 +77,8 @@ class Acting(Told):
     state: list[DeliveryState] = Field(default_factory=list, max_length=len(DeliveryState))
     domain: str | None = Field(default=None, min_length=1, max_length=255)
     reason: str | None = Field(default=None, min_length=1, max_length=200)
+    lane: Lane | None = None
+    kind: ReasonKind | None = Field(default=None, description="What servers' answers were about.")
 
     def filter(self) -> Filter:
         """As the ledger has it."""
@@ -87,6 +90,8 @@ class Acting(Told):
             reason=self.reason,
             campaign=self.campaign,
             ids=tuple(self.ids),
+            lane=self.lane,
+            kind=self.kind,
         )
 
 
@@ -150,9 +155,11 @@ def list_deliveries(
     reason: Annotated[
         str | None, Query(min_length=1, max_length=200, description="A part of the reason.")
     ] = None,
-    subscriber: Annotated[int | None, Query(ge=1, description="The id of one person.")] = None,
+    subscriber: Annotated[int | None, Query(ge=1, lt=2**63, description="The id of one person.")] = None,
+    lane: Lane | None = None,
+    kind: Annotated[ReasonKind | None, Query(description="What servers' answers were about.")] = None,
 ) -> Page[DeliveryRow]:
-    """Mails, oldest first. Name at least a course, a campaign or a subscriber."""
+    """Mails, oldest first. Name at least a course, a campaign, a subscriber, a lane or a kind."""
     filter_ = Filter(
         course=course,
         step=step,
@@ -161,6 +168,8 @@ def list_deliveries(
         reason=reason,
         campaign=campaign,
         subscriber_id=subscriber,
+        lane=lane,
+        kind=kind,
     )
     after = paging.after("deliveries", int) or 0
     with parts.session() as session:

@@ -52,13 +52,14 @@ class TagNamed(Told):
 class TagRenamed(TagNamed):
     """A tag, and its new name. Who has both keeps one."""
 
-    to: str = Field(min_length=1, max_length=200, examples=["hiker"])
+    # Of spaces alone it would be no name, and the tag would go.
+    to: str = Field(pattern=r"\S", max_length=200, examples=["hiker"])
 
 
 class FieldRenamed(Told):
     """A field's new name."""
 
-    to: str = Field(min_length=1, max_length=63, examples=["town"])
+    to: str = Field(pattern=r"\S", max_length=63, examples=["town"])
 
 
 class People(BaseModel):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from mailer.audience.subscribers import Changes, Person
+from mailer.desk import audience
 from mailer.desk import subscribers as desk
 from mailer.desk.subscribers import Given
 from mailer.models import Subscriber, SubscriptionState
 from mailer.reports.export import Profile
+from mailer.schedule.pace_case import What
 from mailer.web.api.caller import Audience, Export, See
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.problems import BadRequest
 from mailer.web.api.told import RowId, Told
 from mailer.web.deps import PartsDep
+from mailer.web.pace_form import Wish, wish_of
 
 router = APIRouter(prefix="/subscribers", tags=["Subscribers"])
 
@@ -53,8 +56,9 @@ class OnList(BaseModel):
 
 
 class InCourse(BaseModel):
-    """A person in a course; `day` is the course day of the mail that was planned last."""
+    """A person in a course, by the number of their enrollment; `day` is that of the mail planned last."""
 
+    enrollment_id: int
     course: str
     state: str
     day: int
@@ -77,8 +81,8 @@ class SubscriberWhole(SubscriberRow):
                 OnList(list=slug, state=SubscriptionState(state), since=at) for slug, state, at in found.lists
             ],
             courses=[
-                InCourse(course=slug, state=state, day=day, next_due_at=due)
-                for slug, state, day, due in found.courses
+                InCourse(enrollment_id=number, course=slug, state=state, day=day, next_due_at=due)
+                for slug, state, day, due, number in found.courses
             ],
         )
 
@@ -150,6 +154,33 @@ class Left(BaseModel):
     """Whether anything changed; not when they had left before."""
 
     changed: bool
+
+
+class PaceAsked(Told):
+    """What somebody wants of their course, as they could say it by their own page.
+
+    `gap`, `hour` and `zone` go with the action of their name, `until` with pause, `weekdays` (0: Monday) with
+    weekdays; null and none: as the course has it.
+    """
+
+    action: What = Field(examples=["pause"])
+    gap: int | None = Field(default=None, ge=1, le=31, description="Days from mail to mail.")
+    until: date | None = Field(default=None, examples=["2030-01-07"])
+    hour: time | None = None
+    weekdays: list[Annotated[int, Field(ge=0, le=6)]] = Field(default_factory=list, max_length=7)
+    zone: str = Field(default="", max_length=64)
+
+    def wish(self) -> Wish | None:
+        """As the form of that page says it."""
+        fields = {
+            "action": str(self.action),
+            "gap": "as-written" if self.gap is None else str(self.gap),
+            "until": str(self.until or ""),
+            "hour": f"{self.hour:%H:%M}" if self.hour else "",
+            "zone": self.zone,
+            **{f"day-{day}": "yes" for day in self.weekdays},
+        }
+        return wish_of(fields, date.min)
 
 
 class Erased(BaseModel):
@@ -266,6 +297,22 @@ def leave(actor: Audience, once: OnceDep, subscriber_id: RowId, asked: Leaving) 
         actor,
         lambda session: Left(
             changed=desk.end_subscription(session, actor, subscriber_id, asked.list_, source=asked.source)
+        ),
+    )
+
+
+@router.post("/{subscriber_id}/enrollments/{enrollment_id}/pace", response_model=Left)
+def change_pace(
+    actor: Audience, once: OnceDep, subscriber_id: RowId, enrollment_id: RowId, asked: PaceAsked
+) -> Response:
+    """Change the pace of somebody's course as they could themselves: a gap, a pause, the next mail now."""
+    wish = asked.wish()
+    if wish is None:
+        raise BadRequest("Name what is to be done.")
+    return once.answer(
+        actor,
+        lambda session: Left(
+            changed=audience.change_pace(session, actor, subscriber_id, enrollment_id, wish, None)
         ),
     )
 

@@ -81,7 +81,13 @@ def test_ada_is_put_into_a_course_and_what_she_will_get_is_foretold(shop: Progra
     assert shop.post("/courses/calm/enrollments", {"subscriber_id": ada}).json()["state"] == "active"
     joins(shop, BEN)
     assert shop.post("/courses/calm/enrollments", {}).json() == {"newly": 1, "state": None, "is_done": True}
-    assert shop.get(f"/subscribers/{ada}").json()["courses"][0]["course"] == "calm"
+    (hers,) = shop.get(f"/subscribers/{ada}").json()["courses"]
+    assert hers["course"] == "calm"
+    pace = f"/subscribers/{ada}/enrollments/{hers['enrollment_id']}/pace"
+    assert shop.post(pace, {"action": "gap", "gap": 3}).json() == {"changed": True}
+    assert shop.post(pace, {"action": "gap", "gap": 3}).json() == {"changed": False}
+    assert kind(shop.post(pace, {"action": "pause"})) == "refused"  # until when?
+    assert kind(shop.post(pace.replace(f"/{ada}/", "/999/"), {"action": "next"})) == "not-found"
     asked = {"people": [{"zone": "Asia/Tokyo"}], "start": "2027-03-01", "weeks": 1}
     sends = shop.post("/courses/calm/simulate", asked).json()["sends"]
     # Enrolled on Monday at noon; lessons on days 1, 2 and 4 at 08:00 of her own clock.

@@ -121,6 +121,7 @@ def test_forms_tags_and_fields_by_a_program(shop: Program) -> None:
     assert rest["items"][-1] == {"tag": "walker", "people": 3, "is_exact": True}
     renamed = shop.post("/tags/rename", {"tag": "walker", "to": "hiker"}).json()
     assert renamed == {"people": 3, "is_done": True}
+    assert kind(shop.post("/tags/rename", {"tag": "hiker", "to": "  "})) == "not-valid"
     assert kind(shop.post("/tags/remove", {"tag": "walker"})) == "not-found"
     assert shop.send("PUT", "/fields/city", {"type": "text"}).json() == {"changed": True}
     assert kind(shop.send("PUT", "/fields/city", {"type": "number"})) == "refused"
