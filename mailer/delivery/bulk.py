@@ -38,6 +38,11 @@ OUR_FAULT = (
 )
 
 
+def is_many(seen: int) -> bool:
+    """Whether an act on so many is asked for, and done by workers."""
+    return seen > AT_ONCE
+
+
 def ask(session: Session, verb: str, filter_: Filter, seen: int, *, who: str, because: str = "") -> BulkAct:
     """Have a worker do `verb` to those that the filter names, to no more than were `seen`."""
     named = {name: value for name, value in asdict(filter_).items() if value}

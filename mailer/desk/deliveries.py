@@ -89,17 +89,12 @@ def act(session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, b
     return ledger.act(session, chosen, business_now(session), who=actor.who, because=because)
 
 
-def is_many(seen: int) -> bool:
-    """Whether an act on so many is asked for, and done by workers."""
-    return seen > bulk.AT_ONCE
-
-
 @needs(Right.RUN)
 def act_or_ask(
     session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, because: str = ""
 ) -> int | BulkAct:
     """The same; more than a request should wait for are asked for, and workers do them a part at a time."""
-    if not is_many(seen):
+    if not bulk.is_many(seen):
         return act(session, actor, verb, filter_, seen, because)
     there = weigh(session, actor, verb, filter_).total
     if there > seen:

@@ -11,11 +11,9 @@ from sqlalchemy.orm import Session
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.db import business_now
 from mailer.delivery import holds
-from mailer.delivery.installation import Installation
 from mailer.errors import Refused
 from mailer.launch import release
 from mailer.launch.backlog import Backlog, backlog
-from mailer.launch.carry_out import Scope, carry_out
 from mailer.models import Hold, HoldCause, HoldScope, Lane
 from mailer.reports.stopping import Targets, planned_of, targets
 from mailer.schedule.catchup import Policy
@@ -109,27 +107,20 @@ def see_release(session: Session, _: Actor, stale_after: timedelta) -> ReleaseVi
 
 
 @needs(Right.RUN)
-def choose_release(session: Session, _: Actor, policy: str, stale_after: timedelta) -> release.Choice:
-    """What releasing all of it comes to, for `carry_out`, which leaves one Action; raises Refused."""
-    if policy not in list(Policy):
-        raise Refused(f"Choose what becomes of what is overdue: {', '.join(Policy)}.")
-    return release.choose(session, Policy(policy), None, stale_after)
-
-
-def go_on(
-    scope: Scope, actor: Actor, policy: str, stale_after: timedelta, here: Installation, *, adopt: bool
-) -> int:
-    """Release all that stopped by itself, in transactions of its own; how many mails were passed over.
+def choose_release(
+    session: Session, _: Actor, policy: str, stale_after: timedelta, *, adopt: bool
+) -> release.Choice:
+    """What releasing all of it comes to, for `carry_out`, which leaves one Action.
 
     A whole database that stopped goes on only when somebody says that this installation is to `adopt` it.
     Raises Refused.
     """
-    with scope() as session:
-        now = business_now(session)
-        choice = choose_release(session, actor, policy, stale_after)
+    if policy not in list(Policy):
+        raise Refused(f"Choose what becomes of what is overdue: {', '.join(Policy)}.")
+    choice = release.choose(session, Policy(policy), None, stale_after)
     if choice.is_fence and not adopt:
         raise Refused("Say that this installation is to be the one that sends from this database.")
-    return carry_out(scope, choice, here, now, who=actor.who)
+    return choice
 
 
 def _scope(word: str) -> HoldScope:

@@ -10,10 +10,10 @@ from fastapi import APIRouter, BackgroundTasks, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
+from mailer.delivery.bulk import is_many
 from mailer.delivery.ledger import Filter
 from mailer.delivery.reasons import ReasonKind
 from mailer.desk import deliveries as desk
-from mailer.desk.deliveries import is_many
 from mailer.models import BulkAct, DeliveryState, Lane
 from mailer.queue import ERRANDS, TaskName
 from mailer.reports.ledger import LedgerRow

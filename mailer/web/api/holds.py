@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from mailer.delivery.installation import Installation
 from mailer.desk import holds as desk
 from mailer.desk.queues import list_holds as list_all
 from mailer.launch.backlog import Effect
@@ -18,6 +17,7 @@ from mailer.web.api.caller import Run, See
 from mailer.web.api.once import OnceDep
 from mailer.web.api.told import Changed, Told
 from mailer.web.deps import PartsDep
+from mailer.web.operator.holds import let_go_on
 
 router = APIRouter(tags=["Queues"])
 
@@ -136,7 +136,6 @@ def go_on_after_outage(parts: PartsDep, actor: Run, once: OnceDep, asked: GoingO
     """Let go on what stopped by itself. Cut off, ask again: what was passed over stays so."""
     if (known := once.known(actor)) is not None:
         return known
-    here = Installation(parts.settings.data_dir, parts.settings.instance_token)
     stale_after = timedelta(hours=asked.stale_after_hours)
-    passed_over = desk.go_on(parts.session, actor, asked.policy, stale_after, here, adopt=asked.adopt)
+    passed_over = let_go_on(parts, actor, asked.policy, stale_after, adopt=asked.adopt)
     return once.answer(actor, lambda _: WentOn(passed_over=passed_over))

@@ -6,13 +6,16 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 
+from mailer.accounts.rights import Actor
+from mailer.db import business_now
 from mailer.delivery.installation import Installation
 from mailer.desk import holds as desk
 from mailer.errors import Refused
+from mailer.launch.carry_out import carry_out
 from mailer.launch.release import NOTHING_HELD
 from mailer.models import Lane
 from mailer.schedule.catchup import STALE_AFTER, Policy
-from mailer.web.deps import READ, FormFields, PartsDep
+from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import Run, See
 
 router = APIRouter()
@@ -94,14 +97,20 @@ def ask_release(request: Request, parts: PartsDep, actor: See, hours: str = str(
 def release(fields: FormFields, parts: PartsDep, actor: Run) -> Response:
     """Do with what is overdue as chosen, and send again."""
     stale_after = _hours(fields.get("hours", ""))
-    here = Installation(parts.settings.data_dir, parts.settings.instance_token)
-    passed_over = desk.go_on(
-        *(parts.session, actor, fields.get("policy", ""), stale_after, here),
-        adopt=fields.get("adopt") == "yes",
-    )
+    adopt = fields.get("adopt") == "yes"
+    passed_over = let_go_on(parts, actor, fields.get("policy", ""), stale_after, adopt=adopt)
     return parts.desk.go(
         PATH, done=f"Released. {passed_over:,} mails were passed over; what is due leaves now."
     )
+
+
+def let_go_on(parts: Parts, actor: Actor, policy: str, stale_after: timedelta, *, adopt: bool) -> int:
+    """Release all that stopped by itself, in transactions of its own; how many mails were passed over."""
+    with parts.session() as session:
+        now = business_now(session)
+        choice = desk.choose_release(session, actor, policy, stale_after, adopt=adopt)
+    here = Installation(parts.settings.data_dir, parts.settings.instance_token)
+    return carry_out(parts.session, choice, here, now, who=actor.who)
 
 
 def _hours(words: str) -> timedelta:
