@@ -164,7 +164,7 @@ class PaceAsked(Told):
     """
 
     action: What = Field(examples=["pause"])
-    gap: int | None = Field(default=None, ge=1, le=31, description="Days from mail to mail.")
+    gap: int | None = Field(default=None, ge=1, le=7, description="Days from mail to mail: 1, 2 or 7.")
     until: date | None = Field(default=None, examples=["2030-01-07"])
     hour: time | None = None
     weekdays: list[Annotated[int, Field(ge=0, le=6)]] = Field(default_factory=list, max_length=7)

@@ -84,8 +84,8 @@ def test_ada_is_put_into_a_course_and_what_she_will_get_is_foretold(shop: Progra
     (hers,) = shop.get(f"/subscribers/{ada}").json()["courses"]
     assert hers["course"] == "calm"
     pace = f"/subscribers/{ada}/enrollments/{hers['enrollment_id']}/pace"
-    assert shop.post(pace, {"action": "gap", "gap": 3}).json() == {"changed": True}
-    assert shop.post(pace, {"action": "gap", "gap": 3}).json() == {"changed": False}
+    assert shop.post(pace, {"action": "gap", "gap": 2}).json() == {"changed": True}
+    assert shop.post(pace, {"action": "gap", "gap": 2}).json() == {"changed": False}
     assert kind(shop.post(pace, {"action": "pause"})) == "refused"  # until when?
     assert kind(shop.post(pace.replace(f"/{ada}/", "/999/"), {"action": "next"})) == "not-found"
     asked = {"people": [{"zone": "Asia/Tokyo"}], "start": "2027-03-01", "weeks": 1}
