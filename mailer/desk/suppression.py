@@ -40,6 +40,12 @@ def count_suppressions(session: Session, _: Actor) -> About:
 
 
 @needs(Right.SEE)
+def find_suppression(session: Session, _: Actor, email: str) -> Suppression | None:
+    """For programs: why this address is not mailed now, if it is not. Raises BadAddress."""
+    return suppression.find_suppression(session, email, business_now(session))
+
+
+@needs(Right.SEE)
 def find_suppressions(
     session: Session, _: Actor, written: str, reason: SuppressionReason | None, after: str, limit: int
 ) -> tuple[Sequence[Suppression], str]:

@@ -103,7 +103,7 @@ def find_suppression(actor: See, once: OnceDep, asked: Address) -> Response:
     """Why an address is not mailed, if it is not. It is sent in the body, so that it ends in no log."""
 
     def act(session: Any) -> FoundSuppression:
-        found = desk.find_by_address(session, actor, asked.email)
+        found = desk.find_suppression(session, actor, asked.email)
         if found is None:
             return FoundSuppression(is_suppressed=False)
         told = {name: getattr(found, name) for name in ("reason", "detail", "at", "until")}
