@@ -23,6 +23,7 @@ from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.in_words import shown_hours, shown_whom
 from mailer.launch.kept_files import files_of_version
+from mailer.launch.list_acts import refuse_foreign
 from mailer.launch.mailing import of_folder
 from mailer.launch.publish import Past, Plan, plan_publication, publish
 from mailer.launch.references import in_order
@@ -33,12 +34,11 @@ from mailer.models import EnrollmentState, MailingList
 from mailer.reports.answers import answers_by_week
 from mailer.reports.overview import course_steps, courses_overview
 from mailer.schedule.courses import get_course
-from mailer.schedule.enroll import enroll, enroll_list
+from mailer.schedule.enroll import ENROLLED_AT_ONCE, enroll, enroll_list, enroll_newcomers
 from mailer.sealing import Seal
 
 app = typer.Typer(help="Courses: import a guide, check, publish, enroll.", no_args_is_help=True)
 
-ENROLLED_AT_ONCE = 1000
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -238,18 +238,17 @@ def enroll_(
 
 def _enroll_everybody(connected: Connected, slug: str, list_slug: str) -> int:
     """Enroll a whole list, some at a time, so that nobody who leaves meanwhile waits for all of them."""
-    total = 0
+    total, after = 0, 0
     while True:
         with connected.session() as session:
-            course = get_course(session, slug)
-            if get_list(session, list_slug).id != course.list_id:
-                raise Refused(
-                    f"{slug} does not belong to the list {list_slug}, and its people have not agreed to it."
-                )
-            newly = enroll_list(session, course, business_now(session), limit=ENROLLED_AT_ONCE)
-        total += newly
-        if newly < ENROLLED_AT_ONCE:
-            return total
+            course, now = get_course(session, slug), business_now(session)
+            refuse_foreign(get_list(session, list_slug), course)
+            done = enroll_newcomers(session, course, now, after, ENROLLED_AT_ONCE)
+            total += done.people
+            if done.after is None:
+                # Who was in it before, and comes back.
+                return total + enroll_list(session, course, now)
+        after = done.after
 
 
 @app.command("send-test")

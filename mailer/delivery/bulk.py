@@ -6,36 +6,25 @@ a mail that comes back into the state it was taken from, as one that fails again
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.db import business_now, clock_now
 from mailer.delivery import ledger
 from mailer.delivery.ledger import VERBS, Filter
-from mailer.errors import MailerError, NotFound
+from mailer.delivery.parts import attempt, take_next
+from mailer.errors import NotFound
 from mailer.models import BulkAct, DeliveryState
-
-log = logging.getLogger(__name__)
 
 AT_ONCE = 2_000
 """So many mails are changed while somebody waits for the page; and in one part of a longer act."""
 
-REST = timedelta(minutes=1)
-"""So long an act whose part failed is left alone."""
-TRIES = 5
-
 MORE = "More had come by then than were confirmed; look again."
-
-OUR_FAULT = (
-    f"Something went wrong on our side {TRIES} times, and is in the log. What was changed stays so; once it "
-    "is mended, ask for the rest anew."
-)
 
 
 def is_many(seen: int) -> bool:
@@ -76,33 +65,15 @@ def stop(session: Session, act_id: int, now: datetime, *, who: str) -> BulkAct:
 
 
 def do_part(session: Session) -> bool:
-    """Do one part of an act that nobody is at, the oldest first; whether there was any.
-
-    What failed by something that nobody foresaw is tried again after REST, behind all others, and ended after
-    TRIES times one after the other.
-    """
-    mine = session.scalar(_next().with_for_update(skip_locked=True))
+    """Do one part of an act that nobody is at, the oldest first; whether there was any."""
+    mine = take_next(session, BulkAct)
     if mine is None:
         return False
     now = business_now(session)
-    try:
-        with session.begin_nested():
-            _do_some(session, mine, now)
-    except MailerError as error:
-        # What was refused has changed nothing.
-        _end(session, mine, now, str(error))
-    except Exception as error:
-        if getattr(error, "connection_invalidated", False):
-            raise  # nobody could note it
-        _note_failure(session, mine, now)
-    session.flush()
+    attempt(
+        session, mine, lambda: _do_some(session, mine, now), lambda error: _end(session, mine, now, error)
+    )
     return True
-
-
-def _next() -> Select[BulkAct]:
-    is_rested = or_(BulkAct.failed_at.is_(None), BulkAct.failed_at <= func.clock_timestamp() - REST)
-    in_order = BulkAct.failed_at.asc().nulls_first(), BulkAct.id
-    return select(BulkAct).where(BulkAct.ended_at.is_(None), is_rested).order_by(*in_order).limit(1)
 
 
 def _do_some(session: Session, mine: BulkAct, now: datetime) -> None:
@@ -110,20 +81,11 @@ def _do_some(session: Session, mine: BulkAct, now: datetime) -> None:
     chosen = ledger.choose_part(session, verb, filter_, mine.up_to, _room(mine))
     mine.changed += ledger.change(session, chosen, now, because=mine.because).total()
     mine.up_to = max((number for ids in chosen.ids.values() for number in ids), default=mine.up_to)
-    mine.failures, mine.failed_at = 0, None
     if not chosen.total:
         _end(session, mine, now, "")
     elif not _room(mine):
         after = ledger.choose_part(session, verb, filter_, mine.up_to, 1)
         _end(session, mine, now, MORE if after.total else "")
-
-
-def _note_failure(session: Session, mine: BulkAct, now: datetime) -> None:
-    """Write that a part failed; nothing of that part was changed."""
-    log.exception("A part of an act on many mails failed", extra={"event": "bulk.failed", "act": mine.id})
-    mine.failures, mine.failed_at = mine.failures + 1, clock_now(session)
-    if mine.failures >= TRIES:
-        _end(session, mine, now, OUR_FAULT)
 
 
 def filter_of(act: BulkAct) -> Filter:

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, or_, select, text, true
 from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import at_the_machine
 from mailer.audience.mentions import Mention, mentions_of_list
 from mailer.db import business_now, clock_now
-from mailer.errors import MailerError, NotFound, Refused
+from mailer.delivery.parts import attempt, take_next
+from mailer.errors import NotFound, Refused
 from mailer.models import (
     Campaign,
     CampaignState,
@@ -34,8 +35,10 @@ from mailer.models import (
     SignUpForm,
     Subscription,
     SubscriptionState,
+    WebhookKind,
 )
 from mailer.schedule.enroll import ENROLLED_AT_ONCE, ON_LIST, enroll_newcomers
+from mailer.webhooks.tell import Fact, tell
 
 AT_ONCE = 2_000
 """So many people leave a list in one part."""
@@ -108,8 +111,17 @@ def begin_removal(session: Session, list_: MailingList, seen: int, now: datetime
     if uses := uses_of(session, list_):
         named = ", ".join(f"{one.kind} {one.slug}" for one in uses[:5])
         raise Refused(f"The list {list_.slug} is needed by {named}; change or end that first.")
-    list_.slug, list_.removed_at = f"{list_.slug}~{list_.id}", now
+    list_.slug, list_.removed_at = list_.slug + _ending(list_), now
     return _begin(session, ListAct(kind=ListActKind.REMOVE, list_id=list_.id, who=who, seen=seen))
+
+
+def _ending(list_: MailingList) -> str:
+    """What makes room for another list of its slug."""
+    return f"~{list_.id}"
+
+
+def _slug_before(list_: MailingList) -> str:
+    return list_.slug.removesuffix(_ending(list_))
 
 
 def count_newcomers(session: Session, list_: MailingList, course: Course) -> Newcomers:
@@ -197,23 +209,13 @@ def stop(session: Session, act_id: int, *, who: str) -> ListAct:
 
 
 def do_part(session: Session, act_id: int | None = None) -> bool:
-    """Do one part of the oldest act that nobody is at, or of this one; whether there was any."""
-    is_mine = ListAct.id == act_id if act_id is not None else ListAct.id > 0
-    act = session.scalar(
-        select(ListAct)
-        .where(ListAct.ended_at.is_(None), is_mine)
-        .order_by(ListAct.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
+    """Do one part of an act that nobody is at, the oldest first, or of this one; whether there was any."""
+    act = take_next(session, ListAct, ListAct.id == act_id if act_id is not None else true())
     if act is None:
         return False
     now = business_now(session)
-    if act.kind == ListActKind.REMOVE:
-        _let_go(session, act, now)
-    else:
-        _enroll(session, act, now)
-    session.flush()
+    some = _let_go if act.kind == ListActKind.REMOVE else _enroll
+    attempt(session, act, lambda: some(session, act, now), lambda error: _end(session, act, error))
     return True
 
 
@@ -223,29 +225,29 @@ _LEAVE = text("""
         ORDER BY subscriber_id LIMIT :limit FOR UPDATE
     ), left_it AS (
         UPDATE subscriptions AS s SET state = 'ended', changed_at = :now FROM chosen WHERE s.id = chosen.id
-        RETURNING s.id
+        RETURNING s.id, s.subscriber_id
+    ), shown AS (
+        INSERT INTO consents (subscription_id, kind, at, source)
+        SELECT id, 'withdrawn', :now, :source FROM left_it
     )
-    INSERT INTO consents (subscription_id, kind, at, source)
-    SELECT id, 'withdrawn', :now, :source FROM left_it
+    SELECT subscriber_id FROM left_it
     """)
 
 
 def _let_go(session: Session, act: ListAct, now: datetime) -> None:
     values = {"list": act.list_id, "limit": AT_ONCE, "now": now, "source": FOR_DELETED}
-    left = session.execute(_LEAVE, values).rowcount  # type: ignore[attr-defined]
-    act.changed += left
-    if left < AT_ONCE:
+    left = session.execute(_LEAVE, values).scalars().all()
+    told = {"list": _slug_before(session.get_one(MailingList, act.list_id))}
+    tell(session, WebhookKind.UNSUBSCRIBED, now, [Fact(one, told) for one in left])
+    act.changed += len(left)
+    if len(left) < AT_ONCE:
         _end(session, act)
 
 
 def _enroll(session: Session, act: ListAct, now: datetime) -> None:
     course = session.get_one(Course, act.course_id)
     most = min(ENROLLED_AT_ONCE, act.seen - act.changed)
-    try:
-        done = enroll_newcomers(session, course, now, act.up_to, most)
-    except MailerError as error:
-        _end(session, act, str(error))
-        return
+    done = enroll_newcomers(session, course, now, act.up_to, most)
     act.changed += done.people
     act.up_to = done.after or act.up_to
     if done.after is None:

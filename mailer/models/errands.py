@@ -70,7 +70,7 @@ class ListAct(Base):
 
     Its people leave it, as it is deleted, or join the course `course_id`: `changed` so far of the `seen` that
     were told, those with a subscription up to `up_to`. It has ended once `ended_at` is set; `error` says why
-    before its end, if it did.
+    before its end, if it did. `failures` and `failed_at` are as a BulkAct's.
     """
 
     __tablename__ = "list_acts"
@@ -84,6 +84,8 @@ class ListAct(Base):
     seen: Mapped[int]
     up_to: Mapped[int] = mapped_column(server_default="0")
     changed: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    failed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(server_default="")
 

@@ -44,8 +44,13 @@ def live(
     answers: Answers | None = None,
     meets: Meets | None = None,
 ) -> Iterator[Mail]:
-    """What a reader who stands at `place` at `start` gets before `until`, in order."""
+    """What a reader who stands at `place` at `start` gets before `until`, in order.
+
+    A mail that is on its way at `start` leaves then.
+    """
     now = start
+    if place.is_last_open:
+        place = replace(place, is_last_open=False, last_left_on=local_date(start, place.zone))
     said: dict[int, list[str]] = {week: list(words) for week, words in (answers or {}).items()}
     newest: dict[int, str] = {}
     had: set[str] = set()

@@ -31,6 +31,8 @@ def upgrade() -> None:
         sa.Column("seen", sa.BigInteger(), nullable=False),
         sa.Column("up_to", sa.BigInteger(), server_default=sa.text("'0'"), nullable=False),
         sa.Column("changed", sa.BigInteger(), server_default=sa.text("'0'"), nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default=sa.text("'0'"), nullable=False),
+        sa.Column("failed_at", sa.DateTime(timezone=True)),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
         sa.Column("error", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.CheckConstraint("kind IN ('remove', 'enroll')", name="kind"),

@@ -5,23 +5,26 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from mailer.desk import courses as desk
 from mailer.desk.publishing import compare_versions as compared
+from mailer.desk.publishing import pack_version
 from mailer.desk.reports import see_course
 from mailer.reports.course_report import CourseFigures, StepReaders
 from mailer.reports.course_versions import Side
-from mailer.web.api.caller import See
+from mailer.web.api.caller import See, Write
 from mailer.web.api.campaigns import Statement
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.deps import PartsDep
+from mailer.web.taking_out import attached
 
 router = APIRouter(prefix="/courses/{slug}", tags=["Courses"])
 
 Slug = Annotated[str, Path(examples=["calm"], max_length=100)]
 Number = Annotated[int, Query(ge=1, lt=2**31)]
+VersionNumber = Annotated[int, Path(ge=1, lt=2**31, examples=[1])]
 
 
 class VersionShown(BaseModel):
@@ -161,6 +164,18 @@ def list_course_versions(parts: PartsDep, actor: See, slug: Slug, paging: Paging
         lambda row: int(row.number),
         lambda row: VersionShown.model_validate(row, from_attributes=True),
     )
+
+
+@router.get(
+    "/versions/{version}/course.zip",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}, "description": "The folder"}},
+)
+def export_course_version(parts: PartsDep, actor: Write, slug: Slug, version: VersionNumber) -> Response:
+    """The course folder that a version was published from, byte for byte."""
+    with parts.session() as session:
+        content = pack_version(session, actor, slug, version)
+    return Response(content, media_type="application/zip", headers=attached(f"{slug}-version-{version}.zip"))
 
 
 @router.get("/difference")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import select
@@ -123,6 +125,9 @@ def test_what_a_course_did_and_how_its_versions_differ(shop: Program, calm: Path
     versions = shop.get("/courses/calm/versions", limit=1).json()
     assert [one["number"] for one in versions["items"]] == [2]
     rest = shop.get("/courses/calm/versions", cursor=versions["next"]).json()
+    packed = shop.get("/courses/calm/versions/1/course.zip").content
+    assert "calm/course.toml" in ZipFile(io.BytesIO(packed)).namelist()
+    assert shop.get("/courses/calm/versions/9/course.zip").status_code == 404
     assert [one["number"] for one in rest["items"]] == [1]
     found = shop.get("/courses/calm/difference", old=1, new=2).json()
     assert [(one["key"], one["what"]) for one in found["steps"]] == [("rest", "changed")]

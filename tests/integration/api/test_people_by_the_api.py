@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import func, select
 
-from mailer.db import Sessions, session_scope
+from mailer.db import Sessions, business_now, session_scope
 from mailer.models import Action, CustomField, FieldType, MailingList, Sender, Subscriber, Suppression
 from tests.integration.api.conftest import Program
-from tests.support.cast import ADA, BEN
+from tests.integration.api.test_how_the_api_works import kind
+from tests.support.campaigns import put_people
+from tests.support.cast import ADA, BEN, publish_folder, write_course
 
 JOINING = {
     "email": ADA,
@@ -120,6 +124,26 @@ def test_ada_takes_all_that_is_kept_of_her_and_is_forgotten(shop: Program, sessi
     # She may come back herself, by confirming; nobody can bring her back without.
     shop.send("PUT", "/lists/calm", {"title": "A calm week", "opt_in": "single"})
     assert shop.post("/subscribers", JOINING).json()["state"] == "pending"
+
+
+def test_a_whole_list_joins_its_course_and_another_is_deleted(
+    shop: Program, sessions: Sessions, tmp_path: Path
+) -> None:
+    with session_scope(sessions) as session:
+        publish_folder(session, write_course(tmp_path / "calm"), business_now(session))
+        put_people(session, [1, 2], "calm", business_now(session))
+    asked = {"course": "calm", "at_most": 5}
+    begun = shop.post("/lists/calm/enroll", asked)
+    assert begun.status_code == 202
+    act = begun.json()
+    assert (act["kind"], act["changed"], act["seen"], act["error"]) == ("enroll", 2, 5, "")
+    assert shop.get(f"/lists/acts/{act['id']}").json()["ended_at"]
+    assert shop.post(f"/lists/acts/{act['id']}/stop", {}).json()["error"] == ""  # it had ended
+    assert kind(shop.send("DELETE", "/lists/calm")) == "refused"  # its course needs it
+    shop.send("PUT", "/lists/walks", {"title": "Walks"})
+    gone = shop.send("DELETE", "/lists/walks")
+    assert (gone.status_code, gone.json()["kind"]) == (202, "remove")
+    assert shop.get("/lists/walks").status_code == 404
 
 
 def test_a_lane_is_stopped_and_let_go_on(shop: Program) -> None:

@@ -21,6 +21,7 @@ from mailer.db import Sessions, session_scope, step_clock
 from mailer.feedback.record import confirm_subscription, leave
 from mailer.models import Delivery, Subscriber, SuppressionReason
 from mailer.schedule.courses import get_course
+from tests.support.campaigns import put_people
 from tests.support.cast import (
     ADA,
     BEN,
@@ -215,6 +216,16 @@ def test_lists_are_added_and_shown(steadypost: Run, sessions: Sessions, now: dat
         {"slug": "calm", "title": "A calm week", "opt_in": "double", "active": 0, "pending": 1, "ended": 0},
         {"slug": "letters", "title": "Letters", "opt_in": "single", "active": 0, "pending": 0, "ended": 0},
     ]
+    assert "is needed by course calm" in steadypost("list", "remove", "calm", "--yes", ends=1).stderr
+    with session_scope(sessions) as session:
+        put_people(session, [1, 2], "letters", now)
+    assert (
+        "which 2 people then leave? There is no terminal"
+        in steadypost("list", "remove", "letters", ends=1).stderr
+    )
+    gone = steadypost("list", "remove", "letters", "--yes").stdout
+    assert gone.strip() == "Deleted the list letters; 2 people left it."
+    assert [one["slug"] for one in values(steadypost("list", "list", "--json"))] == ["calm"]
 
 
 def test_support_sees_and_changes_the_pace_of_a_readers_course(

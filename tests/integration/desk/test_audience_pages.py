@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from mailer.audience.fields import declare_field, declared_fields
 from mailer.audience.lists import Evidence, get_list
@@ -20,19 +21,26 @@ from mailer.audience.segments import remove_segment, save_segment
 from mailer.audience.subscribers import Person as Reader
 from mailer.audience.subscribers import add_subscriber
 from mailer.db import Sessions, business_now, session_scope
+from mailer.delivery import parts
 from mailer.launch import list_acts
 from mailer.models import (
     Action,
     Consent,
     Enrollment,
     FieldType,
+    ListAct,
     Role,
     Subscriber,
     SubscriptionState,
     Suppression,
+    WebhookCall,
+    WebhookKind,
 )
 from mailer.schedule.signup import sign_up
+from mailer.sealing import Seal
 from mailer.settings import Settings
+from mailer.webhooks.endpoints import add_webhook
+from mailer.webhooks.tell import Fact, tell
 from tests.support.campaigns import put_people
 from tests.support.cast import ADA, BEN, join_course, publish_folder, write_course
 from tests.support.reader_pages import running_app
@@ -177,6 +185,59 @@ def test_a_list_that_nothing_needs_is_deleted_and_the_evidence_stays(
     # Its name is free, and nobody is on the new list.
     marc.post("/desk/lists", slug="walks", title="Walks", opt_in="single")
     assert "<dt>Ended</dt>" in marc.get("/desk/lists/walks").text
+
+
+def test_a_deletion_whose_part_fails_lets_others_go_first_and_is_told(
+    marc: Person, ada: int, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_acts, "AT_ONCE", 1)
+    pages = []
+    for slug in ("walks", "talks"):
+        marc.post("/desk/lists", slug=slug, title=slug, opt_in="single")
+        with session_scope(sessions) as session:
+            put_people(session, [1, 2], slug, business_now(session))
+    with session_scope(sessions) as session:
+        kinds, now = [WebhookKind.UNSUBSCRIBED], business_now(session)
+        add_webhook(
+            session,
+            Seal(["a secret for sealing what rests, long enough"]),
+            "shop",
+            "https://shop.example/told",
+            kinds,
+            now,
+        )
+    for slug in ("walks", "talks"):
+        pages.append(marc.post(f"/desk/lists/{slug}/remove", sure=slug).url.path)
+
+    def failing(session: Session, kind: WebhookKind, at: datetime, facts: Sequence[Fact]) -> None:
+        if facts and facts[0].more == {"list": "walks"}:
+            raise RuntimeError("a disk that is full")
+        tell(session, kind, at, facts)
+
+    monkeypatch.setattr(list_acts, "tell", failing)
+
+    def parts_done() -> int:
+        done = 0
+        while part_of_an_act(sessions):
+            done += 1
+        return done
+
+    assert parts_done() == 3  # walks fails once, talks is done twice
+    assert "It is tried again every minute" in marc.get(pages[0]).text
+    assert "2 of 2 people left the list" in marc.get(pages[1]).text
+    monkeypatch.setattr(list_acts, "tell", tell)
+    with session_scope(sessions) as session:
+        session.execute(update(ListAct).values(failed_at=ListAct.failed_at - parts.REST))
+    assert parts_done() == 2
+    assert "2 of 2 people left the list" in marc.get(pages[0]).text
+    with sessions() as session:
+        told = session.scalars(select(WebhookCall.body["list"].astext).order_by(WebhookCall.id)).all()
+    assert told == ["walks", "talks", "talks", "walks"]
+
+
+def part_of_an_act(sessions: Sessions) -> bool:
+    with session_scope(sessions) as session:
+        return list_acts.do_part(session)
 
 
 def test_a_tag_gets_another_name_or_none_for_everybody(

@@ -11,10 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from mailer.accounts.rights import at_the_machine
+from mailer.content.course_source import Problem
 from mailer.content.draft_store import Drafts
+from mailer.content.newest import Newest
 from mailer.db import Sessions, session_scope
 from mailer.desk import publishing
 from mailer.desk.publishing import check_draft
+from mailer.launch import preflight
 from mailer.models import Action, Course, CourseVersion
 from mailer.settings import Settings
 from tests.support.cast import write_course
@@ -247,8 +250,9 @@ def test_an_error_is_told_with_its_line(marc: Person, drafts: Drafts, calm: str)
 def test_publishing_shows_its_effect_and_is_refused_when_the_course_changed_since(
     marc: Person, drafts: Drafts, calm: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One mail at a time, as if making them took long.
+    # One mail at a time, as if making them took long; and none is known from another test.
     monkeypatch.setattr(publishing, "LOOKING", -1)
+    monkeypatch.setattr(preflight, "_found", Newest[str, list[Problem]](5000))
     assert "1 of 3 so far" in marc.get(f"{calm}/publish").text
     assert "2 of 3 so far" in marc.get(f"{calm}/publish").text
     page = marc.get(f"{calm}/publish").text

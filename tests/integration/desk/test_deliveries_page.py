@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.db import session_scope
-from mailer.delivery import bulk, ledger
+from mailer.delivery import bulk, ledger, parts
 from mailer.models import Action, BulkAct, Delivery, Subscriber
 from mailer.reports.deliveries import Look, deliveries_page
 from tests.support.cast import ADA, BEN, CLEO
@@ -231,7 +231,7 @@ def test_an_act_whose_part_fails_lets_others_go_first_and_ends_after_five_times(
     assert states(house, four) == {ADA: "failed", BEN: "cancelled", CLEO: "cancelled", FRANK: "failed"}
     for _ in range(4):
         with session_scope(house.sessions) as session:
-            session.execute(update(BulkAct).values(failed_at=BulkAct.failed_at - bulk.REST))
+            session.execute(update(BulkAct).values(failed_at=BulkAct.failed_at - parts.REST))
         assert part(house)
     assert "Something went wrong on our side 5 times" in opal.get(page).text
     assert not part(house)

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from mailer.db import session_scope
 from mailer.launch.collisions import Collision
 from mailer.launch.forecast import Forecast, forecast
-from mailer.models import Course, Step, Subscriber
+from mailer.models import Course, Delivery, DeliveryState, Step, Subscriber
 from tests.support.campaigns import add_letters, draft, set_going, write_campaign
 from tests.support.cast import ADA, BEN, CLEO
 from tests.support.desk import Desk
@@ -57,6 +57,13 @@ def test_nothing_is_foretold_for_those_who_meet_an_exit(desk: Desk) -> None:
     tag(desk, BEN, "bought")
     with session_scope(desk.sessions) as session:
         session.execute(update(Course).values(flow={"stop_when": ['tag "bought"']}))
+    assert by_day(foretold(desk)) == {3: 1, 4: 1, 6: 1}
+
+
+def test_whose_last_mail_is_on_its_way_is_taken_to_get_it_now(desk: Desk) -> None:
+    enroll(desk, ADA)
+    with session_scope(desk.sessions) as session:
+        session.execute(update(Delivery).values(state=DeliveryState.PLANNED))
     assert by_day(foretold(desk)) == {3: 1, 4: 1, 6: 1}
 
 
