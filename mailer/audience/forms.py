@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from mailer.audience.lists import SLUG, get_list
+from mailer.audience.lists import SLUG, get_list, keep_list
 from mailer.audience.subscribers import tidy_name
 from mailer.errors import NotFound, Refused
 from mailer.i18n import languages, translator
@@ -76,6 +76,7 @@ def change_form(session: Session, form: SignUpForm, text: FormText) -> None:
 def _write(session: Session, form: SignUpForm, text: FormText) -> None:
     text = text.checked()
     list_ = get_list(session, text.list_slug)
+    keep_list(session, list_.id)
     if list_.sender_id is None:
         raise Refused(
             f"The list {list_.slug} has no sender yet, so nobody could be asked to confirm; publish its "

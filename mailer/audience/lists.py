@@ -51,6 +51,7 @@ def add_list(
         .on_conflict_do_nothing(index_elements=["slug"])
     )
     list_ = get_list(session, slug)
+    keep_list(session, list_.id)
     list_.title, list_.opt_in = title, opt_in
     list_.sender_id = sender_id or list_.sender_id
     session.flush()
@@ -69,6 +70,27 @@ def get_list(session: Session, slug: str) -> MailingList:
     if found is None:
         raise NotFound(f"There is no list {slug!r}; `steadypost list list` shows them all")
     return found
+
+
+def keep_list(session: Session, list_id: int) -> None:
+    """Have the list stay until the transaction ends; raises Refused when it was deleted a moment ago.
+
+    To be asked by whatever is to need a list from now on: deleting one waits for it, and then finds it.
+    """
+    chosen = select(MailingList.removed_at).where(MailingList.id == list_id)
+    if session.execute(chosen.with_for_update(read=True, key_share=True)).scalar_one() is not None:
+        raise Refused("This list was deleted a moment ago.")
+
+
+def keep_lists(session: Session, slugs: Sequence[str]) -> list[int]:
+    """The ids of the lists of these slugs, in their order, each kept as `keep_list` does. Raises Refused."""
+    chosen = select(MailingList.slug, MailingList.id).where(MailingList.slug.in_(slugs))
+    rows = session.execute(chosen.order_by(MailingList.id).with_for_update(read=True, key_share=True))
+    found = {row.slug: row.id for row in rows}
+    for slug in slugs:
+        if slug not in found:
+            raise Refused(f"The list {slug} was deleted a moment ago.")
+    return [found[slug] for slug in slugs]
 
 
 def list_lists(session: Session) -> Sequence[MailingList]:
@@ -101,8 +123,10 @@ def subscribe(
     They confirm when the list says so, and whatever it says when they `must_confirm`.
 
     Somebody who is active already stays so. Somebody who left the list, or everything, comes back only
-    by confirming, because the one who asks now may not be the one who left.
+    by confirming, because the one who asks now may not be the one who left. Raises Refused for a list that
+    was deleted a moment ago.
     """
+    keep_list(session, list_.id)
     added = session.execute(
         insert(Subscription)
         .values(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from mailer.audience.lists import keep_list
 from mailer.audience.staging import Staging
 from mailer.errors import Refused
 
@@ -52,7 +53,8 @@ class Unfinished:
 
 
 def begin(session: Session, digest: bytes, list_id: int, source: str, now: datetime) -> Unfinished:
-    """The unfinished import of this digest as it was left, or a new one."""
+    """The unfinished import of this digest as it was left, or a new one; Refused for a list that is gone."""
+    keep_list(session, list_id)
     stale = text("SELECT id FROM imports WHERE finished_at IS NULL AND started_at < :then")
     for old in session.execute(stale, {"then": now - FORGOTTEN_AFTER}).scalars().all():
         forget(session, old)

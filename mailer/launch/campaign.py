@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.audience.aim import Aim, narrowing
+from mailer.audience.lists import keep_lists
 from mailer.audience.recipients import Reach, count_by_zone, count_recipients, list_ids_of
 from mailer.content.campaign_file import CampaignSource
 from mailer.content.campaign_text import CampaignText
@@ -73,7 +74,7 @@ def put_draft(
             f"{source.slug} is {campaign.state}, and a campaign is sent once; give the file another slug."
         )
     was = _content(campaign)
-    list_ids = _list_ids(session, source)
+    list_ids = keep_lists(session, source.lists)
     campaign.sender_id = _sender_id(session, source, list_ids)
     # Its people could not be asked to confirm otherwise: those mails come from the list's sender.
     session.execute(
@@ -144,16 +145,6 @@ def _aim(source: CampaignSource, campaign: Campaign) -> Aim:
     # Whoever got an earlier one that was sent again stays left out, whatever the file says.
     left_out = tuple(dict.fromkeys((*source.not_if_sent, *(was.not_if_sent if was.again_of else ()))))
     return replace(aim_of(source), again_of=was.again_of, again_to=was.again_to, not_if_sent=left_out)
-
-
-def _list_ids(session: Session, source: CampaignSource) -> list[int]:
-    """The lists' ids in the order of the file."""
-    found = dict(
-        session.execute(
-            select(MailingList.slug, MailingList.id).where(MailingList.slug.in_(source.lists))
-        ).all()
-    )
-    return [found[slug] for slug in source.lists]
 
 
 def _sender_id(session: Session, source: CampaignSource, list_ids: list[int]) -> int:

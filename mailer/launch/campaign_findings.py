@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -17,6 +18,10 @@ from mailer.launch.mailing import Mailing, of_campaign, of_files
 from mailer.launch.preflight import preflight
 from mailer.links import Signer
 from mailer.models import CheckedKind
+
+OUR_FAULT = "Something went wrong on our side when it was checked, and is in the log."
+
+log = logging.getLogger(__name__)
 
 
 def mailing_of(session: Session, slug: str) -> tuple[Mailing | None, tuple[Problem, ...]]:
@@ -45,7 +50,8 @@ def findings(session: Session, slug: str, signer: Signer, base_url: str, now: da
 def check_again(session: Session, signer: Signer, base_url: str) -> bool:
     """Check the scheduled campaign whose last check is the oldest, if that is old; whether there was one.
 
-    What was without errors when somebody said yes may have some by the time it leaves.
+    What was without errors when somebody said yes may have some by the time it leaves. One that cannot be
+    checked does not keep the others from it.
     """
     slug = next_to_check(session, clock_now(session))
     if slug is None:
@@ -54,6 +60,13 @@ def check_again(session: Session, signer: Signer, base_url: str) -> bool:
         with session.begin_nested():
             findings(session, slug, signer, base_url, business_now(session))
     except MailerError as error:
-        kept = find_source(session, slug)
-        keep_refusal(session, CheckedKind.CAMPAIGN, slug, kept.digest if kept else "", str(error))
+        _keep_why(session, slug, str(error))
+    except Exception:
+        log.exception("A campaign cannot be checked", extra={"event": "campaign.unchecked", "campaign": slug})
+        _keep_why(session, slug, OUR_FAULT)
     return True
+
+
+def _keep_why(session: Session, slug: str, why: str) -> None:
+    kept = find_source(session, slug)
+    keep_refusal(session, CheckedKind.CAMPAIGN, slug, kept.digest if kept else "", why)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, any_, cast, func, or_, select
+from sqlalchemy import any_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from mailer import outbox
 from mailer.models import Course, Delivery, DeliveryKind, DeliveryState, Enrollment, Step
 from mailer.schedule.courses import load_plan
 from mailer.schedule.plan import IS_ACTIVE, OPEN, lesson_of, select_places
+from mailer.schedule.rounds import is_behind, is_this_round, read_days, read_gone_back, round_of
 
 Had = Sequence[tuple[int, int]]
 """(enrollment, step) of mails."""
@@ -37,12 +38,18 @@ def had_in_earlier_rounds(session: Session, course: Course) -> Had:
             again.subscriber_id == Delivery.subscriber_id,
             again.enrollment_id == Delivery.enrollment_id,
             again.step_id == Delivery.step_id,
-            _round_of(again) == Enrollment.round,
+            is_this_round(again),
         )
         .exists()
     )
     rows = session.execute(
-        select(Delivery.enrollment_id, Delivery.step_id)
+        select(
+            Delivery.enrollment_id,
+            Delivery.step_id,
+            Step.key,
+            round_of(Delivery).label("of_round"),
+            Enrollment.round.label("now_round"),
+        )
         .join(
             Enrollment,
             (Enrollment.id == Delivery.enrollment_id) & (Enrollment.subscriber_id == Delivery.subscriber_id),
@@ -56,16 +63,23 @@ def had_in_earlier_rounds(session: Session, course: Course) -> Had:
             Delivery.kind == DeliveryKind.STEP,
             Delivery.state.in_(HAD),
             # Before the round that they are in; one that is an extra still is to come after all.
-            _round_of(Delivery) < Enrollment.round,
+            round_of(Delivery) < Enrollment.round,
             ~or_(
                 Step.id == any_(Enrollment.extras),
                 Step.id == any_(Enrollment.last_extras),
             ),
             ~is_repeated,
         )
-        .distinct()
-    )
-    return [(row.enrollment_id, row.step_id) for row in rows if row.enrollment_id and row.step_id]
+    ).all()
+    days = read_days(session, course.id)
+    gone_back = read_gone_back(session, {row.enrollment_id for row in rows})
+    had = {
+        (row.enrollment_id, row.step_id)
+        for row in rows
+        if row.key in days
+        and is_behind(days[row.key], row.of_round, row.now_round, gone_back.get(row.enrollment_id, ()))
+    }
+    return sorted(had)
 
 
 def pass_over_what_they_had(session: Session, course: Course, had: Had, now: datetime) -> None:
@@ -87,7 +101,3 @@ def pass_over_what_they_had(session: Session, course: Course, had: Had, now: dat
     ]
     added = outbox.write(session, mails, now)
     outbox.skip(session, list(added.values()), HAD_ALREADY, now)
-
-
-def _round_of(delivery: type[Delivery]) -> ColumnElement[int]:
-    return cast(func.split_part(delivery.dedup_key, ":", 5), Integer)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, text, true
+from sqlalchemy import and_, func, or_, select, text, true
 from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
@@ -80,7 +80,12 @@ def _rows_with(session: Session, list_: MailingList) -> Iterator[Mention]:
         "form": select(SignUpForm.slug).where(SignUpForm.list_id == id_),
         "campaign": select(Campaign.slug).where(
             Campaign.state.in_(_TO_COME),
-            or_(Campaign.list_ids.contains([id_]), Campaign.aim.contains(left_out)),
+            or_(
+                Campaign.list_ids.contains([id_]),
+                Campaign.aim.contains(left_out),
+                # To every list: its rows are being written by this one too, or wait to leave by it.
+                and_(Campaign.list_ids == [], Campaign.state == CampaignState.SENDING),
+            ),
         ),
         "series": select(Series.slug).where(
             Series.state != SeriesState.ENDED,

@@ -18,6 +18,7 @@ from mailer.content.trial import Trial
 from mailer.delivery.claim import Claimed, SenderFacts, Setting
 from mailer.delivery.compose import Composer, CourseFacts
 from mailer.delivery.messages import Published, published
+from mailer.errors import Refused
 from mailer.launch.ahead import Ahead, ahead
 from mailer.launch.campaign_check import CompiledCampaign, aim_of
 from mailer.launch.check import CompiledCourse
@@ -31,6 +32,7 @@ EVERYBODY = Aim()
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 NUMBER = 0
 """The id, in a mailing that is only looked at, of its list, its sender and its course."""
+NO_LIST = "None of the lists that it goes to is there any more; name others."
 
 
 @dataclass(frozen=True)
@@ -177,10 +179,12 @@ def of_course(session: Session, slug: str) -> Mailing:
 
 
 def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
-    """A campaign's files that were checked."""
+    """A campaign's files that were checked; raises Refused when there is no list."""
     source = compiled.source
     # A campaign that names no lists is for the people of all of them.
     lists = _lists(session, MailingList.slug.in_(source.lists) if source.lists else true())
+    if not lists:
+        raise Refused(NO_LIST)
     first = next((one for one in lists if one.slug in source.lists[:1]), lists[0])
     if isinstance(source.sender, SenderSource):
         sender = _sender_facts(source.sender)
@@ -207,11 +211,13 @@ def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
 
 
 def of_campaign(session: Session, slug: str) -> Mailing:
-    """A campaign as its draft is; raises NotFound."""
+    """A campaign as its draft is; raises NotFound, or Refused when none of its lists is there any more."""
     campaign = get_campaign(session, slug)
     is_named = MailingList.id.in_(campaign.list_ids) if campaign.list_ids else true()
     lists = {one.id: one for one in _lists(session, is_named)}
-    ids = campaign.list_ids or sorted(lists)
+    ids = [one for one in campaign.list_ids or sorted(lists) if one in lists]
+    if not ids:
+        raise Refused(NO_LIST)
     trial = Trial.of(campaign.trial)
     names = dict.fromkeys(campaign.messages.values(), slug)
     for variant in trial.variants[1:] if trial else ():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Text, case, cast, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from mailer.clock import local_date
@@ -15,6 +15,7 @@ from mailer.models import Course, Delivery, Enrollment, EnrollmentState
 from mailer.schedule.decide import Send, Wait, decide
 from mailer.schedule.place import Place, StepPlan, date_of
 from mailer.schedule.plan import IS_ACTIVE, place_of, select_places
+from mailer.schedule.rounds import is_this_round
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,8 @@ def _had(session: Session, course: Course, days: Mapping[int, int]) -> frozenset
             Delivery.step_id.in_(list(days)),
             IS_ACTIVE,
             Enrollment.last_day < case(dict(days), value=Delivery.step_id),
-            # The last word of the dedup key: who begins again has not had it in this round.
-            func.split_part(Delivery.dedup_key, ":", 5) == cast(Enrollment.round, Text),
+            # Who begins again has not had it in this round.
+            is_this_round(Delivery),
         )
     )
     return frozenset((row.enrollment_id, row.step_id) for row in rows)

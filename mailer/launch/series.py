@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim, narrowing
+from mailer.audience.lists import keep_lists
 from mailer.audience.recipients import Reach, count_recipients, list_ids_of
 from mailer.clock import local_date
 from mailer.content.feed import Feed
@@ -18,7 +18,7 @@ from mailer.launch.campaign_check import CompiledCampaign
 from mailer.launch.series_look import Look
 from mailer.launch.series_news import news_of, note_items
 from mailer.launch.series_template import CheckedSeries
-from mailer.models import Action, MailingList, Media, Series, SeriesState
+from mailer.models import Action, Media, Series, SeriesState
 from mailer.schedule.cadence import Cadence
 from mailer.schedule.series import find_series, get_series, set_next
 
@@ -61,7 +61,7 @@ def add_series(
     source = checked.sample.source
     series.subject, series.template = checked.repeats.subject, dict(checked.template)
     series.cadence, series.feed_url = cadence.as_values(), checked.repeats.feed or None
-    series.list_ids, series.aim = _list_ids(session, source.lists), _aim(checked.sample).as_values()
+    series.list_ids, series.aim = keep_lists(session, source.lists), _aim(checked.sample).as_values()
     if _content(series) == was:
         return Added(series, is_new=False, is_changed=False)
     _put_media(session, checked.sample)
@@ -92,12 +92,6 @@ def _cadence(series: Series, checked: CheckedSeries, now: datetime, *, is_new: b
     if is_new or checked.repeats.begins is not None:
         return cadence
     return replace(cadence, anchor=Cadence.of(series.cadence).anchor)
-
-
-def _list_ids(session: Session, slugs: tuple[str, ...]) -> list[int]:
-    chosen = select(MailingList.slug, MailingList.id).where(MailingList.slug.in_(slugs))
-    found = dict(session.execute(chosen).all())
-    return [found[slug] for slug in slugs]
 
 
 def _aim(compiled: CompiledCampaign) -> Aim:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, ScalarSelect, and_, cast, func, or_, select
+from sqlalchemy import ScalarSelect, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from mailer.clock import local_date
@@ -19,15 +19,14 @@ from mailer.models import (
     Enrollment,
     EnrollmentState,
     Instance,
-    PaceChange,
     Step,
     Subscriber,
 )
 from mailer.schedule.cap import Limited, looking_back, read_cap
 from mailer.schedule.courses import load_plan
-from mailer.schedule.pace_case import What
 from mailer.schedule.place import Place, StepPlan, date_of
 from mailer.schedule.plan import CHOSEN, OPEN, place_of
+from mailer.schedule.rounds import is_still_had, is_this_round
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -100,7 +99,7 @@ def _without_row(course: Course, now: datetime) -> Any:
         .where(
             earlier.enrollment_id == Enrollment.id,
             earlier.subscriber_id == Enrollment.subscriber_id,
-            _is_this_round(earlier),
+            is_this_round(earlier),
             or_(earlier.kind == DeliveryKind.WELCOME, earlier_step.day < Step.day),
         )
         .correlate(Enrollment, Step)
@@ -130,7 +129,7 @@ def _without_row(course: Course, now: datetime) -> Any:
             and_(
                 Delivery.enrollment_id == Enrollment.id,
                 Delivery.step_id.in_(_mails_of_its_day()),
-                or_(_is_this_round(Delivery), _is_still_had()),
+                or_(is_this_round(Delivery), is_still_had()),
             ),
         )
         .where(
@@ -160,42 +159,6 @@ def _mails_of_its_day() -> ScalarSelect[int]:
         .correlate(Step)
         .scalar_subquery()
     )
-
-
-def _is_still_had() -> ColumnElement[bool]:
-    """Whether a mail of an earlier round still counts: none of the rounds since began before its step.
-
-    A round that a reader began by going back, or by undoing that, began behind a day that is written down;
-    every other one begins at the first step.
-    """
-    began = func.coalesce(PaceChange.after["undone"], PaceChange.after)
-    in_round, behind = cast(began["round"], Integer), cast(began["last_day"], Integer)
-    before = cast(PaceChange.before["round"], Integer)
-    harmless = (
-        select(func.coalesce(func.sum(in_round - before), 0))
-        .where(
-            PaceChange.enrollment_id == Enrollment.id,
-            or_(
-                and_(PaceChange.what == What.REPEAT, PaceChange.undone_at.is_(None)),
-                PaceChange.after.has_key("undone"),
-            ),
-            before >= _round_of(Delivery),
-            in_round <= Enrollment.round,
-            behind >= Step.day,
-        )
-        .correlate(Enrollment, Step, Delivery)
-        .scalar_subquery()
-    )
-    return harmless == Enrollment.round - _round_of(Delivery)
-
-
-def _is_this_round(delivery: type[Delivery]) -> ColumnElement[bool]:
-    """Whether a delivery belongs to the round its enrollment is in: the dedup key's last word."""
-    return _round_of(delivery) == Enrollment.round
-
-
-def _round_of(delivery: type[Delivery]) -> ColumnElement[int]:
-    return cast(func.split_part(delivery.dedup_key, ":", 5), Integer)
 
 
 def _placed_at(session: Session, course: Course) -> dict[str, datetime]:

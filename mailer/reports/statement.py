@@ -24,6 +24,7 @@ from mailer.models import (
 )
 from mailer.outbox import campaign_source
 from mailer.reports.missing import find_missing
+from mailer.schedule.rounds import round_of
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def _duplicates(session: Session, chosen: Sequence[ColumnElement[bool]]) -> int:
             Delivery.kind.in_((DeliveryKind.STEP, DeliveryKind.CAMPAIGN)),
             Delivery.state == DeliveryState.ACCEPTED,
         )
-        .group_by(Delivery.subscriber_id, Delivery.step_id, func.split_part(Delivery.dedup_key, ":", 5))
+        .group_by(Delivery.subscriber_id, Delivery.step_id, round_of(Delivery))
         .subquery()
     )
     rows = session.execute(select(func.coalesce(func.sum(again.c.extra), 0))).scalar_one()

@@ -165,6 +165,9 @@ GONE_BACK = {
     "repeats, hello moves ahead": "hello week-1 rest week-1 rest walk",
     "repeats, rest moves ahead": "hello week-1 rest week-1 walk rest",
     "repeats, undone": "hello week-1 rest week-1 rest walk",
+    "repeats, rest moves before them, undone": "hello week-1 rest week-1 rest walk",
+    "repeats twice, rest moves before them, undone": "hello week-1 rest week-1 week-1 rest walk",
+    "starts over, rest moves before them, undone": "hello week-1 rest hello week-1 rest walk",
     "repeats, thinks better of it": "hello week-1 rest walk",
     "starts over": "hello week-1 rest week-1 rest walk hello",
 }
@@ -183,15 +186,22 @@ def test_who_went_back_gets_no_lesson_twice_that_its_author_moves_ahead(desk: De
     desk.live_to(3)
     with session_scope(desk.sessions) as session:
         enrollment_id = session.execute(select(Enrollment.id)).scalar_one()
-        go_back = start_over if what == "starts over" else repeat_week
+        go_back = start_over if "starts over" in what else repeat_week
         change = go_back(session, enrollment_id, Asker("test"), desk.house.at)
         if what == "repeats, thinks better of it":
             assert change is not None
             undo(session, change.id, Asker("test"), desk.house.at)
+    if "twice" in what:
+        desk.live_to(4)
+        with session_scope(desk.sessions) as session:
+            repeat_week(session, enrollment_id, Asker("test"), desk.house.at)
     moved = {"hello": 7} if "rest moves" not in what else {"rest": 7}
+    if "before them" in what:
+        moved = {"rest": 1, "hello": 2, "week-1": 4}
+        desk.live_to(5 if "twice" in what else 4)
     write(dict(sorted((WEEK | moved).items(), key=lambda one: one[1])))
     desk.publish()
-    if what == "repeats, undone":
+    if "undone" in what:
         with session_scope(desk.sessions) as session:
             undo_publication(session, "calm", desk.house.at)
     desk.live_to(30)
