@@ -7,11 +7,11 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mailer.content.course_source import Problem
 from mailer.content.course_toml import COURSE_FILE
-from mailer.content.course_zip import LONG_AGO, MOST_FILES, MOST_UNPACKED
+from mailer.content.course_zip import LONG_AGO, MOST_FILES, MOST_UNPACKED, belongs, is_too_long
 from mailer.content.guide.memory import MEMORY_FILE
 
 
@@ -32,6 +32,11 @@ def course_files(folder: Path, problems: list[Problem]) -> dict[str, bytes]:
             problems.append(Problem(COURSE_FILE, 1, what, "Move what its mails do not show out of it."))
             return {}
         name = path.relative_to(folder).as_posix()
+        place = PurePosixPath(name)
+        if belongs(place) and is_too_long(place, path.stat().st_size):
+            what = "The file is larger than 1 MB, too long for a course's text."
+            problems.append(Problem(name, 1, what, "Shorten it: a mail of a tenth of that would be cut off."))
+            continue
         try:
             name.encode()
             found[name] = path.read_bytes()

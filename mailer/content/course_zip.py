@@ -17,10 +17,10 @@ from mailer.content.guide.memory import MEMORY_FILE
 from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, pixel_width
 from mailer.errors import Refused
 
-MOST_PACKED = 20_000_000
-"""Bytes of an uploaded zip."""
 MOST_UNPACKED = 50_000_000
 MOST_FILES = 1000
+MOST_PACKED = MOST_UNPACKED + 1000 * MOST_FILES
+"""Bytes of an uploaded zip: of files that cannot be packed smaller, with what it says of each of them."""
 MOST_TEXT = 1_000_000
 """Bytes of one text file: a mail of a tenth of it would be cut off by Gmail."""
 TESTS_FOLDER = "tests"
@@ -56,7 +56,7 @@ def unpack(content: bytes) -> Unpacked:
     What does not belong to a course (README files of a system, hidden files) is left out and named.
     Raises Refused for what is no course, or no honest zip.
     """
-    return unpack_files(content, _root, _belongs)
+    return unpack_files(content, _root, belongs)
 
 
 def unpack_files(
@@ -122,7 +122,7 @@ def _root(paths: list[PurePosixPath]) -> PurePosixPath:
     return found[0]
 
 
-def _belongs(name: PurePosixPath) -> bool:
+def belongs(name: PurePosixPath) -> bool:
     """Whether a course folder has use for a file of this name."""
     if str(name) in (COURSE_FILE, MEMORY_FILE):
         return True
@@ -147,9 +147,13 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: PurePosixPath,
     return content
 
 
+def is_too_long(name: PurePosixPath, size: int) -> bool:
+    """Whether a file of a course is a text of more bytes than one may have."""
+    return name.parts[0] != MEDIA_FOLDER and size > MOST_TEXT
+
+
 def _refuse_unfit(name: PurePosixPath, content: bytes) -> None:
-    if name.parts[0] == MEDIA_FOLDER:
-        if pixel_width(content) is None:
-            raise Refused(f"{name} is no PNG, JPEG or GIF picture, whatever its name says.")
-    elif len(content) > MOST_TEXT:
+    if name.parts[0] == MEDIA_FOLDER and pixel_width(content) is None:
+        raise Refused(f"{name} is no PNG, JPEG or GIF picture, whatever its name says.")
+    if is_too_long(name, len(content)):
         raise Refused(f"{name} is larger than {MOST_TEXT // 1_000_000} MB, too long for a course's text.")

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.audience.import_folder import MOST_BYTES
+from mailer.content.course_zip import MOST_PACKED
 from mailer.web.api import (
     actions,
     alarms,
@@ -41,10 +42,9 @@ from mailer.web.deps import Parts
 
 PATH = "/api/v1"
 MAX_BODY_BYTES = 1024 * 1024
-MAX_COURSE_BYTES = 32 * 1024 * 1024
 UPLOADS = {
-    f"{PATH}/courses": MAX_COURSE_BYTES,
-    f"{PATH}/courses/plan": MAX_COURSE_BYTES,
+    f"{PATH}/courses": MOST_PACKED,
+    f"{PATH}/courses/plan": MOST_PACKED,
     f"{PATH}/imports": MOST_BYTES,
 }
 """Where a course folder is sent, with its pictures; and files of people to import."""
@@ -98,7 +98,7 @@ def make_api(parts: Parts, **options: Any) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        max_body_size=MAX_COURSE_BYTES,
+        max_body_size=MOST_PACKED,
         **options,
     )
     api.state.parts = parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import stat
 import zipfile
 from pathlib import Path
@@ -111,3 +112,28 @@ def test_a_version_keeps_all_files_but_hidden_ones_and_links_out_of_the_folder(
 def test_tests_of_a_course_are_brought_with_it() -> None:
     files = {"course.toml": TOML, "tests/two.csv": b"email", "tests/two.json": b"{}"}
     assert unpack(zipped({**files, "tests/run.sh": b"x"})).files == files
+
+
+def test_the_largest_folder_that_a_version_keeps_can_be_uploaded_again(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "course.toml").write_bytes(TOML)
+    size = course_zip.MOST_UNPACKED // 2 - len(TOML)
+    for number in range(2):
+        # Noise cannot be packed smaller.
+        picture = b"GIF89a" + random.Random(number).randbytes(size - 6)
+        (tmp_path / "media" / f"{number}.gif").write_bytes(picture)
+    problems: list[Problem] = []
+    files = course_files(tmp_path, problems)
+    assert problems == []
+    assert unpack(pack("calm", files)).files == files
+
+
+def test_a_text_that_could_not_be_uploaded_again_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course_zip, "MOST_TEXT", 20)
+    (tmp_path / "course.toml").write_bytes(TOML)
+    (tmp_path / "01-long.md").write_bytes(b"x" * 21)
+    problems: list[Problem] = []
+    assert list(course_files(tmp_path, problems)) == ["course.toml"]
+    assert [(one.path, one.what[:18]) for one in problems] == [("01-long.md", "The file is larger")]
