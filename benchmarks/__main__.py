@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks import pages, signing
 from benchmarks.campaigns import materialised
-from benchmarks.foreseeing import restricted, simulating
+from benchmarks.foreseeing import make_due, restricted, simulating
 from benchmarks.importing import imported
 from benchmarks.latency import confirmation
 from benchmarks.segments import counting
@@ -27,6 +27,8 @@ from mailer.schedule.plan import plan_due
 FOLDER = Path(__file__).parent
 FEW = 10_000
 """Enrollments of the small house for the idle tick."""
+DUE = 20_000
+"""So many are due when planning is measured."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Measuring:
         self._sizes = sizes
         self._say = say
         self.found: dict[str, list[float]] = {}
+        self._restricted = 0.0
         self.pages: list[pages.Page] = []
 
     def round(self, number: int, of: int) -> None:
@@ -88,8 +91,9 @@ class Measuring:
         return house
 
     def _planning(self) -> None:
-        plain = planned(self._scene.house(20_000, 20_000))
-        self._note(plan=plain, restricted=restricted(self._scene.house(20_000, 20_000)) / plain)
+        plain = planned(self._scene.house(DUE, DUE))
+        self._restricted = restricted(self._scene.house(DUE, DUE))
+        self._note(plan=plain, restricted=self._restricted / plain)
 
     def _simulation(self) -> None:
         few, many = simulating(FEW), simulating(10 * FEW)
@@ -145,6 +149,8 @@ class Measuring:
         self._note(idle=idle_tick(house) / small)
         many = counting(house)
         self._note(counted=many, counted_growth=many / few / (sizes.many / FEW))
+        make_due(house, DUE)
+        self._note(restricted_growth=restricted(house) / self._restricted)
         all_written = materialised(house, self._scene.folder)
         self._note(written=all_written, written_growth=all_written / written / (sizes.many / FEW))
         usual = whole_path(self._scene, self._port, self._ready(sizes.usual), sizes.usual)
@@ -173,6 +179,7 @@ def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
         "signed": ("the same, DKIM-signed (RSA 2048), ratio to bare signing", ">= 0.5"),
         "plan": ("planning: rows per second", ">= 20000"),
         "restricted": ("the same with conditions and a cap, ratio to without", ""),
+        "restricted_growth": (f"the same among {sizes.many:,} enrollments, ratio to {DUE:,}", ">= 0.8"),
         "simulated": (f"simulation of {10 * FEW:,} people over 30 days, s", ""),
         "simulated_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
         "idle": (f"idle tick at {sizes.many:,} enrollments against {FEW:,}", "<= 1.3"),

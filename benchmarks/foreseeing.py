@@ -35,6 +35,13 @@ def simulating(people: int) -> float:
     return seconds
 
 
+def make_due(house: House, people: int) -> None:
+    """Have the next mail of the first so many of everybody be due now."""
+    with session_scope(house.sessions) as session:
+        due = "UPDATE enrollments SET next_due_at = now() - interval '1 hour' WHERE subscriber_id <= :people"
+        session.execute(text(due), {"people": people})
+
+
 def restricted(house: House) -> float:
     """Planned rows per second where each step has a condition and everybody a cap."""
     with session_scope(house.sessions) as session:

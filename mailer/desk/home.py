@@ -30,6 +30,8 @@ WORST = (
     FindingKind.NOT_DRAINING,
 )
 """While one of these is there, mail does not leave."""
+URGENCY = ("bad", "wait", "quiet")
+"""Tones of what needs attention, the most urgent first."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +105,18 @@ def see_home(
     week = outlook.see_week(session)
     there, last_day = home.what_is_there(session), home.last_day(session)
     days = _days(session, week, now, actor.zone)
+    found = [
+        *_watch(stands),
+        *_failing(session, drafts),
+        *_to_approve(session),
+        *_ahead(week),
+        *_left_over(session, last_day.failed),
+        *_set_up(there, base_url),
+    ]
     return Home(
         there=there,
         headline=stands.headline,
-        needs=[
-            *_watch(stands),
-            *_failing(session, drafts),
-            *_to_approve(session),
-            *_ahead(week),
-            *_left_over(session, last_day.failed),
-            *_set_up(there, base_url),
-        ],
+        needs=sorted(found, key=lambda need: URGENCY.index(need.tone)),
         days=days,
         week=week,
         sent_today=home.sent_since(session, days[0].begins_at),
