@@ -262,7 +262,8 @@ class Written:
 PAST = "local time was past"
 """Why a mail was skipped whose hour had gone by in its reader's zone when the campaign was scheduled."""
 
-# A reader's de-AT is served by de-AT, else by de, else by what is written for everybody.
+# A reader's de-AT is served by de-AT, else by de, else by what is written for everybody. People are looked up
+# one by one (the limit keeps it from becoming a join): else every chunk would read the whole table.
 WRITE_CAMPAIGN = """
     INSERT INTO deliveries (
         id, dedup_key, kind, lane, source, subscriber_id, message_id, list_id, campaign_id, due_at,
@@ -275,7 +276,9 @@ WRITE_CAMPAIGN = """
            CASE WHEN d.is_skipped THEN :past ELSE :held END,
            CASE WHEN d.is_skipped THEN CAST(:now AS timestamptz) END
     FROM people AS p
-    JOIN subscribers AS s ON s.id = p.subscriber_id
+    CROSS JOIN LATERAL (
+        SELECT s.zone, s.language FROM subscribers AS s WHERE s.id = p.subscriber_id LIMIT 1
+    ) AS s
     LEFT JOIN unnest(CAST(:zones AS text[]), CAST(:zone_due AS timestamptz[]), CAST(:zone_skips AS bool[]))
         AS z (name, due_at, is_skipped) ON z.name = s.zone
     CROSS JOIN LATERAL (
@@ -320,7 +323,9 @@ def write_campaign(
     some = some.prefix_with("MATERIALIZED")
     people = select(some.c.subscriber_id, some.c.list_id)
     if chosen is not None:
-        people = people.join(Subscriber, Subscriber.id == some.c.subscriber_id).where(chosen)
+        # One by one, as below.
+        is_chosen = select(chosen).where(Subscriber.id == some.c.subscriber_id).limit(1)
+        people = people.where(is_chosen.correlate(some).scalar_subquery())
     people_once = people.cte("people").prefix_with("MATERIALIZED")
     insert = text(WRITE_CAMPAIGN).bindparams(**_values(mail, lane, source, now))
     written = insert.columns(state=Text).cte("written")
