@@ -27,4 +27,4 @@ RUN pip install --no-deps --no-build-isolation --editable . \
 
 USER steadypost
 ENV STEADYPOST_DATA_DIR=/data
-CMD ["uvicorn", "--factory", "mailer.web.app:create_app", "--host", "0.0.0.0", "--port", "8025", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]
+CMD ["uvicorn", "--factory", "mailer.web.serve:create_app", "--host", "0.0.0.0", "--port", "8025", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging
+from celery.signals import celeryd_init, import_modules, setup_logging
 
 from mailer.errors import BadSetting
 from mailer.logs import set_up_logs
 from mailer.queue import CONTROL, ERRANDS, TaskName, make_celery
 from mailer.settings import Settings, load_settings
+from mailer.starting import importing
 
 TICK_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
@@ -80,5 +82,13 @@ def _write_lines(loglevel: int = logging.WARNING, **_: object) -> None:
     set_up_logs(settings, loglevel)
 
 
+def _import_tasks(**_: object) -> None:
+    """Just before Celery does, and sooner done; the processes that are forked share what it takes."""
+    with importing():
+        for module in app.conf.imports:
+            import_module(module)
+
+
+import_modules.connect(_import_tasks)
 setup_logging.connect(_write_lines)
 celeryd_init.connect(_write_lines)  # what it warns of before that

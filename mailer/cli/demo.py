@@ -43,7 +43,10 @@ OWNER = "owner@demo.example"
 BEGAN_AGO = timedelta(days=64)
 """The demo's weeks have just ended when it is watched, so that its mails bear believable dates."""
 
+app = typer.Typer()
 
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End when the course has ended.")] = False,
     seconds: Annotated[float, typer.Option(min=0, help="About how long it all takes.")] = 90.0,

@@ -2,75 +2,90 @@
 
 from __future__ import annotations
 
-import gc
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from mailer.cli import (
-    alarm,
-    campaign,
-    clicks,
-    course,
-    database,
-    delivery,
-    demo,
-    doctor,
-    hold,
-    lists,
-    queue,
-    schedule,
-    segment,
-    sender,
-    simulate,
-    subscriber,
-    suppression,
-    transport,
-    up,
-    user,
-    webhook,
-    why,
-)
 from mailer.cli.show import warn
 from mailer.errors import MailerError
+from mailer.starting import importing
+
+NOUNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "up": ("up",),
+        "demo": ("demo",),
+        "why": ("why",),
+        "course": ("course", "simulate"),
+        "schedule": ("schedule",),
+        "segment": ("segment",),
+        "campaign": ("campaign",),
+        "clicks": ("clicks",),
+        "subscriber": ("subscriber",),
+        "list": ("lists",),
+        "delivery": ("delivery",),
+        "queue": ("queue",),
+        "hold": ("hold",),
+        "suppression": ("suppression",),
+        "sender": ("sender",),
+        "transport": ("transport",),
+        "alarm": ("alarm",),
+        "webhook": ("webhook",),
+        "user": ("user",),
+        "db": ("database",),
+        "doctor": ("doctor",),
+    }
+)
+"""Each noun's modules here: the first has its `app`, the others add verbs to that."""
+
+
+class Commands(dict[str, Any]):
+    """The commands by their nouns. One is imported when it is asked for: all of them take two seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(NOUNS))
+
+    def get(self, noun: str, default: Any = None) -> Any:
+        """The command of a noun."""
+        if noun not in self:
+            return default
+        if self[noun] is None:
+            with importing():
+                modules = [import_module(f"mailer.cli.{name}") for name in NOUNS[noun]]
+            self[noun] = typer.main.get_command(modules[0].app)
+            self[noun].name = noun
+        return self[noun]
+
+
+class Nouns(TyperGroup):
+    """The group of all nouns."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Commands()
+
 
 app = typer.Typer(
     name="steadypost",
     help="Newsletters and email courses: every lesson sent once, at the reader's hour.",
+    cls=Nouns,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("up")(up.up)
-app.command("demo")(demo.demo)
-app.command("why")(why.why_)
-course.app.command("simulate")(simulate.simulate_)
-course.app.command("test")(simulate.compare_)
-app.add_typer(course.app, name="course")
-app.add_typer(schedule.app, name="schedule")
-app.add_typer(segment.app, name="segment")
-app.add_typer(campaign.app, name="campaign")
-app.add_typer(clicks.app, name="clicks")
-app.add_typer(subscriber.app, name="subscriber")
-app.add_typer(lists.app, name="list")
-app.add_typer(delivery.app, name="delivery")
-app.add_typer(queue.app, name="queue")
-app.add_typer(hold.app, name="hold")
-app.add_typer(suppression.app, name="suppression")
-app.add_typer(sender.app, name="sender")
-app.add_typer(transport.app, name="transport")
-app.add_typer(alarm.app, name="alarm")
-app.add_typer(webhook.app, name="webhook")
-app.add_typer(user.app, name="user")
-app.add_typer(database.app, name="db")
-app.add_typer(doctor.app, name="doctor")
+
+
+@app.callback()
+def steadypost() -> None:
+    """Newsletters and email courses: every lesson sent once, at the reader's hour."""
 
 
 def main() -> None:
     """Run the command; a refusal is one sentence on stderr and exit code 1."""
-    # What was imported stays. Else Python would look through all of it as the command ends, which takes a
-    # quarter of a second and so a fifth of most commands.
-    gc.freeze()
     try:
         app()
     except MailerError as error:

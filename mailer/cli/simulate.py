@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from mailer.cli.connect import connect
-from mailer.cli.course import AsJson
+from mailer.cli.course import AsJson, app
 from mailer.cli.show import as_json, as_table, count, say, warn
 from mailer.content.course_folder import COURSE_FILE, read_draft
 from mailer.db import business_now
@@ -40,6 +40,7 @@ From = Annotated[
 Weeks = Annotated[int, typer.Option(min=1, max=520, help="How many weeks to look ahead.")]
 
 
+@app.command("simulate")
 def simulate_(
     course: Course, people: People, start: From = None, weeks: Weeks = 8, as_json_: AsJson = False
 ) -> None:
@@ -60,6 +61,7 @@ def simulate_(
         say(f"The first {SHOWN} are shown; --json has all.")
 
 
+@app.command("test")
 def compare_(
     course: Course,
     folder: Annotated[

@@ -164,7 +164,7 @@ class Stack:
             "worker-course": worker_command([Lane.COURSE, Lane.CAMPAIGN], 2),
             "beat": [*CELERY, "beat", "--loglevel", "WARNING"],
             "web": [
-                *("uvicorn", "--factory", "mailer.web.app:create_app", "--host", LOOPBACK),
+                *("uvicorn", "--factory", "mailer.web.serve:create_app", "--host", LOOPBACK),
                 *("--port", str(port), "--no-access-log", "--no-server-header", "--log-level", "warning"),
                 # Boards that are open somewhere would keep it from ever ending.
                 *("--timeout-graceful-shutdown", "5"),

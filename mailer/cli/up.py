@@ -8,12 +8,17 @@ import threading
 from types import FrameType
 from urllib.parse import urlsplit
 
+import typer
+
 from mailer.cli.show import console, say, warn
 from mailer.cli.stack import Stack
 from mailer.links import Signer
 from mailer.settings import PROJECT, Settings, load_settings
 
+app = typer.Typer()
 
+
+@app.command()
 def up() -> None:
     """Run Steadypost for real use, with its own PostgreSQL, Redis and mailbox wherever no URL is set."""
     settings = load_settings()

@@ -10,7 +10,10 @@ from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, say
 from mailer.reports.why import why
 
+app = typer.Typer()
 
+
+@app.command("why")
 def why_(
     email: str,
     mail: Annotated[

@@ -1,4 +1,4 @@
-"""The web application: `uvicorn --factory mailer.web.app:create_app`."""
+"""The web application; `mailer.web.serve` has it for a server's process."""
 
 from __future__ import annotations
 

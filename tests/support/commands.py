@@ -9,7 +9,6 @@ starts from nothing is seen where `up`, `demo` and the like are started, which a
 from __future__ import annotations
 
 import atexit
-import gc
 import json
 import os
 import signal
@@ -18,9 +17,12 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
+
+from mailer.starting import importing
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = "from tests.support.commands import serve; serve()"
@@ -84,9 +86,11 @@ class _Server:
 
 def serve() -> None:
     """Run each command that comes in; what runs in the process of `_Server`, and in its forks."""
-    from mailer.cli.main import main
+    from mailer.cli.main import NOUNS, main
 
-    gc.freeze()  # as main() does, but once for all
+    with importing():
+        for name in {name for names in NOUNS.values() for name in names}:
+            import_module(f"mailer.cli.{name}")
     for line in sys.stdin.buffer:
         request = json.loads(line)
         pid = os.fork()

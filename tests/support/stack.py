@@ -20,7 +20,7 @@ from mailer.embedded.process import spawn
 from tests.support.commands import ROOT as ROOT
 from tests.support.commands import run_command
 
-COMMAND = [sys.executable, "-c", "from mailer.cli.main import main; main()"]
+COMMAND = [sys.executable, "-m", "mailer.cli"]
 PATIENCE_SECONDS = 240
 
 

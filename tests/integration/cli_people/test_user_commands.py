@@ -27,7 +27,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def steadypost(database_url: str, tmp_path: Path) -> Run:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", "from mailer.cli.main import main; main()", "user", *arguments],
+            [sys.executable, "-m", "mailer.cli", "user", *arguments],
             env={
                 **os.environ,
                 "STEADYPOST_DATABASE_URL": database_url,
