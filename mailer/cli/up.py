@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
@@ -50,6 +51,12 @@ def stop_on_signals() -> threading.Event:
     return stopping
 
 
+def _command() -> str:
+    """How this command was called."""
+    is_module = Path(sys.argv[0]).name == "__main__.py"
+    return f"{sys.executable} -m mailer.cli" if is_module else sys.argv[0]
+
+
 def _introduce(stack: Stack, asked: Settings) -> None:
     say(f"Steadypost runs at {stack.settings.base_url}")
     if asked.smtp_url is None:
@@ -68,4 +75,4 @@ def _introduce(stack: Stack, asked: Settings) -> None:
         say(f"  {Signer(stack.settings.secret_key).setup_url(stack.settings.base_url)}")
     else:
         say(f"Sign in at {stack.settings.base_url}/desk")
-    say(f"In another terminal: {sys.argv[0]} course publish {PROJECT / 'templates/courses'}/*")
+    say(f"In another terminal: {_command()} course publish {PROJECT / 'templates/courses'}/*")

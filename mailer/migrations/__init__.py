@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -60,8 +61,13 @@ def refuse_unknown(connection: Connection) -> None:
 
 def is_current(connection: Connection) -> bool:
     """Whether the schema is the one this program was written for."""
-    heads = set(ScriptDirectory.from_config(config(connection)).get_heads())
-    return set(MigrationContext.configure(connection).get_current_heads()) == heads
+    return set(MigrationContext.configure(connection).get_current_heads()) == _newest()
+
+
+@cache
+def _newest() -> frozenset[str]:
+    """What the newest migration is called. All of them are read to know it, so once for a process."""
+    return frozenset(ScriptDirectory(str(Path(__file__).parent)).get_heads())
 
 
 def config(connection: Connection) -> Config:
