@@ -79,8 +79,8 @@ def _write(session: Session, form: SignUpForm, text: FormText) -> None:
     keep_list(session, list_.id)
     if list_.sender_id is None:
         raise Refused(
-            f"The list {list_.slug} has no sender yet, so nobody could be asked to confirm; publish its "
-            "course, or draft a campaign to it, first."
+            f"The list {list_.slug} has no sender yet, so nobody could be asked to confirm; choose one on "
+            "its page, or publish its course."
         )
     form.list_id, form.language = list_.id, text.language
     form.title, form.words, form.consent = text.title, text.words, text.consent

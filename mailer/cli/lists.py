@@ -11,6 +11,7 @@ from mailer.audience.lists import add_list
 from mailer.cli.asking import Yes, actor, ask_first
 from mailer.cli.connect import Connected, connect
 from mailer.cli.show import as_json, as_table, console, count, say
+from mailer.delivery.roster import get_sender
 from mailer.desk.lists import look_at_removal, remove_list
 from mailer.errors import Refused
 from mailer.launch import list_acts
@@ -27,10 +28,12 @@ def add(
     slug: str,
     title: Annotated[str, typer.Option(help="What readers see.")],
     opt_in: Annotated[OptIn, typer.Option(help="Whether people confirm by a mail.")] = OptIn.DOUBLE,
+    sender: Annotated[str, typer.Option(help="Whom those mails come from, by its slug.")] = "",
 ) -> None:
-    """Add a list, or change its title and opt-in. Publishing a course makes the list it names."""
+    """Add a list, or change its title, opt-in and sender. Publishing a course makes the list it names."""
     with connect() as connected, connected.session() as session:
-        add_list(session, slug, title, opt_in)
+        sender_id = get_sender(session, sender).id if sender else None
+        add_list(session, slug, title, opt_in, sender_id)
     say(f"The list {slug} is there ({opt_in} opt-in).")
 
 

@@ -12,6 +12,7 @@ from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience import lists
 from mailer.audience.mentions import Mention
 from mailer.db import business_now
+from mailer.delivery.roster import get_sender
 from mailer.errors import NotFound, Refused
 from mailer.launch import list_acts
 from mailer.launch.list_acts import Newcomers
@@ -43,12 +44,18 @@ def show_list(session: Session, _: Actor, slug: str) -> ListRow:
 
 
 @needs(Right.WRITE)
-def put_list(session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn) -> ListRow:
-    """Make a list, or give it another title and opt-in; raises Refused."""
-    lists.add_list(session, slug, title, opt_in)
+def put_list(
+    session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn, sender: str = ""
+) -> ListRow:
+    """Make a list, or give it another title, opt-in or, if one is named, sender; Refused or NotFound."""
+    lists.add_list(session, slug, title, opt_in, _sender_id(session, sender))
     record(session, actor, "list put", 1, list=slug)
     (row,) = lists_overview(session, slug)
     return row
+
+
+def _sender_id(session: Session, slug: str) -> int | None:
+    return get_sender(session, slug).id if slug else None
 
 
 @needs(Right.SEE)
@@ -64,18 +71,21 @@ def view_list(session: Session, _: Actor, slug: str, *, is_exact: bool = False) 
 
 
 @needs(Right.WRITE)
-def add_list(session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn) -> None:
-    """A new list; raises Refused, also when there is one of this name."""
+def add_list(session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn, sender: str = "") -> None:
+    """A new list, whose confirmations come from `sender`; raises Refused, also when its name is taken."""
     if lists.find_list(session, slug) is not None:
         raise Refused(f"There is a list {slug} already; take another name, or change that one.")
-    lists.add_list(session, slug, title, opt_in)
+    lists.add_list(session, slug, title, opt_in, _sender_id(session, sender))
     record(session, actor, "list put", 1, list=slug)
 
 
 @needs(Right.WRITE)
-def change_list(session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn) -> None:
-    """Another title or opt-in; raises NotFound or Refused."""
-    lists.add_list(session, lists.get_list(session, slug).slug, title, opt_in)
+def change_list(
+    session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn, sender: str = ""
+) -> None:
+    """Another title, opt-in or, if one is named, sender; raises NotFound or Refused."""
+    known = lists.get_list(session, slug).slug
+    lists.add_list(session, known, title, opt_in, _sender_id(session, sender))
     record(session, actor, "list put", 1, list=slug)
 
 

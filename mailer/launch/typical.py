@@ -15,7 +15,10 @@ from mailer.models import Answer, Step
 from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import CoursePlan
 
-WEEKS = 26
+SLOW = 3
+"""Days between the mails of the slowest of them."""
+MOST_WEEKS = 520
+"""As far as anybody can look ahead."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def typical_readers(
 ) -> list[Life]:
     """What each of them gets of a course when they enroll on `start`; nothing is written."""
     people = _people(plan)
-    found = simulate(plan, subjects, list(people.values()), start, WEEKS, rules_of(session, plan))
+    found = simulate(plan, subjects, list(people.values()), start, weeks_of(plan), rules_of(session, plan))
     sends = {
         who: tuple(line for line in found.sends if line.email == one.email) for who, one in people.items()
     }
@@ -51,6 +54,13 @@ def typical_readers(
     ]
 
 
+def weeks_of(plan: CoursePlan) -> int:
+    """So many weeks until the slowest of them has had all of it, each week of the protocol twice."""
+    days = max((step.day for step in plan.steps), default=0) + SLOW * len(plan.steps)
+    repeats = 7 * len({step.week for step in plan.steps if step.week})
+    return min(MOST_WEEKS, (days + repeats) // 7 + 4)
+
+
 def published_subjects(session: Session, course_id: int) -> dict[str, str]:
     """The subject of each published step, by its key."""
     return dict(session.execute(select(Step.key, Step.subject).where(Step.course_id == course_id)).all())
@@ -61,7 +71,7 @@ def _people(plan: CoursePlan) -> dict[str, Invented]:
     people = {
         f"As written, in {plan.zone}": Invented("as-written@example.org"),
         "As written, in New York": Invented("new-york@example.org", zone="America/New_York"),
-        "One mail every three days": Invented("slow@example.org", gap=3),
+        "One mail every three days": Invented("slow@example.org", gap=SLOW),
     }
     if weeks:
         answers = dict.fromkeys(weeks, (Answer.NOT_YET, Answer.DONE))

@@ -75,10 +75,11 @@ def _about(session: Session, list_id: int, state: str, counted: int) -> About:
 
 @dataclass(frozen=True)
 class ListView:
-    """One list: its people, its sender's name, and the courses and forms of it, as (slug, title)."""
+    """One list: its people, its sender's name and slug, and the courses and forms of it, as (slug, title)."""
 
     counts: ListCounts
     sender: str
+    sender_slug: str
     courses: tuple[tuple[str, str], ...]
     forms: tuple[tuple[str, str], ...]
 
@@ -98,6 +99,7 @@ def list_view(session: Session, slug: str, *, is_exact: bool) -> ListView:
     return ListView(
         counts,
         sender.name if sender else "",
+        sender.slug if sender else "",
         tuple((slug, title) for slug, title in courses),
         tuple((slug, title) for slug, title in forms),
     )

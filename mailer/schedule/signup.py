@@ -109,5 +109,5 @@ def ask_all(session: Session, list_: MailingList, subscription_ids: Sequence[int
 def refuse_without_sender(list_: MailingList) -> None:
     if list_.sender_id is None:
         raise Refused(
-            f"The list {list_.slug} has no sender yet; publish the course that belongs to it first."
+            f"The list {list_.slug} has no sender yet; choose one on its page, or publish its course."
         )

@@ -64,6 +64,7 @@ def picture(page: Page, name: str) -> None:
 
 def is_well_made(page: Page, name: str) -> None:
     """A page as all of them have to be: wide, at 320 px, light and dark; with a picture of each."""
+    page.wait_for_load_state()  # between two documents there is none to measure
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         for width, height in (WIDE, NARROW):

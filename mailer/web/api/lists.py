@@ -40,10 +40,14 @@ class List(BaseModel):
 
 
 class ListWritten(Told):
-    """What readers see, and whether they confirm by a mail (double) or not (single)."""
+    """What readers see, and whether they confirm by a mail (double) or not (single).
+
+    `sender` is the slug of whom those mails come from; left out, it stays.
+    """
 
     title: str = Field(min_length=1, max_length=200, examples=["News of the house"])
     opt_in: OptIn = OptIn.DOUBLE
+    sender: str = Field(default="", max_length=200, examples=["us"])
 
 
 class Joining(Told):
@@ -89,9 +93,9 @@ def show_list(parts: PartsDep, actor: See, slug: Slug) -> List:
 
 @router.put("/{slug}")
 def put_list(parts: PartsDep, actor: Write, slug: Slug, asked: ListWritten) -> List:
-    """Make a list, or give it another title and opt-in. Its first course or campaign gives it a sender."""
+    """Make a list, or change it. One that has no sender gets its first course's or campaign's."""
     with parts.session() as session:
-        return List.of(desk.put_list(session, actor, slug, asked.title, asked.opt_in))
+        return List.of(desk.put_list(session, actor, slug, asked.title, asked.opt_in, asked.sender))
 
 
 @router.delete("/{slug}", status_code=202)

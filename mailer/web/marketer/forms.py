@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from mailer.audience.forms import FormText, agreed_words
 from mailer.desk import forms as desk
 from mailer.errors import MailerError
-from mailer.i18n import languages, translator
+from mailer.i18n import is_right_to_left, languages, translator
 from mailer.models import SignUpForm
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import See, Write
@@ -150,6 +150,7 @@ def _snippet(parts: Parts, form: SignUpForm) -> str:
         "form_snippet.html",
         None,
         form=form,
+        direction="rtl" if is_right_to_left(form.language) else "ltr",
         address=f"{parts.base_url.rstrip('/')}/f/{form.slug}",
         agreed=agreed_words(form),
         trap=TRAP,

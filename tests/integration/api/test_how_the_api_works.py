@@ -175,7 +175,7 @@ def test_no_answer_is_kept_by_a_cache(shop: Program) -> None:
 
 
 def test_the_page_of_documentation_needs_no_other_site(address: str) -> None:
-    answer = httpx.get(f"{address}/api/docs")
+    answer = httpx.get(f"{address}/api/docs", timeout=60)
     assert answer.status_code == 200
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     page = answer.text

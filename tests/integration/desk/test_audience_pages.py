@@ -133,6 +133,13 @@ def test_marc_makes_a_list_and_sees_who_is_on_it(marc: Person, ada: int) -> None
     page = marc.post("/desk/lists/letters", title="Letters", opt_in="single").text
     assert "Changed." in page
     assert 'value="single" selected' in page
+    # Nobody could be asked to confirm before it has a sender.
+    assert ">Letters" not in marc.get("/desk/forms").text
+    assert "choose somebody below" in page
+    page = marc.post("/desk/lists/letters", title="Letters", opt_in="double", sender="calm").text
+    assert 'value="calm" selected' in page
+    assert ">Letters" in marc.get("/desk/forms").text
+    assert marc.post("/desk/lists/letters", title="Letters", opt_in="double", sender="x").status_code == 404
     assert 'state=active">2</a>' in marc.get("/desk/lists/calm", exact="yes").text
 
 

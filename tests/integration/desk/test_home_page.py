@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from mailer.db import Sessions, business_now, session_scope
 from mailer.delivery.holds import pause
+from mailer.desk import home
 from mailer.launch import outlook
 from mailer.models import HoldScope
 from mailer.schedule.courses import get_course
@@ -121,3 +124,18 @@ def test_an_hour_belongs_to_the_day_on_the_clock_of_who_looks() -> None:
     assert [day.total for day in week.days(noon, "Europe/Berlin")][:2] == [0, 5]
     # What an older look foretold for an hour that is over has left by now.
     assert sum(day.total for day in week.days(noon + timedelta(hours=12), "Europe/London")) == 0
+
+
+def test_a_day_with_much_on_it_names_some_and_counts_the_rest(
+    calm: datetime, marc: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [home.Line("series", f"s{at}", f"Letter {at}", 2, calm) for at in range(9)]
+    lines.append(home.Line("campaign", "july", "July", None, calm))
+    see = home._days
+
+    def busy(*asked: Any) -> list[home.CalendarDay]:
+        return [replace(day, lines=lines if at == 0 else day.lines) for at, day in enumerate(see(*asked))]
+
+    monkeypatch.setattr(home, "_days", busy)
+    page = marc.get("/desk").text
+    assert "and 2 more, 2 mails or more" in page
