@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -27,18 +26,13 @@ from mailer.launch.campaign_reach import LookedAt, look_at_choice
 from mailer.launch.campaign_source import refuse_unfinished
 from mailer.launch.mailing import Draft
 from mailer.launch.preflight import links_of
-from mailer.launch.send_test import TESTED, compose_campaign_test, tests_sent, transport_for_test
+from mailer.launch.send_test import TESTED, compose_campaign_test, refuse_many, transport_for_test
 from mailer.links import Signer
 from mailer.models import Campaign
 from mailer.reports.campaigns import sender_in_words
 from mailer.reports.patience import counted
 from mailer.schedule.campaigns import get_campaign
 from mailer.schedule.local_time import LocalTime, Spread
-
-MOST_TESTS = 5
-"""Addresses of one test."""
-TESTS_AN_HOUR = 50
-"""Test mails that one person may send: nobody's check of a mail takes more, and a list is no test."""
 
 
 @dataclass(frozen=True)
@@ -197,14 +191,8 @@ def write_tests(
 
     Raises Refused for too many, or a draft with errors, and as `compose_campaign_test` does.
     """
-    if not to:
-        raise Refused("Name the address that the test goes to.")
-    if len(to) > MOST_TESTS:
-        raise Refused(f"A test goes to {MOST_TESTS} addresses at most.")
     now = business_now(session)
-    sent = tests_sent(session, actor.who, now - timedelta(hours=1))
-    if sent + len(to) > TESTS_AN_HOUR:
-        raise Refused(f"You sent {sent} test mails in an hour; {TESTS_AN_HOUR} are the most. Wait a while.")
+    refuse_many(session, actor.who, to, now)
     refuse_unfinished(session, slug)
     campaign = get_campaign(session, slug)
     way = transport_for_test(session, campaign)

@@ -6,7 +6,7 @@ Each call takes the folders (`Drafts`) that the drafts are in; what they hold is
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -29,12 +29,15 @@ from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixe
 from mailer.content.newest import Newest
 from mailer.content.timeline import free_day, neighbour, put_before, put_on_day
 from mailer.db import business_now
+from mailer.delivery.one_mail import OneMail
 from mailer.delivery.roster import get_sender
+from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.check import check_course
 from mailer.launch.checked import keep_check
+from mailer.launch.send_test import STEP_TESTED, refuse_many
 from mailer.launch.shown import Shown
-from mailer.launch.step_look import StepLook, look_at_step, show_step
+from mailer.launch.step_look import StepLook, compose_step_test, look_at_step, show_step
 from mailer.links import Signer
 from mailer.models import CheckedKind
 
@@ -237,6 +240,39 @@ def show_mail(session: Session, _: Actor, view: StepView, signer: Signer, base_u
     return show_step(
         session, view.look, now, as_subscriber=view.as_subscriber, signer=signer, base_url=base_url
     )
+
+
+@needs(Right.SEND)
+def write_step_tests(
+    session: Session,
+    actor: Actor,
+    view: StepView,
+    to: Sequence[str],
+    signer: Signer,
+    base_url: str,
+    keyring: Keyring,
+) -> list[OneMail]:
+    """The mail to each of these addresses, noted as sent; hand them over outside the session.
+
+    Raises Refused for too many, and as `compose_step_test` does.
+    """
+    now = business_now(session)
+    refuse_many(session, actor.who, to, now)
+    made = [
+        compose_step_test(
+            session,
+            view.look,
+            now,
+            to=address,
+            as_subscriber=view.as_subscriber,
+            signer=signer,
+            base_url=base_url,
+            keyring=keyring,
+        )
+        for address in to
+    ]
+    record(session, actor, STEP_TESTED, len(made), course=view.look.course.slug, step=view.name)
+    return made
 
 
 @needs(Right.WRITE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -41,16 +41,27 @@ TEST_DELIVERY = 0
 """The id in a test mail's links. Their pages say that it was a test, and change nothing."""
 
 
-TESTED = "campaign test"
+TESTED, STEP_TESTED = "campaign test", "course test"
 """What the audit log calls test mails that were sent on the desk."""
+MOST_TESTS = 5
+TESTS_AN_HOUR = 50
+"""So many test mails somebody may send: enough for every try, and too few to be a campaign."""
 
 
-def tests_sent(session: Session, who: str, since: datetime) -> int:
-    """How many test mails of campaigns somebody sent since then."""
+def refuse_many(session: Session, who: str, to: Sequence[str], now: datetime) -> None:
+    """Raises Refused when a test goes to nobody, or to more addresses than somebody may send tests to."""
+    if not to:
+        raise Refused("Name the address that the test goes to.")
+    if len(to) > MOST_TESTS:
+        raise Refused(f"A test goes to {MOST_TESTS} addresses at most.")
     noted = select(func.coalesce(func.sum(Action.rows), 0)).where(
-        Action.who == who, Action.what == TESTED, Action.at >= since
+        Action.who == who,
+        Action.what.in_((TESTED, STEP_TESTED)),
+        Action.at >= now - timedelta(hours=1),
     )
-    return int(session.execute(noted).scalar_one())
+    sent = int(session.execute(noted).scalar_one())
+    if sent + len(to) > TESTS_AN_HOUR:
+        raise Refused(f"You sent {sent} test mails in an hour; {TESTS_AN_HOUR} are the most. Wait a while.")
 
 
 def compose_test(
@@ -153,7 +164,12 @@ def _compose(
 
 def transport_for_test(session: Session, of: Course | Campaign) -> Transport:
     """What a test mail of this goes by: the heaviest of its sender's transports that is not out."""
-    ways = [one for one, _ in transports_of(session, session.get_one(Sender, of.sender_id))]
+    return transport_of(session, session.get_one(Sender, of.sender_id))
+
+
+def transport_of(session: Session, sender: Sender | None) -> Transport:
+    """The same for a sender; without one it is the default."""
+    ways = [one for one, _ in transports_of(session, sender)] if sender is not None else []
     healthy = [one for one in ways if one.paused_at is None and one.state == BreakerState.CLOSED]
     return next(iter([*healthy, *ways]), None) or get_transport(session, DEFAULT)
 

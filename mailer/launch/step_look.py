@@ -8,18 +8,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.audience.addresses import normalise
+from mailer.clock import real_now
 from mailer.content.compile import CompiledMessage, compile_step
 from mailer.content.course_folder import CourseSource, Problem, StepSource, read_draft
 from mailer.content.course_source import Translation
 from mailer.content.draft_store import text_files
 from mailer.content.media import CourseMedia, course_media
+from mailer.delivery.one_mail import OneMail
+from mailer.delivery.signing import Keyring
 from mailer.errors import MailerError, NotFound
+from mailer.launch.campaign_source import put_pictures
 from mailer.launch.check import CompiledCourse, in_language, progress_of, sorted_problems
-from mailer.launch.mailing import of_folder
+from mailer.launch.mailing import Mailing, of_folder
+from mailer.launch.send_test import transport_of
 from mailer.launch.shown import Shown, reader_for, with_pictures
 from mailer.links import Signer
+from mailer.models import Sender
 from mailer.schedule.conditions import meets
 
 
@@ -82,16 +90,50 @@ def show_step(
 
     Raises NotFound for a subscriber who is gone, CannotRender for what this person's values cannot fill.
     """
-    if look.step is None or look.message is None:
-        raise NotFound("There is no mail to show before the errors named above are mended.")
+    mailing, message = _mailing(look)
     who, person = reader_for(session, as_subscriber)
     is_for_them = as_subscriber is None or _meets(session, look, as_subscriber, now)
-    compiled = CompiledCourse(look.course, ((look.step, look.message),), look.media.files)
-    mailing = of_folder(compiled)
     row = mailing.row(0, now, **person)
     mail = mailing.composer(signer, base_url).render(row)
     shown = replace(mail, html=with_pictures(mail.html, look.media.files, base_url))
-    return Shown(who, shown, look.message.preheader, is_for_them)
+    return Shown(who, shown, message.preheader, is_for_them)
+
+
+def compose_step_test(
+    session: Session,
+    look: StepLook,
+    now: datetime,
+    *,
+    to: str,
+    as_subscriber: int | None,
+    signer: Signer,
+    base_url: str,
+    keyring: Keyring,
+) -> OneMail:
+    """The same mail to an address of the author's, by the way that the course's sender goes if it has one.
+
+    Its pictures are published, under the names that their bytes have. Raises as `show_step`, and BadAddress.
+    """
+    mailing, _ = _mailing(look)
+    _, person = reader_for(session, as_subscriber)
+    sender = session.execute(select(Sender).where(Sender.slug == look.course.slug)).scalar_one_or_none()
+    keys = {}
+    if sender is not None:
+        own = keyring.keys_of(session, [replace(mailing.sender, id=sender.id)])
+        keys = {mailing.sender.id: own.get(sender.id, ())}
+    put_pictures(session, look.media.files)
+    # Of its moment the Message-ID is made, and mail programs show a second mail of the same id to nobody.
+    row = mailing.row(0, now, **{**person, "email": normalise(to)[0]})._replace(created_at=real_now())
+    email = replace(mailing.composer(signer, base_url), keys=keys).compose(row, now)
+    way = transport_of(session, sender)
+    return OneMail(email, way.id, way.slug)
+
+
+def _mailing(look: StepLook) -> tuple[Mailing, CompiledMessage]:
+    if look.step is None or look.message is None:
+        raise NotFound("There is no mail to show before the errors named above are mended.")
+    compiled = CompiledCourse(look.course, ((look.step, look.message),), look.media.files)
+    return of_folder(compiled), look.message
 
 
 def _meets(session: Session, look: StepLook, subscriber_id: int, now: datetime) -> bool:

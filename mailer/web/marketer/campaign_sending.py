@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
@@ -17,9 +16,10 @@ from mailer.desk import campaign_plans as plans
 from mailer.desk import campaigns as desk
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.launch.preflight import check_links
+from mailer.launch.send_test import MOST_TESTS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.campaigns import PATH, is_sent
-from mailer.web.marketer.chosen import ChosenFields
+from mailer.web.marketer.chosen import ChosenFields, addresses_of
 from mailer.web.marketer.plan_form import read_plan
 from mailer.web.signed_in import See, Send, Write
 
@@ -66,7 +66,7 @@ def ask_test(request: Request, slug: str, parts: PartsDep, actor: Send) -> Respo
 @router.post(TEST)
 def test(request: Request, slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Response:
     """Send it, outside every count; the form again, with what was wrong."""
-    addresses = [one for one in re.split(r"[\s,;]+", fields.get("to", "")) if one]
+    addresses = addresses_of(fields.get("to", ""))
     try:
         with parts.session() as session:
             mails = plans.write_tests(
@@ -207,7 +207,7 @@ def _test(
         slug=slug,
         languages=languages,
         letters=letters,
-        most=plans.MOST_TESTS,
+        most=MOST_TESTS,
         typed=typed,
         error=error,
     )

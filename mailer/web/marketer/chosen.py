@@ -1,7 +1,8 @@
-"""Forms in which one name may be chosen several times, such as the lists of a campaign."""
+"""Forms in which several things are said by one field, such as the lists of a campaign."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -29,3 +30,8 @@ async def _chosen(request: Request) -> dict[str, list[str]]:
 
 
 ChosenFields = Annotated[dict[str, list[str]], Depends(_chosen)]
+
+
+def addresses_of(typed: str) -> list[str]:
+    """The addresses that somebody typed, with spaces, commas or semicolons between them."""
+    return [one for one in re.split(r"[\s,;]+", typed) if one]

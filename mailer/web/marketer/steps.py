@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from mailer.delivery.signing import Keyring
 from mailer.desk import drafts as desk
 from mailer.errors import MailerError, NotFound
+from mailer.launch.send_test import MOST_TESTS
 from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.marketer.chosen import addresses_of
 from mailer.web.marketer.courses import PATH, drafts_of
 from mailer.web.marketer.mail_frame import framed, shown_or_why
-from mailer.web.signed_in import Write
+from mailer.web.signed_in import Send, Write
 
 router = APIRouter()
 
@@ -84,6 +87,26 @@ def mail(slug: str, name: str, parts: PartsDep, actor: Write, dark: bool = False
     return framed(shown, cannot, is_dark=dark)
 
 
+@router.post(STEP + "/test", max_body_size=MOST_TYPED)
+def test(
+    request: Request, slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Send
+) -> Response:
+    """Keep what is typed and send it as a test, outside every count; the editor again with what was wrong."""
+    drafts, addresses = drafts_of(parts), addresses_of(fields.get("to", ""))
+    try:
+        with parts.session() as session:
+            view = desk.type_step(session, actor, drafts, slug, name, fields)
+            asked = session, actor, view, addresses, parts.signer, parts.base_url
+            mails = desk.write_step_tests(*asked, Keyring(parts.seal))
+        for one in mails:
+            parts.send_at_once(one)
+    except MailerError as error:
+        with parts.session() as session:
+            view = desk.open_step(session, actor, drafts, slug, name)
+        return _editor(request, parts, actor, slug, view, error=str(error), to=fields.get("to", ""))
+    return parts.desk.go(f"{PATH}/{slug}/steps/{name}", done=f"Sent a test to {', '.join(addresses)}.")
+
+
 @router.post(STEP + "/forget")
 def forget(slug: str, name: str, parts: PartsDep, actor: Write) -> Response:
     """Back to what is saved."""
@@ -123,6 +146,7 @@ def _editor(
     *,
     error: str = "",
     address: str = "",
+    to: str = "",
 ) -> Response:
     shown, cannot = _shown(parts, actor, view)
     if not address and shown is not None and view.as_subscriber is not None:
@@ -137,5 +161,7 @@ def _editor(
         cannot=cannot,
         as_file="as_file" in request.query_params or not view.has_settings,
         address=address,
+        to=to or (actor.who if "@" in actor.who else ""),
+        most=MOST_TESTS,
         error=error,
     )

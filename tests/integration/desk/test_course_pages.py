@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailer.accounts.rights import at_the_machine
 from mailer.content.course_source import Problem
@@ -18,10 +18,12 @@ from mailer.db import Sessions, session_scope
 from mailer.desk import publishing
 from mailer.desk.publishing import check_draft
 from mailer.launch import preflight
-from mailer.models import Action, Course, CourseVersion
+from mailer.models import Action, Course, CourseVersion, Role
 from mailer.settings import Settings
 from tests.support.cast import write_course
-from tests.support.staff import Person
+from tests.support.reader_pages import running_app
+from tests.support.scripted_smtp import scripted_smtp
+from tests.support.staff import Person, hire, signs_in
 
 GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
 DIGEST = re.compile(r'name="digest" value="([0-9a-f]{64})"')
@@ -222,6 +224,34 @@ def test_what_marc_types_is_shown_and_kept_and_saved_only_when_he_says_so(
     assert 'subject: "Good morning"' in now or "subject: Good morning" in now
     assert now.endswith("A *quiet* word.\n")
     assert "\r" not in now
+
+
+def test_what_marc_types_is_sent_to_him_as_a_test_and_the_draft_stays_as_it_is(
+    settings: Settings, sessions: Sessions, drafts: Drafts, calm: str
+) -> None:
+    hire(sessions, Role.MARKETER)
+    with scripted_smtp() as server, running_app(settings.replace(smtp_url=server.url)) as address:
+        marc = signs_in(address, Role.MARKETER)
+        name = min(path.name for path in drafts.folder("calm").glob("*.md"))
+        saved = (drafts.folder("calm") / name).read_text()
+        step = f"{calm}/steps/{name}"
+        typed = {"digest": digest(marc.get(step).text), "set_subject": "Good morning", "body": "# Hello\n"}
+        assert "Name the address that the test goes to." in marc.post(f"{step}/test", **typed, to=" ").text
+        page = marc.post(f"{step}/test", **typed, to="marc@example.org, rea@example.org").text
+        assert "Sent a test to marc@example.org, rea@example.org." in page
+        assert "is not saved yet" in page
+        assert server.recipients == ["marc@example.org", "rea@example.org"]
+        assert [mail["Subject"] for mail in server.mails] == ["Good morning"] * 2
+        assert len({mail["Message-ID"] for mail in server.mails}) == 2
+        many = " ".join(f"p{at}@example.org" for at in range(6))
+        assert "A test goes to 5 addresses at most." in marc.post(f"{step}/test", **typed, to=many).text
+        broken = {**typed, "body": "# Hello {{ nobody_knows }}"}
+        page = marc.post(f"{step}/test", **broken, to="marc@example.org").text
+        assert "before the errors named above are mended" in page
+        assert len(server.mails) == 2
+    assert (drafts.folder("calm") / name).read_text() == saved
+    with session_scope(sessions) as session:
+        assert session.execute(select(Action.rows).where(Action.what == "course test")).scalars().all() == [2]
 
 
 def test_two_who_write_the_same_step_do_not_overwrite_each_other(

@@ -113,6 +113,7 @@ LEAST = {
     "POST /desk/courses/{slug}/steps/{name}": Role.MARKETER,
     "POST /desk/courses/{slug}/steps/{name}/preview": Role.MARKETER,
     "GET /desk/courses/{slug}/steps/{name}/mail": Role.MARKETER,
+    "POST /desk/courses/{slug}/steps/{name}/test": Role.MARKETER,
     "POST /desk/courses/{slug}/steps/{name}/forget": Role.MARKETER,
     "GET /desk/courses/{slug}/steps/{name}/remove": Role.MARKETER,
     "POST /desk/courses/{slug}/steps/{name}/remove": Role.MARKETER,
