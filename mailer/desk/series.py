@@ -28,6 +28,7 @@ from mailer.launch.series_preview import Preview, preview
 from mailer.launch.series_template import CheckedSeries
 from mailer.launch.uploaded import compile_series
 from mailer.links import Signer
+from mailer.reports.forms import list_choices
 from mailer.reports.series import SeriesReport, SeriesRow, describe_series, series_overview
 from mailer.schedule.series import get_series
 
@@ -57,6 +58,18 @@ def show_series(session: Session, _: Actor, slug: str, ahead: int) -> SeriesRepo
     return describe_series(session, slug, business_now(session), ahead=ahead)
 
 
+@needs(Right.SEND)
+def texts_of(session: Session, _: Actor, slug: str) -> list[str]:
+    """Its files as they were added, the first and its translations; raises NotFound."""
+    return [one["text"] for one in get_series(session, slug).template["files"]]
+
+
+@needs(Right.SEND)
+def lists_with_sender(session: Session, _: Actor) -> list[str]:
+    """The slugs of lists that a series can be for as they are."""
+    return [one.slug for one in list_choices(session)]
+
+
 @needs(Right.SEE)
 def look_at_audience(session: Session, _: Actor, slug: str) -> Reach:
     """Whom an occurrence would reach now; raises NotFound or Refused."""
@@ -64,10 +77,16 @@ def look_at_audience(session: Session, _: Actor, slug: str) -> Reach:
 
 
 @needs(Right.SEND)
-def check_files(session: Session, _: Actor, texts: Sequence[str]) -> Checked:
-    """Read a series' files, the first and its translations; raises FaultyFiles."""
+def check_files(session: Session, _: Actor, texts: Sequence[str], *, pictures_of: str = "") -> Checked:
+    """Read a series' files, the first and its translations; raises FaultyFiles.
+
+    They may show the pictures of the series `pictures_of`, which is changed by them.
+    """
+    if not texts:
+        raise Refused("Write its file: when it comes, to whom, and what it says.")
     now = business_now(session)
-    found, warnings = compile_series(session, texts, now)
+    media = get_series(session, pictures_of).template["media"] if pictures_of else {}
+    found, warnings = compile_series(session, texts, now, media)
     return Checked(found, warnings, series.is_first_look(session, found), now)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +17,8 @@ from mailer.launch.campaign_check import CompiledCampaign, check_campaign
 from mailer.launch.campaign_source import laid_out
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.series_template import CheckedSeries, check_series
+
+NO_PICTURES: Mapping[str, str] = MappingProxyType({})
 
 
 def compile_course(content: bytes) -> tuple[CompiledCourse, list[Problem]]:
@@ -42,13 +46,14 @@ def compile_campaign(
 
 
 def compile_series(
-    session: Session, texts: Sequence[str], now: datetime
+    session: Session, texts: Sequence[str], now: datetime, pictures: Mapping[str, str] = NO_PICTURES
 ) -> tuple[CheckedSeries, list[Problem]]:
     """The series of these files' texts, the first (series.md) and its translations, and its warnings.
 
-    Raises FaultyFiles, or Refused.
+    `pictures` has the published name of each by how a text names it. Raises FaultyFiles, or Refused.
     """
-    with laid_out(session, _text_of("series.md", texts)) as paths:
+    text = replace(_text_of("series.md", texts), pictures=pictures)
+    with laid_out(session, text) as paths:
         checked, problems = check_series(session, paths, now)
     refuse_faulty("The series", problems)
     assert checked is not None  # noqa: S101

@@ -46,6 +46,7 @@ from mailer.web.marketer import (
     reports,
     segments,
     sending,
+    series,
     statement,
     steps,
     subscriber,
@@ -112,7 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(write_pages.router)
     for read_pages in (sending, statement, links, reports):
         app.include_router(read_pages.router)
-    for campaign_pages in (campaigns, composer, visual, campaign_audience, campaign_sending):
+    for campaign_pages in (campaigns, composer, visual, campaign_audience, campaign_sending, series):
         app.include_router(campaign_pages.router)
     for audience_pages in (
         subscribers,

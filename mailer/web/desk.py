@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +61,7 @@ MENU: Mapping[str, tuple[Entry, ...]] = {
     "Write": (
         Entry("Courses", "/desk/courses", more="/desk/new-course"),
         Entry("Campaigns", "/desk/campaigns", more="/desk/new-campaign"),
+        Entry("Series", "/desk/series", more="/desk/new-series"),
         Entry("Archive", "/desk/archive"),
     ),
     "Audience": (
@@ -199,6 +201,10 @@ def _menu_of(actor: Actor | None, here: str) -> list[Group]:
     return [Group(words, entries, words in opened) for words, entries in seen.items() if entries]
 
 
+TAG = re.compile(r"\{\{.*?\}\}")
+"""What is filled in for each occurrence, or for each reader."""
+
+
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -213,6 +219,7 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(Right=Right, meaning=MEANING, FORM_KEY=FORM_KEY)
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
     environment.filters["plural"] = plural
+    environment.filters["untagged"] = lambda words: TAG.sub("…", words)
     environment.filters["ago"] = ago
     environment.filters["rate"] = rate
     environment.filters["capitalise"] = lambda words: words[:1].upper() + words[1:]

@@ -1,0 +1,74 @@
+"""Series on the desk: what a feed has, what may not be done, and pictures that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from mailer.db import Sessions, business_now, session_scope
+from mailer.models import Media, Role, Series
+from mailer.schedule.courses import get_course
+from mailer.settings import Settings
+from tests.support.cast import ADA, join_course, publish_folder, write_course
+from tests.support.feeds import NEWS, WEEKLY, item, running_site
+from tests.support.reader_pages import running_app
+from tests.support.staff import Person, hire, signs_in
+
+ADD = "/desk/new-series"
+
+
+@pytest.fixture
+def marc(settings: Settings, sessions: Sessions, tmp_path: Path) -> Iterator[Person]:
+    """Marc at a desk that may ask this machine for feeds; Ada is on the list "calm"."""
+    with session_scope(sessions) as session:
+        now = business_now(session)
+        publish_folder(session, write_course(tmp_path / "calm"), now)
+        join_course(session, get_course(session, "calm"), ADA, now)
+    hire(sessions)
+    with running_app(settings.replace(fetch_allow=("127.0.0.1/32",))) as address:
+        yield signs_in(address, Role.MARKETER)
+
+
+def test_a_feed_is_looked_at_and_what_is_in_it_already_is_not_mailed(marc: Person) -> None:
+    marc.get(ADD)
+    with running_site() as site:
+        site.publish(item(1), item(2))
+        page = marc.post(ADD, text=NEWS.replace("URL", site.url), agreed="warnings").text
+        assert "Added news. What is in its feed already (2) is not mailed." in page
+        site.publish(item(1), item(2), item(3))
+        assert "of 1 new item of its feed" in marc.get("/desk/series/news/preview").text
+        assert "1 of its feed count as known" in marc.post("/desk/series/news/skip").text
+        assert "an invented item is shown" in marc.get("/desk/series/news/preview").text
+        assert "No campaign was made" in marc.post("/desk/series/news/run").text
+        site.status = 500
+        assert "answers 500" in marc.get("/desk/series/news/preview").text
+
+
+def test_what_is_wrong_or_nothing_changes_nothing(marc: Person, sessions: Sessions) -> None:
+    marc.get(ADD)
+    assert "Write its file" in marc.post(ADD, text=" ").text
+    wrong = marc.post(ADD, text=WEEKLY.replace("[calm]", "[calmer]"))
+    assert wrong.status_code == 422
+    assert "There is no list &#39;calmer&#39;" in wrong.text
+    assert "lists: [calmer]" in wrong.text
+    with session_scope(sessions) as session:
+        assert session.execute(select(Series.slug)).first() is None
+    assert marc.get("/desk/series/nothing").status_code == 404
+
+
+def test_pictures_of_a_series_stay_when_its_text_is_changed(marc: Person, sessions: Sessions) -> None:
+    marc.get(ADD)
+    marc.post(ADD, text=WEEKLY, agreed="warnings")
+    shown = WEEKLY.replace("The windows", "![Tea](media/tea.png)\n\nThe windows")
+    assert "There is no picture" in marc.post(ADD, text=shown, slug="letter", agreed="warnings").text
+    with session_scope(sessions) as session:
+        session.add(Media(name="tea-1.png", content_type="image/png", content=PIXEL))
+        series = session.execute(select(Series)).scalar_one()
+        series.template = {**series.template, "media": {"media/tea.png": "tea-1.png"}}
+    assert "Changed letter." in marc.post(ADD, text=shown, slug="letter", agreed="warnings").text
+
+
+PIXEL = b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + (40).to_bytes(4, "big") + (40).to_bytes(4, "big") + b"\0" * 8
