@@ -54,7 +54,8 @@ MOST_UPLOAD = 10_000_000
 class Sheet:
     """One file of a campaign as the editor shows it. `text` is what is typed.
 
-    `base` is the digest of the file that the text began with, `digest` that of the file as it is saved.
+    `base` is the digest of the file that the text began with, `digest` that of the file as it is saved, and
+    `saved` that of all of the campaign's.
     """
 
     slug: str
@@ -69,6 +70,7 @@ class Sheet:
     has_own_sender: bool
     whole: CampaignText
     look: CampaignLook
+    saved: str
     saved_at: datetime
     saved_by: str
     as_subscriber: int | None = None
@@ -121,17 +123,19 @@ def begin_campaign(
 
 @needs(Right.WRITE)
 def bring_campaign(
-    session: Session, actor: Actor, name: str, content: bytes, *, onto: str = ""
+    session: Session, actor: Actor, name: str, content: bytes, *, onto: str = "", before: str = ""
 ) -> tuple[str, Saved]:
-    """A draft of an uploaded file, or what the draft `onto` says from now on; its slug. Raises Refused."""
+    """A draft of an uploaded file, or what the draft `onto` says from now on; its slug.
+
+    Raises Refused, also when what it would replace is not as in `before`, the digest of what somebody saw.
+    """
     text, pictures = read_upload(name, content)
     now = business_now(session)
     files = [_picture(place, bytes_) for place, bytes_ in pictures.items()]
     source.put_pictures(session, files)
     text = CampaignText(text.files, {one.source: one.name for one in files})
     if onto:
-        kept = source.get_source(session, onto)
-        return onto, drafts.save_draft(session, onto, text, now, before=kept.digest, who=actor.who)
+        return onto, drafts.save_draft(session, onto, text, now, before=before, who=actor.who)
     slug = str(text.settings.get("slug", ""))
     if not slug:
         raise Refused("The file says no slug; write `slug: …` in its front matter.")
@@ -248,11 +252,11 @@ def add_translation(session: Session, actor: Actor, slug: str, language: str) ->
 
 
 @needs(Right.WRITE)
-def remove_file(session: Session, actor: Actor, slug: str, name: str) -> None:
-    """Take a translation or a variant's text out; raises Refused for the first file."""
+def remove_file(session: Session, actor: Actor, slug: str, name: str, before: str) -> None:
+    """Take a translation or a variant's text out of what is as in `before`; Refused for the first file."""
     kept = source.get_source(session, slug)
     new = source.text_of(kept).without_file(name)
-    drafts.save_draft(session, slug, new, business_now(session), before=kept.digest, who=actor.who)
+    drafts.save_draft(session, slug, new, business_now(session), before=before, who=actor.who)
     drafts.forget_typing(session, kept, _who(actor), name)
 
 
@@ -355,6 +359,7 @@ def _sheet(
         has_own_sender=isinstance(everything.get("sender"), dict),
         whole=whole,
         look=look_at_campaign(session, whole, file.name, variant),
+        saved=kept.digest,
         saved_at=kept.saved_at,
         saved_by=kept.saved_by,
         as_subscriber=as_subscriber,

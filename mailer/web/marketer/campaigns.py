@@ -11,6 +11,7 @@ from mailer.desk import campaign_drafts as writing
 from mailer.desk import campaigns as desk
 from mailer.desk.lists import lists_to_choose
 from mailer.errors import MailerError, NotFound, Refused
+from mailer.launch.campaign_draft import Saved
 from mailer.models import Campaign, CampaignState
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.uploads import ROOM, UploadDep
@@ -125,9 +126,10 @@ def replace(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> Resp
     if not upload.file:
         raise Refused("Choose a file first.")
     with parts.session() as session:
-        _, saved = writing.bring_campaign(session, actor, upload.file, upload.content, onto=slug)
+        asked = session, actor, upload.file, upload.content
+        _, saved = writing.bring_campaign(*asked, onto=slug, before=upload.fields.get("saved", ""))
     done = "It is as in the file." if not saved.errors else "It is as in the file. Mend what is named below."
-    return parts.desk.go(f"{PATH}/{slug}/edit", done=done)
+    return parts.desk.go(f"{PATH}/{slug}/edit", done=done + again(saved))
 
 
 @router.post(PATH + "/{slug}/unschedule")
@@ -155,6 +157,11 @@ def remove(slug: str, parts: PartsDep, actor: Write) -> Response:
     with parts.session() as session:
         writing.remove_draft(session, actor, slug)
     return parts.desk.go(PATH, done=f"Removed the draft {slug}.")
+
+
+def again(saved: Saved) -> str:
+    """What to say besides when a change has made a draft of it again."""
+    return " It was scheduled, and is a draft again: schedule it anew." if saved.was_scheduled else ""
 
 
 def is_sent(campaign: Campaign | None) -> bool:

@@ -8,11 +8,10 @@ from mailer.desk import campaign_drafts as desk
 from mailer.desk.campaign_visual import find_earlier
 from mailer.desk.senders import senders_to_choose
 from mailer.errors import MailerError, NotFound
-from mailer.launch.campaign_draft import Saved
 from mailer.launch.campaign_turn import is_mjml
 from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
-from mailer.web.marketer.campaigns import PATH, is_sent
+from mailer.web.marketer.campaigns import PATH, again, is_sent
 from mailer.web.marketer.mail_frame import framed, shown_or_why
 from mailer.web.marketer.steps import MOST_TYPED
 from mailer.web.marketer.uploads import ROOM, UploadDep
@@ -110,7 +109,7 @@ def remove(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Resp
     """Take a translation or a variant's text out."""
     name = fields.get("name", "")
     with parts.session() as session:
-        desk.remove_file(session, actor, slug, name)
+        desk.remove_file(session, actor, slug, name, fields.get("saved", ""))
     return parts.desk.go(EDIT.format(slug=slug), done=f"Removed {name}.")
 
 
@@ -121,11 +120,6 @@ def add_picture(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> 
         source = desk.add_picture(session, actor, slug, upload.file, upload.content)
     done = f"Added {source}. Write ![What it shows]({source}) where it belongs."
     return parts.desk.go(EDIT.format(slug=slug), done=done, file=upload.fields.get("name", ""))
-
-
-def again(saved: Saved) -> str:
-    """What to say besides when a change has made a draft of it again."""
-    return " It was scheduled, and is a draft again: schedule it anew." if saved.was_scheduled else ""
 
 
 def _shown(parts: Parts, actor: Write, sheet: desk.Sheet) -> tuple[Shown | None, str]:

@@ -15,8 +15,8 @@ from mailer.desk.campaign_visual import Canvas
 from mailer.errors import MailerError, NotFound
 from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
-from mailer.web.marketer.campaigns import PATH, is_sent
-from mailer.web.marketer.composer import EDIT, again
+from mailer.web.marketer.campaigns import PATH, again, is_sent
+from mailer.web.marketer.composer import EDIT
 from mailer.web.marketer.mail_frame import shown_or_why
 from mailer.web.marketer.steps import MOST_TYPED
 from mailer.web.marketer.uploads import ROOM, UploadDep

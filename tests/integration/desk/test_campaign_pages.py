@@ -92,6 +92,16 @@ def _a_zip_comes_back_as_it_went(marc: Person) -> None:
     taken = zipfile.ZipFile(io.BytesIO(marc.client.get(f"{HOME}/winter/source").content))
     assert taken.read("winter/winter.md").decode() == text
     assert taken.read("winter/media/lamp.png") == PIXEL
+    saved = re.search(r'name="saved" value="([0-9a-f]+)"', marc.get(f"{HOME}/winter/edit").text)
+    assert saved
+    for digest, words in (("", "Somebody else"), (saved[1], "It is as in the file.")):
+        answer = marc.client.post(
+            f"{HOME}/winter/source",
+            data={"form_key": marc.key, "saved": digest},
+            files={"upload": ("winter.zip", packed.getvalue())},
+            follow_redirects=True,
+        )
+        assert words in answer.text
     page = marc.post("/desk/new-campaign", subject="Winter again", slug="winter-2", copy_of="winter").text
     assert "Began winter-2." in page
     marc.get(f"{HOME}/winter-2/remove")
