@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
+from mailer.audience.aim import why_not
+from mailer.audience.suppression import find_suppression
 from mailer.content.campaign_file import CampaignSource, read_campaign, read_variant
 from mailer.content.campaign_text import CampaignText
 from mailer.content.compile import CompiledMessage
 from mailer.content.course_source import Problem, SenderSource
 from mailer.content.media import MediaFile, course_media
 from mailer.delivery.claim import SenderFacts
-from mailer.errors import NotFound
-from mailer.launch.campaign_check import check_campaign
+from mailer.errors import MailerError, NotFound
+from mailer.launch.campaign_check import aim_of, check_campaign
 from mailer.launch.campaign_source import laid_out
 from mailer.launch.campaign_variants import compile_one
 from mailer.launch.check import sorted_problems
 from mailer.launch.mailing import NUMBER, Draft, Mailing
+from mailer.launch.send_test import nearest
 from mailer.launch.shown import Shown, reader_for, with_pictures
 from mailer.links import Signer
-from mailer.models import MailingList, Sender
+from mailer.models import MailingList, Sender, Subscription, SubscriptionState
 from mailer.render.personalize import Templates
 
 NO_SENDER = SenderFacts(NUMBER, "No sender yet", "nobody@example.org", "", "No postal address yet")
@@ -33,7 +38,8 @@ NO_SENDER = SenderFacts(NUMBER, "No sender yet", "nobody@example.org", "", "No p
 class CampaignLook:
     """One file of a campaign, read among the others. `message` is None while an error stands in the way.
 
-    `problems` are those of this file, `elsewhere` those of the others.
+    `problems` are those of this file, `elsewhere` those of the others. `first` is what the leading file says,
+    `languages` those it is written in.
     """
 
     message: CompiledMessage | None
@@ -42,6 +48,8 @@ class CampaignLook:
     pictures: tuple[MediaFile, ...]
     sender: SenderFacts
     list_title: str
+    first: CampaignSource | None = None
+    languages: tuple[str, ...] = ()
 
 
 def look_at_campaign(session: Session, text: CampaignText, name: str, variant: str = "") -> CampaignLook:
@@ -53,6 +61,8 @@ def look_at_campaign(session: Session, text: CampaignText, name: str, variant: s
         path = paths[0] if file.is_part else paths[0].parent / name
         source = read_campaign(path, unheard, is_translation=path != paths[0])
         first = read_campaign(paths[0], unheard, is_translation=False)
+        others = [read_campaign(one, unheard, is_translation=True) for one in paths[1:]]
+        languages = [one.language for one in (first, *others) if one is not None]
         message, pictures = None, course_media(paths[0].parent).files
         if source is not None:
             source = _as_variant(source, file.name if file.is_part else "", variant)
@@ -62,7 +72,7 @@ def look_at_campaign(session: Session, text: CampaignText, name: str, variant: s
     list_ = _list_of(session, first)
     sender = _sender_of(session, first, source, list_)
     title = list_.title if list_ is not None else "your list"
-    return CampaignLook(message, own, other, pictures, sender, title)
+    return CampaignLook(message, own, other, pictures, sender, title, first, tuple(languages))
 
 
 def show_campaign(
@@ -83,7 +93,37 @@ def show_campaign(
     mailing = Mailing((draft,), (), look.list_title, look.sender)
     mail = mailing.composer(signer, base_url).render(mailing.row(0, now, **person))
     shown = replace(mail, html=with_pictures(mail.html, look.pictures, base_url))
-    return Shown(who, shown, said.preheader)
+    aside = "" if as_subscriber is None else _aside(session, look, as_subscriber, person, now)
+    return Shown(who, shown, said.preheader, aside)
+
+
+def _aside(
+    session: Session, look: CampaignLook, subscriber_id: int, person: Mapping[str, Any], now: datetime
+) -> str:
+    """That this subscriber would not get it, or in another language."""
+    first = look.first
+    if first is None or look.message is None:
+        return ""
+    if find_suppression(session, person["email"], now) is not None:
+        return "whose address is not mailed"
+    on_list = (
+        select(Subscription.id)
+        .join(MailingList, MailingList.id == Subscription.list_id)
+        .where(
+            Subscription.subscriber_id == subscriber_id,
+            Subscription.state == SubscriptionState.ACTIVE,
+            MailingList.slug.in_(first.lists) if first.lists else true(),
+        )
+    )
+    if session.execute(on_list.limit(1)).first() is None:
+        return "who is on none of its lists"
+    try:
+        if why := why_not(session, aim_of(first), subscriber_id, now):
+            return f"whom it is not for ({why})"
+    except MailerError:
+        return ""  # it names what is not there yet: the check tells of it
+    theirs = nearest(person["language"], look.languages, first.language)
+    return f"who gets it in {theirs}" if theirs != look.message.language else ""
 
 
 def _as_variant(source: CampaignSource, part: str, letter: str) -> CampaignSource:

@@ -115,13 +115,15 @@ class Mailing:
 def of_folder(compiled: CompiledCourse) -> Mailing:
     """A course folder that was checked."""
     source = compiled.source
+    plain = [step for step in source.steps if step.is_plain]
     facts = CourseFacts(
         source.title,
         source.subtitle,
         source.days,
         source.zone,
-        len(source.steps),
+        len(plain),
         min(step.day for step in source.steps),
+        tuple(sorted({step.week for step in plain if step.week is not None})),
     )
     weeks = max((step.week or 0 for step, _ in compiled.steps), default=0)
     lessons = sum(step.kind == StepKind.LESSON and step.is_plain for step, _ in compiled.steps)
@@ -157,7 +159,8 @@ def of_course(session: Session, slug: str) -> Mailing:
     """A published course as it is; raises NotFound."""
     course: Course = get_course(session, slug)
     list_ = session.get_one(MailingList, course.list_id)
-    chosen = select(Step.key, Step.kind, Step.day, Step.message_id, Step.subject, Step.easier_than).where(
+    columns = Step.key, Step.kind, Step.day, Step.week, Step.message_id, Step.subject
+    chosen = select(*columns, Step.instead_of, Step.easier_than).where(
         Step.course_id == course.id, Step.retired_at.is_(None)
     )
     steps = session.execute(chosen.order_by(Step.day, Step.id)).all()
@@ -173,7 +176,9 @@ def of_course(session: Session, slug: str) -> Mailing:
         draft = Draft(place, message.language, message.templates, lesson=(lesson, lessons), day=at)
         drafts.append(replace(draft, course=slug, ahead=_later(known, step.day)))
     first_day = min((step.day for step in steps), default=1)
-    facts = CourseFacts(course.title, course.subtitle, course.days, course.zone, len(steps), first_day)
+    plain = [step for step in steps if not (step.instead_of or step.easier_than)]
+    weeks = tuple(sorted({step.week for step in plain if step.week is not None}))
+    facts = CourseFacts(course.title, course.subtitle, course.days, course.zone, len(plain), first_day, weeks)
     sender = _facts(session.get_one(Sender, course.sender_id))
     return Mailing(tuple(drafts), (list_.slug,), list_.title, sender, facts)
 

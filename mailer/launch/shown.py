@@ -27,12 +27,12 @@ ADA: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """The mail as one person would get it. `is_for_them`: whether the rule of a step lets it go to them."""
+    """The mail as one person would get it; `aside` are words on that they would not, or get another."""
 
     who: str
     mail: Rendered
     preheader: str
-    is_for_them: bool = True
+    aside: str = ""
 
 
 def reader_for(session: Session, subscriber_id: int | None) -> tuple[str, dict[str, Any]]:

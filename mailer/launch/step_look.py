@@ -24,10 +24,11 @@ from mailer.errors import MailerError, NotFound
 from mailer.launch.campaign_source import put_pictures
 from mailer.launch.check import CompiledCourse, in_language, progress_of, sorted_problems
 from mailer.launch.mailing import Mailing, of_folder
-from mailer.launch.send_test import transport_of
+from mailer.launch.send_test import nearest, transport_of
 from mailer.launch.shown import Shown, reader_for, with_pictures
 from mailer.links import Signer
-from mailer.models import Sender
+from mailer.models import Course, Enrollment, Sender
+from mailer.schedule.answers import newest_answers
 from mailer.schedule.conditions import meets
 
 
@@ -92,11 +93,13 @@ def show_step(
     """
     mailing, message = _mailing(look)
     who, person = reader_for(session, as_subscriber)
-    is_for_them = as_subscriber is None or _meets(session, look, as_subscriber, now)
-    row = mailing.row(0, now, **person)
-    mail = mailing.composer(signer, base_url).render(row)
+    aside = "" if as_subscriber is None else _aside(session, look, as_subscriber, person["language"], now)
+    row, said = mailing.row(0, now, **person), _said(session, look, as_subscriber)
+    if said:
+        row = row._replace(enrollment_id=next(iter(said)))
+    mail = replace(mailing.composer(signer, base_url), said=said).render(row)
     shown = replace(mail, html=with_pictures(mail.html, look.media.files, base_url))
-    return Shown(who, shown, message.preheader, is_for_them)
+    return Shown(who, shown, message.preheader, aside)
 
 
 def compose_step_test(
@@ -136,11 +139,42 @@ def _mailing(look: StepLook) -> tuple[Mailing, CompiledMessage]:
     return of_folder(compiled), look.message
 
 
-def _meets(session: Session, look: StepLook, subscriber_id: int, now: datetime) -> bool:
-    if look.step is None or not look.step.condition:
+def _said(session: Session, look: StepLook, subscriber_id: int | None) -> dict[int, dict[int, str]]:
+    """What this subscriber answered to check-ins, by their enrollment; nothing without one."""
+    chosen = (
+        select(Enrollment.id)
+        .join(Course, Course.id == Enrollment.course_id)
+        .where(Enrollment.subscriber_id == subscriber_id, Course.slug == look.course.slug)
+        .order_by(Enrollment.id.desc())
+        .limit(1)
+    )
+    enrollment_id = session.execute(chosen).scalar() if subscriber_id is not None else None
+    return {} if enrollment_id is None else {enrollment_id: {}, **newest_answers(session, [enrollment_id])}
+
+
+def _aside(session: Session, look: StepLook, subscriber_id: int, language: str | None, now: datetime) -> str:
+    """That this subscriber would not get the step, or another one or another language of it."""
+    step, course = look.step, look.course
+    if step is None or look.message is None:
+        return ""
+    if not _meets(session, look, step, subscriber_id, now):
+        return "whom its rule leaves out"
+    beside = (one for one in course.steps if step.is_plain and one.instead_of == step.key)
+    for other in beside:
+        if _meets(session, look, other, subscriber_id, now):
+            return f"who gets {other.path.name} instead"
+    if step.easier_than:
+        return "who gets it after finding that week too hard"
+    written = {course.language, *(one.language for one in step.translations)}
+    theirs = nearest(language, written, course.language)
+    return f"who gets it in {theirs}" if theirs != look.message.language else ""
+
+
+def _meets(session: Session, look: StepLook, step: StepSource, subscriber_id: int, now: datetime) -> bool:
+    if not step.condition:
         return True
     try:
-        return meets(session, look.step.condition, look.course.slug, subscriber_id, now)
+        return meets(session, step.condition, look.course.slug, subscriber_id, now)
     except MailerError:
         # A rule about what is not published yet: the check tells of it.
         return False

@@ -12,10 +12,22 @@ from html import unescape
 import pytest
 from sqlalchemy import delete, select, update
 
-from mailer.db import Sessions, session_scope
+from mailer.audience.subscribers import Person as PersonOf
+from mailer.audience.subscribers import add_subscriber
+from mailer.audience.suppression import suppress
+from mailer.db import Sessions, business_now, session_scope
 from mailer.launch.campaign_findings import check_again
 from mailer.links import Signer
-from mailer.models import Action, Campaign, CampaignDraft, DraftCheck, Role, Segment
+from mailer.models import (
+    Action,
+    Campaign,
+    CampaignDraft,
+    DraftCheck,
+    Role,
+    Segment,
+    Subscriber,
+    SuppressionReason,
+)
 from mailer.reports import patience
 from mailer.settings import Settings
 from tests.support.newsroom import set_up_news
@@ -108,6 +120,20 @@ def _a_zip_comes_back_as_it_went(marc: Person) -> None:
     assert "Removed the draft winter-2." in marc.post(f"{HOME}/winter-2/remove").text
     assert marc.get(f"{HOME}/winter-2").status_code == 404
     marc.post(f"{HOME}/winter/remove")
+
+
+def test_it_is_shown_as_somebody_with_why_they_would_not_get_it(marc: Person, sessions: Sessions) -> None:
+    page = begins(marc)
+    with session_scope(sessions) as session:
+        add_subscriber(session, PersonOf("eva@example.org"))
+        reader = session.scalars(select(Subscriber.email).order_by(Subscriber.id)).first()
+    path = f"{HOME}/spring/edit/preview"
+    eva = marc.post(path, **typed(page, **{"as": "eva@example.org"})).text
+    assert "As eva@example.org, who is on none of its lists" in eva
+    assert f"As {reader}</p>" in marc.post(path, **typed(page, **{"as": str(reader)})).text
+    with session_scope(sessions) as session:
+        suppress(session, str(reader), SuppressionReason.MANUAL, business_now(session))
+    assert f"As {reader}, whose address is not mailed" in marc.get(f"{HOME}/spring/edit").text
 
 
 def campaign_now(sessions: Sessions) -> Campaign:

@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import select, update
 
 from mailer.accounts.rights import at_the_machine
+from mailer.audience.subscribers import Person as PersonOf
+from mailer.audience.subscribers import add_subscriber
 from mailer.content.course_source import Problem
 from mailer.content.draft_store import Drafts
 from mailer.content.newest import Newest
@@ -20,7 +22,7 @@ from mailer.desk.publishing import check_draft
 from mailer.launch import preflight
 from mailer.models import Action, Course, CourseVersion, Role
 from mailer.settings import Settings
-from tests.support.cast import write_course
+from tests.support.cast import step_file, write_course
 from tests.support.reader_pages import running_app
 from tests.support.scripted_smtp import scripted_smtp
 from tests.support.staff import Person, hire, signs_in
@@ -252,6 +254,30 @@ def test_what_marc_types_is_sent_to_him_as_a_test_and_the_draft_stays_as_it_is(
     assert (drafts.folder("calm") / name).read_text() == saved
     with session_scope(sessions) as session:
         assert session.execute(select(Action.rows).where(Action.what == "course test")).scalars().all() == [2]
+
+
+def test_a_step_is_shown_as_a_person_with_what_they_would_get_instead(
+    marc: Person, sessions: Sessions, drafts: Drafts, calm: str
+) -> None:
+    folder = drafts.folder("calm")
+    walk = step_file("walk", 4, body="::: summary\n:::\n")
+    easy = walk.replace("key: walk", 'key: stroll\nwhen: tag "tired"\ninstead_of: walk')
+    german = "---\nsubject: Pause\npreheader: Kurz\n---\n# Pause\n\nRuhe.\n"
+    for name, text in (("03-walk.md", walk), ("04-stroll.md", easy), ("02-rest.de.md", german)):
+        (folder / name).write_text(text, encoding="utf-8")
+    with session_scope(sessions) as session:
+        add_subscriber(session, PersonOf("ada@example.org", language="de", tags=("tired",)))
+        add_subscriber(session, PersonOf("ben@example.org"))
+
+    def shown(name: str, email: str) -> str:
+        page = marc.get(f"{calm}/steps/{name}").text
+        typed = {"digest": digest(page), "body": "# Hello\n\nOne idea.\n", "as": email}
+        return marc.post(f"{calm}/steps/{name}/preview", **typed).text
+
+    assert "As ada@example.org, who gets 04-stroll.md instead" in shown("03-walk.md", "ada@example.org")
+    assert "As ben@example.org, whom its rule leaves out" in shown("04-stroll.md", "ben@example.org")
+    assert "As ada@example.org, who gets it in de" in shown("02-rest.md", "ada@example.org")
+    assert "As ben@example.org</p>" in shown("02-rest.md", "ben@example.org")
 
 
 def test_two_who_write_the_same_step_do_not_overwrite_each_other(
