@@ -11,9 +11,11 @@ from mailer.errors import MailerError, NotFound, Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of, number
 from mailer.web.signed_in import See, Send, Write
-from mailer.web.taking_out import attached
+from mailer.web.taking_out import attached, csv_answer
 
 router = APIRouter()
+
+SIMULATED = ("reader", "at", "their time", "step", "subject", "why")
 
 
 @router.api_route(PATH + "/{slug}/publish", methods=READ)
@@ -119,6 +121,19 @@ def simulate(request: Request, slug: str, parts: PartsDep, actor: See, start: da
     with parts.session() as session:
         lives = desk.live_through(session, actor, drafts_of(parts), slug, start)
     return parts.desk.page(request, "courses/simulate.html", actor, slug=slug, lives=lives, start=start)
+
+
+@router.get(PATH + "/{slug}/simulate.csv")
+def simulate_csv(slug: str, parts: PartsDep, actor: See, start: date | None = None) -> Response:
+    """The same mail by mail, as a file."""
+    with parts.session() as session:
+        lives = desk.live_through(session, actor, drafts_of(parts), slug, start)
+    rows = [
+        (life.who, line.due_at.isoformat(), line.local_time, line.step, line.subject, line.reason)
+        for life in lives
+        for line in life.sends
+    ]
+    return csv_answer(f"{slug}-simulated.csv", SIMULATED, [rows])
 
 
 def _effect(request: Request, parts: Parts, actor: Send, slug: str, error: str = "") -> Response:

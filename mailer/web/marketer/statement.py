@@ -19,6 +19,7 @@ from mailer.web.taking_out import Cells, csv_answer, in_pieces
 
 router = APIRouter()
 
+LINES = ("state", "reason", "mails")
 COLUMNS = ("address", "subscriber", "state", "reason", "server said", "at")
 
 
@@ -40,6 +41,15 @@ def statement(request: Request, slug: str, parts: PartsDep, actor: See, count: s
         cannot=cannot,
         meaning=MEANING,
     )
+
+
+@router.get(ONE + "/statement.csv")
+def statement_csv(slug: str, parts: PartsDep, actor: See) -> Response:
+    """The statement as a file, a line for each state and reason: nobody's own data is in it."""
+    with parts.session() as session:
+        account = sent.see_statement(session, actor, slug, is_asked=True)
+    lines = account.statement.lines
+    return csv_answer(f"{slug}-statement.csv", LINES, [[(one.state, one.reason, one.mails) for one in lines]])
 
 
 @router.api_route(ONE + "/missing", methods=READ)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select, text
 
+from mailer.alarms.sample import take_sample
 from mailer.db import Sessions, session_scope
 from mailer.delivery.holds import pause
 from mailer.models import BreakerState, Heartbeat, HoldScope, Transport
 from mailer.queue import QUEUES
 from mailer.reports.board import board
 from mailer.reports.findings import FindingKind
+from mailer.reports.queues import queue_status
 from mailer.web.operator.board import SECTIONS
 from tests.support.staff import Person
 
@@ -98,6 +101,15 @@ def test_the_board_tells_what_changed_and_only_that(desk: str, sessions: Session
                 break
     assert told[: len(SECTIONS)] == list(SECTIONS)
     assert told[len(SECTIONS)] == "headline"
+
+
+@pytest.mark.parametrize("of", ["day", "weeks"])
+def test_history_is_taken_out_as_a_file(sessions: Sessions, rea: Person, of: str) -> None:
+    with session_scope(sessions) as session:
+        take_sample(session, queue_status(session, datetime.now(UTC), dict.fromkeys(QUEUES, 0)))
+    lines = rea.get("/desk/history.csv", of=of).text.splitlines()
+    assert lines[0].startswith("\ufeffat,transactional sent a minute,transactional waiting,")
+    assert {line.count(",") for line in lines} == {lines[0].count(",")}
 
 
 def test_every_alarm_leads_to_a_section_that_there_is(rea: Person) -> None:

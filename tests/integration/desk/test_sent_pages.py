@@ -75,6 +75,9 @@ def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
     set_going(house)
     server.replies["RCPT"] = ["554 5.7.1 spam"]
     send_all(house)
+    lines = rea.get(f"{PATH}/statement.csv").text.splitlines()
+    assert lines[0] == "\ufeffstate,reason,mails"
+    assert any(line.startswith("failed,") for line in lines)
     file = marc.get(f"{PATH}/missing.csv").text.splitlines()
     assert [line.split(",")[2] for line in file] == ["state", "failed"]
     assert "campaign export missing" in actions(house)
