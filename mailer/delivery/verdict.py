@@ -75,5 +75,7 @@ def its_hour(
         if quiet is None or quiet_until(quiet, zone, due_at) is not None:
             return None
         return quiet_until(quiet, zone, now)
-    window = first_open(lambda day: window_outside(quiet, day, send_time, timing, zone), today, now)
+    window = first_open(
+        lambda day: window_outside(quiet, day, send_time, timing, zone), local_date(due_at, zone), today, now
+    )
     return window.opens_at if now < window.opens_at else None

@@ -30,7 +30,7 @@ from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, Ma
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import look_anew
 from mailer.schedule.flow import Trigger, read_flow
-from mailer.schedule.follow import pass_by
+from mailer.schedule.follow import begin_triggers
 
 __all__ = ["Change", "ChangeKind", "Past", "Plan", "plan_publication", "publish", "source_digest"]
 
@@ -75,9 +75,7 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
     pass_over_what_they_had(session, course, had, now)
     _bring(session, course.id, [step.key for step in source.steps], plan.past, past)
     session.flush()
-    for trigger in _triggers(session, source.slug) - known_triggers:
-        if trigger.is_from_now:
-            pass_by(session, course, trigger, now)
+    begin_triggers(session, course, known_triggers, now)
     return plan
 
 

@@ -46,18 +46,26 @@ def _of_rules(session: Session, source: CourseSource) -> Iterator[Problem]:
 
 def _of_follow_ups(session: Session, source: CourseSource) -> Iterator[Problem]:
     """Courses that follow must be there, and never lead back: whoever finishes would never be done."""
-    if not source.flow.then:
-        return
-    follows = _published(session)
-    follows[source.slug] = tuple(course for course, _ in source.flow.then)
-    for number, course in enumerate(follows[source.slug]):
+    courses = [course for course, _ in source.flow.then]
+    for number, what, is_circle in wrong_follow_ups(session, source.slug, courses):
         line = line_of(source.lines, "then", number, "course")
+        how = "Take this follow-up out, or one of the others."
+        yield Problem(
+            COURSE_FILE, line, what, how if is_circle else _how_to_publish(source.folder, courses[number])
+        )
+
+
+def wrong_follow_ups(session: Session, slug: str, courses: Sequence[str]) -> Iterator[tuple[int, str, bool]]:
+    """Which of these courses cannot follow `slug`: by its position, with what is wrong, and whether it is
+    that they would follow each other in a circle."""
+    if not courses:
+        return
+    follows = {**_published(session), slug: tuple(courses)}
+    for number, course in enumerate(courses):
         if course not in follows:
-            what = f"There is no published course {course!r} that could follow."
-            yield Problem(COURSE_FILE, line, what, _how_to_publish(source.folder, course))
-        elif way := _way_back(follows, course, source.slug):
-            what = f"The courses follow each other in a circle: {' → '.join((source.slug, *way))}."
-            yield Problem(COURSE_FILE, line, what, "Take this follow-up out, or one of the others.")
+            yield number, f"There is no published course {course!r} that could follow.", False
+        elif way := _way_back(follows, course, slug):
+            yield number, f"The courses follow each other in a circle: {' → '.join((slug, *way))}.", True
 
 
 def _how_to_publish(folder: Path, course: str) -> str:

@@ -16,9 +16,11 @@ from mailer.launch.gone_back import had_in_earlier_rounds, pass_over_what_they_h
 from mailer.launch.messages import lock_publishing
 from mailer.launch.publish import go_on, lock_readers
 from mailer.launch.reach import read_readers
+from mailer.launch.references import wrong_follow_ups
 from mailer.models import Course, CourseVersion, Sender, Step
 from mailer.schedule.courses import get_course
 from mailer.schedule.flow import read_flow
+from mailer.schedule.follow import begin_triggers
 from mailer.schedule.place import StepPlan
 from mailer.schedule.timing import read_timing
 
@@ -54,7 +56,8 @@ def undo_publication(session: Session, slug: str, now: datetime) -> Undone:
     if not before:
         raise Refused(f"{slug} was published once, so there is nothing to go back to.")
     wanted = before[0].manifest
-    _refuse_broken_rules(session, slug, before[0].number, wanted)
+    _refuse_what_is_broken(session, slug, before[0].number, wanted)
+    known_triggers = read_flow(course.flow).triggers
     passed, readers = _passed(session, course, wanted["steps"], now)
     had = had_in_earlier_rounds(session, course)
     _put_header(session, course, wanted["header"])
@@ -66,12 +69,16 @@ def undo_publication(session: Session, slug: str, now: datetime) -> Undone:
     go_on(session, course.id, passed, now)
     session.flush()
     pass_over_what_they_had(session, course, had, now)
+    begin_triggers(session, course, known_triggers, now)
     return Undone(last.number, before[0].number, course.version, readers)
 
 
-def _refuse_broken_rules(session: Session, slug: str, number: int, manifest: Mapping[str, Any]) -> None:
-    """Raises Refused when a rule of that version names what is gone since: its readers would wait for it."""
+def _refuse_what_is_broken(session: Session, slug: str, number: int, manifest: Mapping[str, Any]) -> None:
+    """Raises Refused when a rule of that version names what is gone since (its readers would wait for it), or
+    what follows it is gone, or has come to be followed by it."""
     flow = read_flow(manifest["header"])
+    for _, what, _ in wrong_follow_ups(session, slug, [one.course for one in flow.then]):
+        raise Refused(f"Version {number} of {slug} cannot come back. {what}")
     texts = {step.get("condition", "") for step in manifest["steps"]} | {*flow.stop_when}
     texts |= {one.when for one in flow.then} | {one.when for one in flow.triggers}
     for text in sorted(texts - {""}):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from sqlalchemy import select
@@ -66,7 +66,7 @@ def _to_come(session: Session, who: Subscriber, limited: Limited) -> Iterator[Mo
     places = select_places().where(IS_ACTIVE, Enrollment.subscriber_id == who.id)
     for row in session.execute(places.order_by(Enrollment.id)):
         plan = load_plan(session, row.course_id)
-        place = place_of(row, plan.zone, NOT_ASKED)
+        place = replace(place_of(row, plan.zone, NOT_ASKED), quiet=limited.cap.quiet)
         following = decide(place, plan.steps, BEFORE_ALL, plan.ways)
         if not isinstance(following, Wait):
             continue

@@ -19,7 +19,7 @@ from mailer.db import as_array
 from mailer.errors import Refused
 from mailer.models import FrequencyCap, Losing
 from mailer.schedule.place import Place, StepPlan
-from mailer.schedule.timing import Window, leaves_at, quiet_until
+from mailer.schedule.timing import Window, first_from, leaves_at, quiet_until
 
 WEEK = timedelta(days=7)
 FOR_ROOM = "waits for room: "
@@ -97,7 +97,8 @@ class Limited:
         place = replace(place, quiet=self.cap.quiet)
         window = place.window_of(step, day)
         while self.is_full(place.zone, window.day, window.opens_at, enrollment_id):
-            window = place.window_of(step, window.day + timedelta(days=1))
+            after = window.day + timedelta(days=1)
+            window = first_from(lambda on: place.window_of(step, on), day, after)
         return window
 
     def is_full(self, zone_name: str, day: date, moment: datetime, enrollment_id: int) -> bool:

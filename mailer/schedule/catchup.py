@@ -29,7 +29,7 @@ from itertools import takewhile
 
 from mailer.clock import local_date
 from mailer.schedule.place import Place, StepPlan, date_of, shifted
-from mailer.schedule.timing import Anchor, Window
+from mailer.schedule.timing import Anchor, Window, first_from
 
 
 class Policy(StrEnum):
@@ -110,7 +110,7 @@ class _Backlog:
     def window_of(self, step: StepPlan) -> Window:
         """When this step may leave by its own date, or once its reader goes on."""
         day = date_of(self.place, self.anchor, step.day, self.steps)
-        return self.place.window_of(step, max(day, self.paused_until or day))
+        return first_from(lambda on: self.place.window_of(step, on), day, self.paused_until or day)
 
     def date_of(self, step: StepPlan) -> date:
         """The day on which this step may leave by its own date."""

@@ -155,7 +155,8 @@ def after(place: Place, send: Send, steps: Sequence[StepPlan], today: date) -> P
         last_day = place.last_day
         position = bisect_right(steps, last_day, key=lambda step: step.day)
         span = timedelta(days=_span(place, steps, position, send.repeats))
-        anchor = Anchor(today + span, steps[position].day)
+        on = today - timedelta(days=place.nights(send.step))
+        anchor = Anchor(on + span, steps[position].day)
         times = dict(place.repeats)
         times[send.repeats] = times.get(send.repeats, 0) + 1
         repeats = tuple(sorted(times.items()))
@@ -195,7 +196,7 @@ def _open_window(place: Place, step: StepPlan, day: date, now: datetime) -> Wind
     """The first window that has not closed by `now`, on a day on which the reader may have a mail."""
     # A step whose day has passed leaves at its hour today, not in the middle of the night.
     earliest = max(day, local_date(now, place.zone), _free_from(place))
-    return first_open(lambda on: place.window_of(step, on), earliest, now)
+    return first_open(lambda on: place.window_of(step, on), day, earliest, now)
 
 
 def _free_from(place: Place) -> date:

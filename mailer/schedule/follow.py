@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -88,8 +89,15 @@ def pull_triggers(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
     return 0
 
 
-def pass_by(session: Session, course: Course, trigger: Trigger, now: datetime) -> None:
-    """Note everybody who meets a trigger from now on as having met it before: it is for those to come."""
+def begin_triggers(session: Session, course: Course, known: Collection[Trigger], now: datetime) -> None:
+    """Have the triggers that a publication brought, beside those `known` before, begin: one that is for those
+    to come notes everybody who meets it now as having met it before."""
+    for trigger in set(read_flow(course.flow).triggers) - set(known):
+        if trigger.is_from_now:
+            _pass_by(session, course, trigger, now)
+
+
+def _pass_by(session: Session, course: Course, trigger: Trigger, now: datetime) -> None:
     rule = expand(session, parse(trigger.when, course.slug))
     columns: Any = (literal(course.id), literal(trigger.when), Subscriber.id, literal(now), literal(BEFORE))
     met = select(*columns).where(as_sql(rule, now))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from mailer.i18n import fallback_chain
-from mailer.schedule.timing import ANY_DAY, Anchor, Timing, Window, own_hours, window_outside
+from mailer.schedule.timing import ANY_DAY, Anchor, Timing, Window, own_hours, quiet_ends, window_outside
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,12 @@ class Place:
         quiet = self.quiet if self.send_time is None else None
         return window_outside(quiet, day, send_time, timing, self.zone)
 
+    def nights(self, step: StepPlan) -> int:
+        """How many days after its own one `step` leaves because of quiet hours: 1 for a late evening's."""
+        if self.quiet is None or self.send_time is not None:
+            return 0
+        return quiet_ends(self.quiet, step.send_time) or 0
+
 
 def date_of(place: Place, anchor: Anchor, day: int, steps: Sequence[StepPlan]) -> date:
     """The calendar day on which course day `day` falls: as written, or counted in the reader's own gaps."""
@@ -107,7 +113,9 @@ def shifted(place: Place, steps: Sequence[StepPlan]) -> Anchor:
     """
     if place.anchor.day > place.last_day:
         return place.anchor
-    planned = date_of(place, place.anchor, place.last_day, steps)
-    if place.last_left_on is not None and place.last_left_on > planned:
-        return Anchor(place.last_left_on, place.last_day)
-    return place.anchor
+    planned, left_on = date_of(place, place.anchor, place.last_day, steps), place.last_left_on
+    if left_on is None or left_on <= planned:
+        return place.anchor
+    last = next((step for step in steps if step.day == place.last_day), None)
+    belongs_on = left_on - timedelta(days=place.nights(last) if last else 0)
+    return Anchor(belongs_on, place.last_day) if belongs_on > planned else place.anchor

@@ -144,11 +144,21 @@ def window_outside(
     return window_on(day, send_time, timing, zone_name)
 
 
-def first_open(window_of: Callable[[date], Window], day: date, now: datetime) -> Window:
-    """The first window from `day` on that has not closed by `now`; `window_of` is as `window_on`."""
-    window = window_of(day)
+def first_from(window_of: Callable[[date], Window], day: date, earliest: date) -> Window:
+    """The first window of a step that belongs on `day` whose own day is `earliest` or later.
+
+    `window_of` is as `window_outside`: the window of an evening in the quiet hours is on the next morning, so
+    the morning of `earliest` may be that of the evening before it.
+    """
+    window = window_of(max(day, earliest - timedelta(days=1)))
+    return window if window.day >= earliest else window_of(max(day, earliest))
+
+
+def first_open(window_of: Callable[[date], Window], day: date, earliest: date, now: datetime) -> Window:
+    """`first_from`, of the windows that have not closed by `now`."""
+    window = first_from(window_of, day, earliest)
     if window.closes_at is not None and window.closes_at <= now:
-        return window_of(window.day + timedelta(days=1))
+        return first_from(window_of, day, window.day + timedelta(days=1))
     return window
 
 

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from mailer.audience.subscribers import Person, add_subscriber
 from mailer.db import session_scope
 from mailer.errors import Refused
+from mailer.launch.undo import undo_publication
 from mailer.models import Course, CourseVersion, Delivery, Message, Step, Subscriber
 from mailer.schedule.courses import get_course, load_plan
-from tests.support.cast import ADA, BEN, write_course
+from mailer.schedule.follow import pull_triggers
+from tests.support.cast import ADA, BEN, join, write_course
 from tests.support.desk import CALM, Desk
 
 GERMAN = """\
@@ -209,6 +212,32 @@ def test_courses_never_follow_each_other_in_a_circle(desk: Desk) -> None:
         desk.publish()
     with session_scope(desk.sessions) as session:
         assert session.execute(select(Course.flow).where(Course.slug == "calm")).scalar_one() == {}
+
+
+def test_a_version_that_would_close_a_circle_is_not_brought_back(desk: Desk) -> None:
+    publish_another(desk, "neck")
+    desk.edit("course.toml", "[sender]", '[[then]]\ncourse = "neck"\n[sender]')
+    desk.publish()
+    desk.write(CALM)
+    desk.publish()
+    publish_another(desk, "neck", then="calm")
+    with (
+        session_scope(desk.sessions) as session,
+        pytest.raises(Refused, match="in a circle: calm → neck → calm"),
+    ):
+        undo_publication(session, "calm", desk.house.at)
+
+
+def test_a_trigger_that_is_brought_back_is_for_those_who_meet_it_from_then_on(desk: Desk) -> None:
+    desk.edit("course.toml", "[sender]", "[[triggers]]\nwhen = 'tag \"stiff\"'\n[sender]")
+    desk.publish()
+    desk.write(CALM)
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        join(session, BEN, desk.house.at)
+        add_subscriber(session, Person(BEN, tags=("stiff",)))
+        undo_publication(session, "calm", desk.house.at)
+        assert pull_triggers(session, desk.house.at) == 0
 
 
 def test_a_rule_on_what_is_not_there_is_refused_with_its_line(desk: Desk) -> None:

@@ -13,8 +13,7 @@ from mailer.audience.subscribers import Person, add_subscriber
 from mailer.models import Course, Delivery, Enrollment, Firing, Step, Subscriber
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
-from mailer.schedule.flow import Trigger
-from mailer.schedule.follow import pass_by, pull_triggers
+from mailer.schedule.follow import begin_triggers, pull_triggers
 from mailer.schedule.plan import plan_due
 from tests.support.cast import ADA, BEN, join, join_course, publish_folder, write_course
 
@@ -106,7 +105,7 @@ def test_a_trigger_enrolls_each_person_once(session: Session, course: Course, no
     join(session, BEN, now)
     add_subscriber(session, Person(BEN, tags=("stiff",)))
     # Ben had the tag before; it is for those who get it from now on.
-    pass_by(session, course, Trigger('tag "stiff"', is_from_now=True), now)
+    begin_triggers(session, course, (), now)
     assert pull_triggers(session, now) == 0
     add_subscriber(session, Person(ADA, tags=("stiff",)))
     assert pull_triggers(session, now) == 1
