@@ -11,12 +11,19 @@ from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
+import tzdata
+
 from mailer.errors import UnknownZone
 
 
 def real_now() -> datetime:
     """This moment by the machine's clock, aware UTC."""
     return datetime.now(UTC)
+
+
+def rules_release() -> str:
+    """Which release of the zone rules this process goes by, as IANA names it: 2026b."""
+    return str(tzdata.IANA_VERSION)
 
 
 @lru_cache(maxsize=1)

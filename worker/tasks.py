@@ -26,6 +26,7 @@ from mailer.launch.campaign_findings import check_again
 from mailer.launch.import_files import carry_on
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, claim_due, make
+from mailer.launch.zone_rules import heed_zone_rules
 from mailer.models import Lane
 from mailer.queue import ERRANDS, TaskName, note_heartbeat
 from mailer.schedule.follow import pull_triggers
@@ -156,6 +157,7 @@ def tell_alarms() -> dict[str, int]:
 @app.task(name=TaskName.LOOK_AHEAD)
 def look_ahead() -> dict[str, int]:
     """Work out the coming days when that is old or somebody asked; check again what is scheduled."""
+    _alone(_heed_zone_rules)
     return {"made": _alone(_work_out), "checked": _alone(_check_again)}
 
 
@@ -234,6 +236,11 @@ def _plan() -> int:
 def _pull() -> int:
     with session_scope(parts().sessions) as session:
         return pull_triggers(session, business_now(session)) if _may_send(session) else 0
+
+
+def _heed_zone_rules() -> int:
+    with session_scope(parts().sessions) as session:
+        return heed_zone_rules(session, business_now(session)) if _may_send(session) else 0
 
 
 def _work_out() -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from mailer import outbox
 from mailer.errors import NotFound
-from mailer.models import Campaign, Delivery, DeliveryState, Lane
+from mailer.models import Campaign, Delivery, DeliveryState, Lane, Subscriber
 from mailer.schedule.local_time import LocalTime
 
 
@@ -27,6 +27,15 @@ def get_campaign(session: Session, slug: str) -> Campaign:
     return found
 
 
+def _waits_for_its_hour(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        Delivery.state == DeliveryState.PLANNED,
+        Delivery.lane == Lane.CAMPAIGN,
+        Delivery.reason == "",
+        Delivery.next_attempt_at > now,
+    )
+
+
 def move_to_zone(session: Session, subscriber_id: int, zone_name: str | None, now: datetime) -> None:
     """Have this reader's campaign mails that go by local time leave by the clock of their new zone.
 
@@ -36,13 +45,7 @@ def move_to_zone(session: Session, subscriber_id: int, zone_name: str | None, no
     rows = session.execute(
         select(Delivery.id, Campaign.local)
         .join(Campaign, Campaign.id == Delivery.campaign_id)
-        .where(
-            Delivery.subscriber_id == subscriber_id,
-            Delivery.state == DeliveryState.PLANNED,
-            Delivery.lane == Lane.CAMPAIGN,
-            Delivery.reason == "",
-            Delivery.next_attempt_at > now,
-        )
+        .where(Delivery.subscriber_id == subscriber_id, _waits_for_its_hour(now))
     )
     for delivery_id, values in rows.all():
         local = LocalTime.of(values)
@@ -51,3 +54,27 @@ def move_to_zone(session: Session, subscriber_id: int, zone_name: str | None, no
         own = local.zone_of(zone_name)
         if not local.is_past_in(own):
             outbox.put_off(session, delivery_id, local.departure(own).due_at, now)
+
+
+def move_with_rules(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Have the mails of a campaign that goes by local time leave by the zone rules as they are now.
+
+    What `move_to_zone` leaves where it is stays here too.
+    """
+    local = LocalTime.of(campaign.local)
+    if local is None:
+        return
+    is_its = and_(Delivery.campaign_id == campaign.id, _waits_for_its_hour(now))
+    of_reader = Subscriber.id == Delivery.subscriber_id
+    zones = session.execute(select(Subscriber.zone).join(Delivery, of_reader).where(is_its).distinct())
+    for zone_name in zones.scalars().all():
+        own = local.zone_of(zone_name)
+        if local.is_past_in(own):
+            continue
+        due_at = local.departure(own).due_at
+        session.execute(
+            update(Delivery)
+            .where(is_its, of_reader, Subscriber.zone.is_not_distinct_from(zone_name))
+            .where(Delivery.next_attempt_at != due_at)
+            .values(next_attempt_at=func.greatest(due_at, now))
+        )

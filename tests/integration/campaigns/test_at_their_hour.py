@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailer.db import session_scope
 from mailer.feedback.record import change_details
 from mailer.launch.forecast import forecast
-from mailer.models import Delivery, Enrollment, Subscriber
+from mailer.launch.zone_rules import heed_zone_rules
+from mailer.models import Campaign, Delivery, Enrollment, Instance, Subscriber
 from mailer.reports.campaigns import describe_campaign
 from mailer.reports.why import why
 from mailer.schedule import pace
 from mailer.schedule.pace_case import Asker
+from mailer.schedule.plan import plan_due
 from tests.integration.cli_delivery.conftest import Run
 from tests.support.campaigns import SPRING
 from tests.support.cast import ADA, join
@@ -211,3 +213,58 @@ def test_who_takes_a_move_back_gets_it_by_the_clock_of_people_without_a_zone(
             Delivery.kind == "campaign", Delivery.subscriber_id == dan
         )
         assert session.execute(of_dan).scalar_one() == datetime.fromisoformat("2026-03-03T08:00Z")
+
+
+def by_older_rules(house: House) -> None:
+    """As if all was worked out by rules after which clocks showed an hour less."""
+    an_hour = timedelta(hours=1)
+    with session_scope(house.sessions) as session:
+        session.execute(update(Instance).values(zone_rules="2000a"))
+        session.execute(update(Delivery).values(next_attempt_at=Delivery.next_attempt_at + an_hour))
+        session.execute(update(Campaign).values(starts_at=Campaign.starts_at + an_hour))
+
+
+def attempts(house: House) -> dict[str, str]:
+    with session_scope(house.sessions) as session:
+        rows = session.execute(
+            select(Subscriber.name, Delivery.next_attempt_at).join(
+                Delivery, Delivery.subscriber_id == Subscriber.id
+            )
+        )
+        return {name.lower(): f"{at:%d %H:%M}" for name, at in rows if at is not None}
+
+
+def test_new_zone_rules_move_what_has_not_left(abroad: House, steadypost: Run) -> None:
+    steadypost(
+        "campaign", "schedule", SPRING, "--local", "2026-03-03 09:00", "--zone", "Europe/Berlin", "--yes"
+    )
+    by_older_rules(abroad)
+    with session_scope(abroad.sessions) as session:
+        assert heed_zone_rules(session, abroad.at)
+        # Another process has seen to it meanwhile.
+        assert not heed_zone_rules(session, abroad.at)
+        starts_at = session.execute(select(Campaign.starts_at)).scalar_one()
+    assert starts_at == datetime.fromisoformat("2026-03-03T00:00Z")
+    abroad.go_to(starts_at)
+    abroad.send()
+    by_older_rules(abroad)
+    with session_scope(abroad.sessions) as session:
+        heed_zone_rules(session, abroad.at)
+    at_their_hour = {"dan": "03 08:00", "ada": "03 09:00", "cleo": "03 17:00"}
+    assert {name: at for name, at in attempts(abroad).items() if name != "ben"} == at_their_hour
+
+
+def test_new_zone_rules_have_lessons_decided_anew_and_old_ones_nothing(
+    spring: House, steadypost: Run
+) -> None:
+    spring.enroll(ADA, "Europe/London")
+    spring.send()
+    with session_scope(spring.sessions) as session:
+        session.execute(update(Instance).values(zone_rules="2999a"))
+        due_at = session.execute(select(Enrollment.next_due_at)).scalar_one()
+        assert not heed_zone_rules(session, spring.at)
+        session.execute(update(Instance).values(zone_rules="2000a"))
+        session.execute(update(Enrollment).values(next_due_at=Enrollment.next_due_at + timedelta(hours=1)))
+        assert heed_zone_rules(session, spring.at)
+        plan_due(session, spring.at)
+        assert session.execute(select(Enrollment.next_due_at)).scalar_one() == due_at
