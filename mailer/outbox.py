@@ -52,29 +52,30 @@ class NewDelivery:
     enrollment_id: int | None = None
     lane: Lane | None = None
     """The kind's own lane, unless said otherwise."""
+    because: str | None = None
 
 
 PLAIN = (
     *("dedup_key", "subscriber_id", "message_id", "list_id"),
-    *("course_id", "step_id", "enrollment_id"),
+    *("course_id", "step_id", "enrollment_id", "because"),
 )
 
 # All rows in one statement: one for each would be most of what planning costs.
 INSERT = text("""
     INSERT INTO deliveries (
         id, dedup_key, kind, lane, source, subscriber_id, message_id, list_id,
-        course_id, step_id, enrollment_id, due_at, next_attempt_at
+        course_id, step_id, enrollment_id, because, due_at, next_attempt_at
     )
     SELECT n.first + nextval('delivery_numbers'), n.dedup_key, n.kind, n.lane, n.source, n.subscriber_id,
-           n.message_id, n.list_id, n.course_id, n.step_id, n.enrollment_id, n.due_at,
+           n.message_id, n.list_id, n.course_id, n.step_id, n.enrollment_id, n.because, n.due_at,
            greatest(n.due_at, :now)
     FROM unnest(
         CAST(:first AS bigint[]), CAST(:dedup_key AS text[]), CAST(:kind AS text[]), CAST(:lane AS text[]),
         CAST(:source AS text[]), CAST(:subscriber_id AS bigint[]), CAST(:message_id AS bigint[]),
         CAST(:list_id AS bigint[]), CAST(:course_id AS bigint[]), CAST(:step_id AS bigint[]),
-        CAST(:enrollment_id AS bigint[]), CAST(:due_at AS timestamptz[])
+        CAST(:enrollment_id AS bigint[]), CAST(:because AS text[]), CAST(:due_at AS timestamptz[])
     ) AS n (first, dedup_key, kind, lane, source, subscriber_id, message_id, list_id,
-            course_id, step_id, enrollment_id, due_at)
+            course_id, step_id, enrollment_id, because, due_at)
     ON CONFLICT DO NOTHING
     RETURNING dedup_key, id
     """)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -73,7 +73,7 @@ class Course(Base):
     """A drip sequence of steps. `zone` is for subscribers who have none of their own.
 
     `flow` is what the course does by rules, as course.toml says it: `stop_when`, `then`, `triggers`,
-    `catch_up`, `ask_whom`.
+    `catch_up`, `ask_whom`. `triggers_asked_on` is the last day (UTC) on which its triggers were asked.
     """
 
     __tablename__ = "courses"
@@ -90,6 +90,7 @@ class Course(Base):
     sender_id: Mapped[int] = mapped_column(ForeignKey("senders.id"))
     version: Mapped[int] = mapped_column(server_default="0")
     flow: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    triggers_asked_on: Mapped[date | None]
 
 
 class CourseFiles(Base):

@@ -133,8 +133,9 @@ class Delivery(Base):
     `due_at` never changes; `next_attempt_at` does. `source` is what it is part of and what takes turns and
     is paused as one: `course:12`, `campaign:7`, or `list:3` for a confirmation, `mail:3` for what a program
     sends from that list's sender. While it is `sending`, `batch_id` names the batch that it belongs to.
-    `code` and `reply` are what a server said last. `cuts`
-    counts connections that broke after the final dot, `crashes` workers that were lost over it.
+    `code` and `reply` are what a server said last. `cuts` counts connections that broke after the final dot,
+    `crashes` workers that were lost over it. `because` says why a lesson leaves then and so, NULL where its
+    course has it so (schedule/reasons.py).
 
     Nothing is referenced by a foreign key: the check costs more than the insert, and locks the same row for
     every mail. Messages, lists, courses, steps and campaigns are never deleted; a person's rows go with the
@@ -172,6 +173,7 @@ class Delivery(Base):
     state: Mapped[str] = mapped_column(server_default=DeliveryState.PLANNED)
     reason: Mapped[str] = mapped_column(server_default="")
     reply: Mapped[str | None]
+    because: Mapped[str | None]
 
     __table_args__ = (
         # What dispatch reads: source by source, so that none that is paused stands before another.

@@ -31,6 +31,7 @@ from mailer.models import (
     DeliveryState,
     Enrollment,
     Event,
+    Firing,
     MailingList,
     PaceChange,
     Step,
@@ -41,6 +42,7 @@ from mailer.models import (
 from mailer.reports.moved import lessons_moved
 from mailer.reports.phase_words import story_of, variant_words
 from mailer.schedule.campaigns import find_campaign
+from mailer.schedule.follow import trigger_words
 from mailer.schedule.local_time import LocalTime
 from mailer.schedule.pace_words import sentence
 
@@ -76,7 +78,7 @@ def why(session: Session, email: str, mail: str | None = None) -> Story:
     decisions = []
     if mail is None:
         decisions += [*_consents(session, who), *_courses(session, who)]
-        decisions += [*_paces(session, who), *_answers(session, who)]
+        decisions += [*_fired(session, who), *_paces(session, who), *_answers(session, who)]
     decisions += _mails(session, who, mail)
     if mail is None:
         decisions += [*_events(session, who), *_suppression(session, who)]
@@ -110,8 +112,9 @@ def _mails(session: Session, who: Subscriber, mail: str | None) -> Iterator[Deci
         # One that is held may still become another variant, and is not due before it is let go.
         if delivery.state != DeliveryState.HELD:
             campaign = phased.get(delivery.campaign_id or 0)
+            because = f": {delivery.because}" if delivery.because else ""
             variant = variant_words(campaign, delivery.message_id) if campaign else ""
-            yield Decision(delivery.due_at, name, f"was due{by_clock}{variant}")
+            yield Decision(delivery.due_at, name, f"was due{by_clock}{variant}{because}")
     for campaign in phased.values():
         for at, what in story_of(campaign):
             yield Decision(at, campaign.slug, what)
@@ -228,9 +231,20 @@ def _courses(session: Session, who: Subscriber) -> Iterator[Decision]:
         if enrollment.ended_at is not None:
             yield Decision(enrollment.ended_at, "-", f"{slug} {enrollment.state}{reason}")
         if enrollment.next_due_at is not None:
-            yield Decision(
-                enrollment.next_due_at, "-", f"next look at {slug}, day {enrollment.last_day} behind"
-            )
+            looked = f"next look at {slug}, day {enrollment.last_day} behind{reason}"
+            yield Decision(enrollment.next_due_at, "-", looked)
+
+
+def _fired(session: Session, who: Subscriber) -> Iterator[Decision]:
+    """The triggers and follow-ups that met them, and what became of that."""
+    rows = session.execute(
+        select(Firing, Course.slug)
+        .join(Course, Course.id == Firing.course_id)
+        .where(Firing.subscriber_id == who.id)
+        .order_by(Firing.at, Firing.course_id)
+    )
+    for firing, slug in rows:
+        yield Decision(firing.at, "-", f"{slug}, {trigger_words(firing.trigger)}: {firing.result}")
 
 
 def _paces(session: Session, who: Subscriber) -> Iterator[Decision]:

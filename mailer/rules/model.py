@@ -150,3 +150,16 @@ def conditions(rule: Rule) -> tuple[Condition, ...]:
             return tuple(one for part in parts for one in conditions(part))
         case _:
             return (rule,)
+
+
+def is_about_a_day(rule: Rule) -> bool:
+    """Whether a rule holds because a date has come, and can be asked for another day as well."""
+    match rule:
+        case Not():
+            return False
+        case All(parts):
+            return any(map(is_about_a_day, parts))
+        case Some(parts):
+            return all(map(is_about_a_day, parts))
+        case _:
+            return isinstance(rule, Field) and rule.compare is Compare.DAY

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, literal, select, update
+from sqlalchemy import exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from mailer.db import impatient
-from mailer.models import Course, Enrollment, EnrollmentState, Firing, Subscriber
-from mailer.rules import as_sql, expand, parse
+from mailer.models import (
+    Course,
+    Enrollment,
+    EnrollmentState,
+    Firing,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from mailer.rules import Rule, as_sql, expand, is_about_a_day, parse
 from mailer.schedule.conditions import meets
 from mailer.schedule.courses import CoursePlan
 from mailer.schedule.enroll import NotOnTheList, enroll
@@ -23,8 +31,13 @@ from mailer.schedule.flow import Trigger, read_flow
 ENROLLED = "enrolled"
 IN_IT = "was in it already"
 NOT_ON_LIST = "not on its list"
+AFTER = "after "
+"""How a firing's trigger begins when it is that a course was finished."""
 BEFORE = "met it before the trigger was published"
 FAILED = "could not be enrolled; the log says why"
+FAILED_AGAIN = timedelta(hours=1)
+MISSED_DAYS = 31
+"""How many days on which no trigger could be asked are asked for afterwards."""
 AT_ONCE = 1000
 AGAIN = timedelta(minutes=5)
 PATIENCE = "100ms"
@@ -61,19 +74,21 @@ def _follow(session: Session, plan: CoursePlan, subscriber_id: int, now: datetim
         course = session.execute(select(Course).where(Course.slug == one.course)).scalar_one_or_none()
         if course is None or not meets(session, one.when, plan.slug, subscriber_id, now):
             continue
-        _bring_in(session, course, f"after {plan.slug}", subscriber_id, now)
+        _bring_in(session, course, f"{AFTER}{plan.slug}", subscriber_id, now)
 
 
 def pull_triggers(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
     """Enroll the next people who meet a course's trigger; returns how many were looked at, 0 at the end.
 
-    Each person once for each trigger, whatever became of it: what fired stays written down. A rule that
-    cannot be asked keeps only its own course waiting, and a person who cannot be enrolled nobody.
+    Each person once for each trigger: what fired stays written down. Who could not be enrolled is tried
+    again, and who was not on the course's list once they are. A rule that cannot be asked keeps only its own
+    course waiting, and a person who cannot be enrolled nobody.
     """
     courses = session.execute(
         select(Course).where(Course.flow["triggers"].astext.is_not(None)).order_by(Course.id)
     ).scalars()
     for course in courses.all():
+        were_asked = True
         for trigger in read_flow(course.flow).triggers:
             try:
                 with session.begin_nested():
@@ -81,11 +96,14 @@ def pull_triggers(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
             except Exception:
                 fields = {"event": "trigger.failed", "course_id": course.id}
                 log.exception("A trigger of %s cannot be asked", course.slug, extra=fields)
+                were_asked = False
                 continue
             for subscriber_id in people:
                 _try_to_bring_in(session, course, trigger.when, subscriber_id, now)
             if people:
                 return len(people)
+        if were_asked and course.triggers_asked_on != _day(now):
+            course.triggers_asked_on = _day(now)
     return 0
 
 
@@ -95,6 +113,7 @@ def begin_triggers(session: Session, course: Course, known: Collection[Trigger],
     for trigger in set(read_flow(course.flow).triggers) - set(known):
         if trigger.is_from_now:
             _pass_by(session, course, trigger, now)
+    course.triggers_asked_on = course.triggers_asked_on or _day(now)
 
 
 def _pass_by(session: Session, course: Course, trigger: Trigger, now: datetime) -> None:
@@ -107,13 +126,40 @@ def _pass_by(session: Session, course: Course, trigger: Trigger, now: datetime) 
 
 def _new_ones(session: Session, course: Course, trigger: Trigger, now: datetime, limit: int) -> list[int]:
     rule = expand(session, parse(trigger.when, course.slug))
+    is_on_list = exists().where(
+        Subscription.list_id == course.list_id,
+        Subscription.subscriber_id == Subscriber.id,
+        Subscription.state != SubscriptionState.ENDED,
+    )
     fired = exists().where(
         Firing.course_id == course.id,
         Firing.trigger == trigger.when,
         Firing.subscriber_id == Subscriber.id,
+        or_(Firing.result != NOT_ON_LIST, ~is_on_list),
+        or_(Firing.result != FAILED, Firing.at > now - FAILED_AGAIN),
     )
-    chosen = select(Subscriber.id).where(as_sql(rule, now), ~fired).order_by(Subscriber.id).limit(limit)
+    met = or_(*(as_sql(rule, moment) for moment in _moments(course, rule, now)))
+    chosen = select(Subscriber.id).where(met, ~fired).order_by(Subscriber.id).limit(limit)
     return list(session.execute(chosen).scalars())
+
+
+def _moments(course: Course, rule: Rule, now: datetime) -> list[datetime]:
+    """When a rule is to be asked: now, and for one on a date that comes also as of the days since it was
+    asked last. Of one with a `not` nobody can tell which days it is about."""
+    last = course.triggers_asked_on
+    if last is None or last >= _day(now) or not is_about_a_day(rule):
+        return [now]
+    missed = min((_day(now) - last).days, MISSED_DAYS)
+    return [now - timedelta(days=days) for days in range(missed + 1)]
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(UTC).date()
+
+
+def trigger_words(trigger: str) -> str:
+    """A firing's trigger, as `why` says it."""
+    return trigger if trigger.startswith(AFTER) else f"trigger {trigger}"
 
 
 def _try_to_bring_in(
@@ -129,23 +175,35 @@ def _try_to_bring_in(
         log.exception("Somebody cannot be enrolled in %s", course.slug, extra=fields)
         # Else the same people would be the next ones for ever.
         values = {"course_id": course.id, "trigger": trigger, "subscriber_id": subscriber_id, "at": now}
-        session.execute(insert(Firing).values(**values, result=FAILED).on_conflict_do_nothing())
+        _fire(session, values, FAILED)
 
 
 def _bring_in(session: Session, course: Course, trigger: str, subscriber_id: int, now: datetime) -> None:
     values = {"course_id": course.id, "trigger": trigger, "subscriber_id": subscriber_id, "at": now}
-    is_new = session.execute(
-        insert(Firing)
-        .values(**values, result=ENROLLED)
-        .on_conflict_do_nothing()
-        .returning(Firing.subscriber_id)
-    ).one_or_none()
-    if is_new is None:
+    if not _fire(session, values, ENROLLED):
         return
     result = _enroll(session, course, subscriber_id, now)
     if result != ENROLLED:
-        fired = session.get_one(Firing, (course.id, trigger, subscriber_id))
+        fired = session.get_one(Firing, (course.id, trigger, subscriber_id), populate_existing=True)
         fired.result = result
+
+
+def _fire(session: Session, values: Mapping[str, Any], result: str) -> bool:
+    """Write down that a trigger met somebody, unless it did before and came to an end."""
+    again = {"at": values["at"], "result": result}
+    return bool(
+        session.execute(
+            insert(Firing)
+            .values(**values, result=result)
+            .on_conflict_do_update(
+                index_elements=["course_id", "trigger", "subscriber_id"],
+                set_=again,
+                where=Firing.result.in_([NOT_ON_LIST, FAILED]),
+            )
+            .returning(Firing.subscriber_id)
+            .execution_options(populate_existing=True)
+        ).one_or_none()
+    )
 
 
 def _enroll(session: Session, course: Course, subscriber_id: int, now: datetime) -> str:

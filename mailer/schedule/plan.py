@@ -29,6 +29,7 @@ from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import Decision, Finish, Send, Skip, Stop, Wait, after, decide, past
 from mailer.schedule.follow import follow
 from mailer.schedule.place import Place, StepPlan
+from mailer.schedule.reasons import as_written, reason_of
 from mailer.schedule.timing import Anchor
 from mailer.webhooks.tell import Fact, tell
 
@@ -39,6 +40,7 @@ PLANNING_UNDER_A_CAP = 7_318_003
 """PostgreSQL's advisory lock of a tick while there is a cap on a person's mails."""
 
 UNDECIDED_WAIT = timedelta(hours=1)
+UNDECIDED = "what comes next could not be decided; the log says why"
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,8 @@ class _Course:
 class _Chain:
     """What happens to a reader now: what is passed over, what is decided then, and where they stand after it.
 
-    `following` is what comes after a mail; `place` is before it, `then` after it.
+    `following` is what comes after a mail; `place` is before it, `then` after it. `because` is why that mail
+    leaves so, None where it leaves as it is written.
     """
 
     skips: tuple[Skip, ...]
@@ -68,6 +71,7 @@ class _Chain:
     decision: Send | Wait | Stop | Finish
     then: Place
     following: Decision
+    because: str | None = None
 
 
 @dataclass
@@ -112,7 +116,7 @@ def plan_due(session: Session, now: datetime, limit: int = 1000) -> int:
             log.exception("Enrollment %s cannot be decided", row.id, extra=fields)
             undecided.append(row.id)
     if undecided:
-        later = {"next_due_at": now + UNDECIDED_WAIT}
+        later = {"next_due_at": now + UNDECIDED_WAIT, "reason": UNDECIDED}
         session.execute(update(Enrollment).where(Enrollment.id.in_(undecided)).values(later))
     added = outbox.write(session, batch.deliveries, now)
     for reason, keys in batch.skipped.items():
@@ -233,7 +237,7 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
         case Wait(until, anchor):
             change = change_of(row, anchor=anchor, last_day=chain.place.last_day, next_due_at=until)
         case Send() as send:
-            lesson = lesson_of(row, plan, send.step, send.due_at, send)
+            lesson = lesson_of(row, plan, send.step, send.due_at, send, chain.because)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
             change = _after_send(row, chain, lesson.dedup_key, now)
             course.lessons.setdefault(row.subscriber_id, []).append(now)
@@ -267,11 +271,19 @@ def _chain(place: Place, plan: CoursePlan, now: datetime) -> _Chain:
     if not isinstance(decision, Send):
         return _Chain(tuple(skips), place, decision, place, decision)
     then = after(place, decision, plan.steps, local_date(now, place.zone))
-    return _Chain(tuple(skips), place, decision, then, decide(then, plan.steps, now, plan.ways))
+    following = decide(then, plan.steps, now, plan.ways)
+    because = reason_of(place, decision, plan.steps, now)
+    told = None if because == as_written(decision.step) else because
+    return _Chain(tuple(skips), place, decision, then, following, told)
 
 
 def lesson_of(
-    row: Any, plan: CoursePlan, step: StepPlan, due_at: datetime, send: Send | None = None
+    row: Any,
+    plan: CoursePlan,
+    step: StepPlan,
+    due_at: datetime,
+    send: Send | None = None,
+    because: str | None = None,
 ) -> outbox.NewDelivery:
     """The mail of `step` for the reader of a row of `select_places`."""
     is_repeat = send is not None and send.repeats is not None and not step.easier_than
@@ -291,6 +303,7 @@ def lesson_of(
         course_id=plan.id,
         step_id=step.id,
         enrollment_id=row.id,
+        because=because,
     )
 
 
@@ -341,7 +354,8 @@ CHANGED = (
 APPLY = text("""
     UPDATE enrollments AS e
     SET state = c.state, ended_at = c.ended_at, next_due_at = c.next_due_at, last_day = c.last_day,
-        last_delivery_id = c.last_delivery_id, anchor_date = c.anchor_date, anchor_day = c.anchor_day
+        last_delivery_id = c.last_delivery_id, anchor_date = c.anchor_date, anchor_day = c.anchor_day,
+        reason = ''
     FROM unnest(
         CAST(:enrollment AS bigint[]), CAST(:state AS text[]), CAST(:ended_at AS timestamptz[]),
         CAST(:next_due_at AS timestamptz[]), CAST(:last_day AS smallint[]),

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mailer.clock import local_date, zone
+from mailer.clock import local_date
 from mailer.schedule.conditions import NOT_ASKED, Met
 from mailer.schedule.courses import CoursePlan
 from mailer.schedule.decide import Finish, Send, Skip, Stop, Wait, after, decide, past
-from mailer.schedule.place import Place, StepPlan, date_of
+from mailer.schedule.place import Place, StepPlan
+from mailer.schedule.reasons import reason_of
 
 MOST = 20_000
 """Decisions for one reader; more would mean that a course goes round in circles."""
@@ -69,7 +70,7 @@ def live(
                 yield from (Mail(step, skip.due_at, skip.reason, is_sent=False) for step in skip.steps)
                 place = past(place, skip)
             case Send() as send:
-                yield Mail(send.step, now, _reason(place, send, plan, now))
+                yield Mail(send.step, now, reason_of(place, send, plan.steps, now))
                 had.add(send.step.key)
                 place = _answered(after(place, send, plan.steps, local_date(now, place.zone)), send, said)
                 newest.update(place.answers)
@@ -83,25 +84,3 @@ def _answered(place: Place, send: Send, said: dict[int, list[str]]) -> Place:
         return place
     answers = {**dict(place.answers), week: words.pop(0)}
     return replace(place, answers=tuple(sorted(answers.items())))
-
-
-def _reason(place: Place, send: Send, plan: CoursePlan, now: datetime) -> str:
-    """Why this mail leaves now, in words."""
-    if send.because:
-        return send.because
-    if send.repeats is not None:
-        gentler = ", in its gentler version" if send.step.easier_than else ""
-        return f"week {send.repeats} once more{gentler}: the reader was not ready to go on"
-    if send.is_extra:
-        return "an extra, on the first free day"
-    own = date_of(place, send.anchor, send.step.day, plan.steps)
-    left = now.astimezone(zone(place.zone)).date()
-    words = f"day {send.step.day}"
-    if place.gap is not None:
-        every = "every day" if place.gap == 1 else f"every {place.gap} days"
-        words += f", {every} as the reader chose"
-    if send.step.instead_of:
-        words += f", for those with: {send.step.condition}"
-    if left != own:
-        words += f", moved from {own:%a %d %b} to the next day that is free and allowed"
-    return words

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from mailer.audience.fields import declare_field
 from mailer.audience.subscribers import Person, add_subscriber
-from mailer.models import Course, Delivery, Enrollment, Firing, Step, Subscriber
+from mailer.models import Course, Delivery, Enrollment, FieldType, Firing, Step, Subscriber
+from mailer.reports.why import why
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
 from mailer.schedule.follow import begin_triggers, pull_triggers
@@ -111,6 +113,83 @@ def test_a_trigger_enrolls_each_person_once(session: Session, course: Course, no
     assert pull_triggers(session, now) == 1
     assert pull_triggers(session, now) == 0
     assert (state(session, ADA, "calm"), state(session, BEN, "calm")) == ("active", None)
+
+
+def test_who_joins_the_list_later_is_enrolled_then_by_a_trigger_that_met_them_before(
+    session: Session, course: Course, now: datetime
+) -> None:
+    course.flow = {"triggers": [{"when": 'tag "stiff"', "from": "now"}]}
+    add_subscriber(session, Person(ADA, tags=("stiff",)))
+    assert pull_triggers(session, now) == 1
+    assert pull_triggers(session, now) == 0
+    told = [one.what for one in why(session, ADA).decisions]
+    assert 'calm, trigger tag "stiff": not on its list' in told
+    join(session, ADA, now)
+    later = now + timedelta(days=1)
+    assert pull_triggers(session, later) == 1
+    assert pull_triggers(session, later) == 0
+    assert state(session, ADA, "calm") == "active"
+    # Once is once: who leaves is not brought back.
+    session.execute(update(Enrollment).values(state="stopped", ended_at=later, next_due_at=None))
+    assert pull_triggers(session, later) == 0
+
+
+def test_who_could_not_be_enrolled_is_tried_again_an_hour_later(
+    session: Session, course: Course, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course.flow = {"triggers": [{"when": 'tag "stiff"', "from": "now"}]}
+    join(session, ADA, now)
+    add_subscriber(session, Person(ADA, tags=("stiff",)))
+
+    def fails(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mailer.schedule.follow.enroll", fails)
+        assert pull_triggers(session, now) == 1
+    assert pull_triggers(session, now + timedelta(minutes=59)) == 0
+    assert pull_triggers(session, now + timedelta(hours=1)) == 1
+    assert state(session, ADA, "calm") == "active"
+
+
+def test_a_date_that_came_while_nobody_asked_is_not_missed(
+    session: Session, course: Course, now: datetime
+) -> None:
+    declare_field(session, "appointment", FieldType.DATE)
+    course.flow = {"triggers": [{"when": "field appointment is today", "from": "now"}]}
+    today = now.date()
+    for email, days in ((ADA, 2), (BEN, -1), ("cleo@reader.example", 40)):
+        join(session, email, now)
+        add_subscriber(session, Person(email, fields={"appointment": f"{today + timedelta(days=days)}"}))
+    assert pull_triggers(session, now) == 0
+    # Nothing runs for three days. Whose day was over before the trigger was first asked is not meant.
+    assert pull_triggers(session, now + timedelta(days=3)) == 1
+    assert (state(session, ADA, "calm"), state(session, BEN, "calm")) == ("active", None)
+    assert pull_triggers(session, now + timedelta(days=3)) == 0
+
+
+def test_why_says_what_is_out_of_a_courses_way(session: Session, course: Course, now: datetime) -> None:
+    course.flow = {}
+    session.execute(update(Step).where(Step.key == "rest").values(timing={"weekdays": 1 << 6}))
+    join_course(session, course, ADA, now)
+    live(session, now, 8)
+    told = [(one.mail, one.what) for one in why(session, ADA).decisions if "was due" in one.what]
+    assert ("hello", "was due") in told
+    moved = "was due: day 2, moved from Wed 04 Mar to the next day that is free and allowed"
+    assert ("rest", moved) in told
+
+
+def test_why_says_that_what_comes_next_could_not_be_decided(
+    session: Session, course: Course, now: datetime
+) -> None:
+    session.execute(update(Step).where(Step.course_id == course.id).values(condition='in segment "gone"'))
+    join_course(session, course, ADA, now)
+    live(session, now, 2)
+    undecided = "what comes next could not be decided; the log says why"
+    assert any(undecided in one.what for one in why(session, ADA).decisions)
+    session.execute(update(Step).where(Step.course_id == course.id).values(condition=""))
+    live(session, now + timedelta(days=2), 1)
+    assert not any(undecided in one.what for one in why(session, ADA).decisions)
 
 
 def test_a_published_trigger_is_for_those_who_meet_it_from_then_on(
