@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.errors import MailerError
@@ -17,7 +17,6 @@ from mailer.models import (
     CheckIn,
     Course,
     Delivery,
-    DeliveryKind,
     Enrollment,
     EnrollmentState,
     Step,
@@ -167,19 +166,16 @@ def _standing(session: Session, delivery_id: int, *, is_to_change: bool = False)
 
 
 def _sent(session: Session, enrollment: Enrollment) -> tuple[int, ...]:
-    """The steps whose mails were written since the welcome of this round, oldest first."""
-    of_enrollment = (
-        Delivery.subscriber_id == enrollment.subscriber_id,
-        Delivery.enrollment_id == enrollment.id,
-    )
-    welcome = (
-        select(func.max(Delivery.id))
-        .where(*of_enrollment, Delivery.kind == DeliveryKind.WELCOME)
-        .scalar_subquery()
-    )
+    """The steps whose mails were due since this round of the course began, oldest first."""
+    since = () if enrollment.begun_at is None else (Delivery.due_at >= enrollment.begun_at,)
     rows = session.scalars(
         select(Delivery.step_id)
-        .where(*of_enrollment, Delivery.step_id.is_not(None), Delivery.id > func.coalesce(welcome, 0))
+        .where(
+            Delivery.subscriber_id == enrollment.subscriber_id,
+            Delivery.enrollment_id == enrollment.id,
+            Delivery.step_id.is_not(None),
+            *since,
+        )
         .order_by(Delivery.id)
     )
     return tuple(step_id for step_id in rows if step_id is not None)

@@ -90,7 +90,8 @@ class Enrollment(Base):
     What the reader chose: `gap` days from mail to mail (None: as written), their own `send_time` and
     `weekdays` (bit 0 is Monday), nothing before `paused_until`, the next lesson at once (`asked_at`).
     `answers` holds what they said of each week since it was last sent, `repeats` how often it was sent again.
-    `extras` are steps that come before what is next, `last_extras` those after all others.
+    `extras` are steps that come before what is next, `last_extras` those after all others. `begun_at` is when
+    the course began, or began anew: what was had and said before that is past (None: nothing was).
     """
 
     __tablename__ = "enrollments"
@@ -117,6 +118,7 @@ class Enrollment(Base):
     repeats: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     extras: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
     last_extras: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
+    begun_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("subscriber_id", "course_id"),

@@ -130,14 +130,8 @@ class _Titles:
 
 
 def _had(session: Session, enrollment: Enrollment, zone: str, titles: _Titles) -> Iterator[Letter]:
-    """What has left since the welcome of this round."""
-    mine = (
-        Delivery.subscriber_id == enrollment.subscriber_id,
-        Delivery.enrollment_id == enrollment.id,
-    )
-    welcome = (
-        select(func.max(Delivery.id)).where(*mine, Delivery.kind == DeliveryKind.WELCOME).scalar_subquery()
-    )
+    """What has left of what was due since this round began."""
+    since = () if enrollment.begun_at is None else (Delivery.due_at >= enrollment.begun_at,)
     eased = aliased(Step)
     week = func.coalesce(Step.week, eased.week).label("week")
     columns: tuple[Any, ...] = (Step.id, Step.subject, week, Step.easier_than, Delivery.kind)
@@ -146,8 +140,9 @@ def _had(session: Session, enrollment: Enrollment, zone: str, titles: _Titles) -
         .join(Step, Step.id == Delivery.step_id)
         .outerjoin(eased, (eased.course_id == Step.course_id) & (eased.key == Step.easier_than))
         .where(
-            *mine,
-            Delivery.id > func.coalesce(welcome, 0),
+            Delivery.subscriber_id == enrollment.subscriber_id,
+            Delivery.enrollment_id == enrollment.id,
+            *since,
             Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)),
             Delivery.settled_at.is_not(None),
         )

@@ -158,10 +158,13 @@ def _within(column: Any, span: Span | None, now: datetime) -> ColumnElement[bool
 def _answered(answer: str, week: int, course: str) -> ColumnElement[bool]:
     newest = (
         select(CheckIn.answer)
+        .join(Enrollment, Enrollment.id == CheckIn.enrollment_id)
         .where(
             CheckIn.subscriber_id == Subscriber.id,
             CheckIn.week == week,
             CheckIn.course_id == _id_of(Course, course),
+            # What was said before the course was begun anew is past.
+            or_(Enrollment.begun_at.is_(None), CheckIn.at >= Enrollment.begun_at),
         )
         .order_by(CheckIn.at.desc(), CheckIn.id.desc())
         .limit(1)

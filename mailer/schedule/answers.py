@@ -10,15 +10,11 @@ from sqlalchemy.orm import Session
 
 from mailer.db import as_array
 
-# A course begun anew starts with a new welcome; what was said of the one before is past.
+# What was said before the course was begun anew is past.
 _NEWEST = text("""
     SELECT DISTINCT ON (c.enrollment_id, c.week) c.enrollment_id, c.week, c.answer, c.times, c.at
-    FROM check_ins AS c
-    LEFT JOIN LATERAL (
-        SELECT max(d.due_at) AS began FROM deliveries AS d
-        WHERE d.subscriber_id = c.subscriber_id AND d.enrollment_id = c.enrollment_id AND d.kind = 'welcome'
-    ) AS w ON true
-    WHERE c.enrollment_id = ANY (CAST(:ids AS bigint[])) AND (w.began IS NULL OR c.at >= w.began)
+    FROM check_ins AS c JOIN enrollments AS e ON e.id = c.enrollment_id
+    WHERE c.enrollment_id = ANY (CAST(:ids AS bigint[])) AND (e.begun_at IS NULL OR c.at >= e.begun_at)
     ORDER BY c.enrollment_id, c.week, c.id DESC
     """)
 

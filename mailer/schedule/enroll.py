@@ -148,7 +148,7 @@ def _start_all(
             weekdays=enrollment.weekdays,
         )
         first = decide(place, plan.steps, now, plan.ways)
-        enrollment.state = EnrollmentState.ACTIVE
+        enrollment.state, enrollment.begun_at = EnrollmentState.ACTIVE, now
         enrollment.anchor_date, enrollment.anchor_day = today, 0
         # Without a first step the next tick finishes the course.
         enrollment.next_due_at = first.until if isinstance(first, Wait) else now

@@ -64,6 +64,7 @@ COLUMNS: Mapping[str, Callable[[Any], Any]] = {
     "send_time": _moment(time.fromisoformat),
     "ended_at": _moment(datetime.fromisoformat),
     "asked_at": _moment(datetime.fromisoformat),
+    "begun_at": _moment(datetime.fromisoformat),
 }
 """What a change keeps of an enrollment, and how each is read back from JSON."""
 
@@ -215,5 +216,6 @@ def put_back(enrollment: Enrollment, change: PaceChange) -> None:
     for name, read in COLUMNS.items():
         # The two halves of the anchor go together.
         names = ("anchor_date", "anchor_day") if name.startswith("anchor") else (name,)
-        if any(before[one] != after[one] for one in names):
+        # Changes of before an upgrade lack what it brought.
+        if any(before.get(one) != after.get(one) for one in names):
             setattr(enrollment, name, read(before[name]))

@@ -11,6 +11,9 @@ from sqlalchemy import event, select
 
 from mailer.db import session_scope
 from mailer.models import Enrollment, Subscriber
+from mailer.rules import as_sql, parse
+from mailer.schedule.pace import start_over, undo
+from mailer.schedule.pace_case import Asker
 from tests.integration.check_ins.test_check_ins import at, live_to, text_of
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp
@@ -38,6 +41,27 @@ def test_a_week_that_comes_once_more_moves_all_dates_after_it(house: House, page
         "March 10, 2026 About week-1 once more Tuesday, March 17, 2026 About week-2 "
         "Tuesday, March 24, 2026 About closing" in page
     )
+
+
+def test_a_course_begun_anew_has_no_past(house: House, pages: Pages) -> None:
+    live_to(house, 6)
+    pages.tell("week-1", "too-hard")
+    house.go_to(at(6, 9))
+    with session_scope(house.sessions) as session:
+        enrollment_id = session.scalars(select(Enrollment.id)).one()
+        change = start_over(session, enrollment_id, Asker("test"), house.at)
+    rule = parse('answered "too-hard" to week 1', "calm")
+    page = pages.look("rest", "progress")
+    assert "Week 1 Still to come Week 2 Still to come" in page
+    assert "About rest Friday, March 6" not in page
+    with session_scope(house.sessions) as session:
+        assert session.scalars(select(Subscriber.id).where(as_sql(rule, house.at))).all() == []
+    # Thought better of, all of it counts again.
+    with session_scope(house.sessions) as session:
+        assert change is not None
+        undo(session, change.id, Asker("test"), house.at)
+        assert len(session.scalars(select(Subscriber.id).where(as_sql(rule, house.at))).all()) == 1
+    assert "Week 1 Too hard Change" in pages.look("rest", "progress")
 
 
 def test_the_page_is_private_and_speaks_the_readers_language(house: House, pages: Pages) -> None:
