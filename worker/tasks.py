@@ -24,6 +24,7 @@ from mailer.delivery.recover import recover
 from mailer.launch import campaign_phases, campaign_tick, list_acts, outlook
 from mailer.launch.campaign_findings import check_again
 from mailer.launch.import_files import carry_on
+from mailer.launch.link_checks import forget_links
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, claim_due, make
 from mailer.launch.zone_rules import heed_zone_rules
@@ -95,6 +96,7 @@ def keep_house() -> dict[str, int]:
         drop_old(session)
         drop_old_sessions(session, session_now(session))
         forget_answers(session)
+        forget_links(session)
         keep_import_files(session, ImportFolder(parts().data_dir), now)
     return {"made": len(made), "dropped": len(dropped)}
 

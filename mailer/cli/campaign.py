@@ -38,7 +38,7 @@ from mailer.cli.campaign_phases import choose_variant, plain, print_phases, resu
 from mailer.cli.connect import Connected, connect
 from mailer.cli.delivery import print_statement, statement_values
 from mailer.cli.one_mail import hand_over
-from mailer.cli.preflight import ask_about_campaign, campaign_preflight
+from mailer.cli.preflight import NoLinks, ask_about_campaign, campaign_preflight
 from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.clock import zone
 from mailer.content.course_source import Problem
@@ -197,13 +197,14 @@ def send(
     canary: CanarySize = None,
     canary_wait: CanaryWait = None,
     canary_limit: CanaryLimits = None,
+    no_links: NoLinks = False,
 ) -> None:
     """Send a campaign now. Says to how many people, and asks first."""
     first = asked_canary(canary, canary_wait, canary_limit)
     with connect() as connected:
         launch = look(connected, slug, first)
         agreed = agree(launch, much_larger=much_larger, same_message=same_message)
-        ask_about_campaign(connected, slug, "Send", yes=yes)
+        ask_about_campaign(connected, slug, "Send", yes=yes, no_links=no_links)
         ask_first(f"Send {to_whom(launch)}", yes=yes)
         _schedule(connected, launch, None, agreed)
     if says_that_it_waits(connected, slug):
@@ -234,6 +235,7 @@ def schedule_(
     canary: CanarySize = None,
     canary_wait: CanaryWait = None,
     canary_limit: CanaryLimits = None,
+    no_links: NoLinks = False,
 ) -> None:
     """Have a campaign sent at a moment. Says to how many people as of now, and asks first."""
     if (at is None) == (local is None) or (past is not None and local is None):
@@ -243,9 +245,11 @@ def schedule_(
         launch = look(connected, slug, first, is_local=local is not None)
         agreed = agree(launch, much_larger=much_larger, same_message=same_message)
         if at is not None:
-            _schedule_at(connected, launch, at, zone_, agreed, yes=yes)
+            _schedule_at(connected, launch, at, zone_, agreed, yes=yes, no_links=no_links)
         elif local is not None:
-            _schedule_local(connected, launch, (local, zone_ or "Etc/UTC", past), agreed, yes=yes)
+            _schedule_local(
+                connected, launch, (local, zone_ or "Etc/UTC", past), agreed, yes=yes, no_links=no_links
+            )
 
 
 def _schedule_at(
@@ -256,13 +260,14 @@ def _schedule_at(
     agreed: tuple[Surprise, ...],
     *,
     yes: bool,
+    no_links: bool,
 ) -> None:
     starts_at = _moment_of(at, zone_name)
     slug = launch.campaign.slug
     with connected.session() as session:
         if starts_at <= business_now(session):
             raise Refused(f"{at} is past; say a later moment, or `steadypost campaign send {slug}`.")
-    ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes)
+    ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes, no_links=no_links)
     ask_first(f"At {shown(starts_at)} UTC send {to_whom(launch)}", yes=yes)
     _schedule(connected, launch, starts_at, agreed)
     say(f"{slug} is scheduled for {shown(starts_at)} UTC, to whoever {_audience(launch)} then.")
@@ -291,11 +296,12 @@ def _schedule_local(
     agreed: tuple[Surprise, ...],
     *,
     yes: bool,
+    no_links: bool,
 ) -> None:
     with connected.session() as session:
         local = local_time(*typed, business_now(session))
     local, found = choose_past(connected, launch, local)
-    ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes)
+    ask_about_campaign(connected, launch.campaign.slug, "Schedule", yes=yes, no_links=no_links)
     ask_first(f"{when_local(local, found)} send {to_whom(launch)}", yes=yes)
     with connected.session() as session:
         now, approval = local.decided_at, approval_of(connected)

@@ -13,7 +13,7 @@ from mailer.audience.subscribers import get_subscriber
 from mailer.cli.asking import Yes, ask_first
 from mailer.cli.connect import Connected, connect
 from mailer.cli.one_mail import hand_over
-from mailer.cli.preflight import ask_about, course_preflight
+from mailer.cli.preflight import NoLinks, ask_about, course_preflight
 from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.content.course_folder import Problem
 from mailer.content.guide import ImportReport, Tie, default_folder, import_guide
@@ -96,6 +96,7 @@ def publish_(
         ),
     ] = Past.SKIP,
     yes: Yes = False,
+    no_links: NoLinks = False,
 ) -> None:
     """Publish course folders: compile every mail, and put it in place. Asks about warnings.
 
@@ -105,7 +106,9 @@ def publish_(
         courses = _in_order([_checked(folder) for folder in folders])
     with connect() as connected:
         for compiled in courses:
-            ask_about(connected, of_folder(compiled), f"Publish {compiled.source.slug}", yes=yes)
+            ask_about(
+                connected, of_folder(compiled), f"Publish {compiled.source.slug}", yes=yes, no_links=no_links
+            )
         with connected.session() as session:
             now = business_now(session)
             plans = [publish(session, compiled, now, past=past) for compiled in courses]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,9 @@ from mailer.errors import Refused
 from mailer.fetch import Fetcher
 from mailer.launch.campaign_check import check_campaign
 from mailer.launch.check import check_course
+from mailer.launch.link_checks import ask_links
 from mailer.launch.mailing import Mailing, of_campaign, of_course, of_files, of_folder
-from mailer.launch.preflight import check_links, links_of, preflight
+from mailer.launch.preflight import Looked, look
 from mailer.links import Signer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -60,9 +62,11 @@ def campaign_preflight(what: CampaignOrFiles, as_json_: AsJson = False, no_links
     _tell(what[0], problems, is_json=as_json_)
 
 
-def ask_about(connected: Connected, mailing: Mailing, what: str, *, yes: bool) -> None:
-    """The offline part, before `what` is done: an error refuses, warnings are shown and asked about."""
-    problems = _look(connected, mailing, with_links=False)
+def ask_about(
+    connected: Connected, mailing: Mailing, what: str, *, yes: bool, no_links: bool = False
+) -> None:
+    """Before `what` is done: an error refuses, warnings are shown and asked about."""
+    problems = _look(connected, mailing, with_links=not no_links)
     for problem in problems:
         warn(str(problem))
     _refuse_errors(what, problems)
@@ -70,11 +74,13 @@ def ask_about(connected: Connected, mailing: Mailing, what: str, *, yes: bool) -
         ask_first(f"{count(len(problems), 'warning')} above. {what} all the same?", yes=yes)
 
 
-def ask_about_campaign(connected: Connected, slug: str, verb: str, *, yes: bool) -> None:
+def ask_about_campaign(
+    connected: Connected, slug: str, verb: str, *, yes: bool, no_links: bool = False
+) -> None:
     """The same for a campaign before it is sent or scheduled."""
     with connected.session() as session:
         mailing = of_campaign(session, slug)
-    ask_about(connected, mailing, f"{verb} {slug}", yes=yes)
+    ask_about(connected, mailing, f"{verb} {slug}", yes=yes, no_links=no_links)
 
 
 def _look(connected: Connected, mailing: Mailing | None, *, with_links: bool) -> list[Problem]:
@@ -82,18 +88,22 @@ def _look(connected: Connected, mailing: Mailing | None, *, with_links: bool) ->
         return []
     settings = connected.settings
     signer = Signer(settings.secret_key)
-    with connected.session() as session:
-        now = business_now(session)
-        found = preflight(session, mailing, signer, settings.base_url, now)
-    # No transaction is open while other machines are asked.
-    links = links_of(mailing, signer, settings.base_url, now) if with_links else {}
-    if links:
-        fetcher = Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
-        with console.status("Asking about links…") as status:
-            found += check_links(
-                links, fetcher, lambda asked, of: status.update(f"Asked about {asked} of {of} links…")
-            )
-    return found
+
+    def found() -> Looked:
+        with connected.session() as session:
+            return look(session, mailing, signer, settings.base_url, business_now(session), math.inf)
+
+    looked = found()
+    if not with_links or not looked.links:
+        return looked.problems
+    fetcher = Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
+    with console.status("Asking about links…") as status:
+        ask_links(
+            *(connected.session, looked.links, fetcher),
+            lambda asked, of: status.update(f"Asked about {asked} of {of} links…"),
+            anew=True,
+        )
+    return found().problems
 
 
 def _tell(what: str, problems: Sequence[Problem], *, is_json: bool) -> None:

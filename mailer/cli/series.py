@@ -51,7 +51,8 @@ def add(files: Files, yes: Yes = False) -> None:
             mailing = of_files(session, checked.sample)
             needs_look = is_first_look(session, checked)
             now = business_now(session)
-        ask_about(connected, mailing, f"Add {checked.slug}", yes=yes)
+        # Its links are invented until something is in the feed.
+        ask_about(connected, mailing, f"Add {checked.slug}", yes=yes, no_links=True)
         # No transaction is open while another machine is asked.
         look = look_at_feed(checked.repeats.feed, {}, _fetcher(connected), now) if needs_look else None
         with connected.session() as session:

@@ -21,11 +21,10 @@ from mailer.errors import Refused
 from mailer.launch import campaign as launch
 from mailer.launch.asked import warning_key
 from mailer.launch.campaign import Launch
-from mailer.launch.campaign_findings import findings, mailing_of
+from mailer.launch.campaign_findings import findings, links_of
 from mailer.launch.campaign_reach import LookedAt, look_at_choice
 from mailer.launch.campaign_source import refuse_unfinished
-from mailer.launch.mailing import Draft
-from mailer.launch.preflight import links_of
+from mailer.launch.link_checks import Links, unasked
 from mailer.launch.send_test import TESTED, compose_campaign_test, refuse_many, transport_for_test
 from mailer.links import Signer
 from mailer.models import Campaign
@@ -155,14 +154,18 @@ def check_campaign(
 
 
 @needs(Right.WRITE)
-def links_to_ask(
-    session: Session, actor: Actor, slug: str, signer: Signer, base_url: str
-) -> dict[str, tuple[Draft, int]]:
-    """The addresses that its mails lead to, for `check_links`, which holds no session."""
-    mailing, _ = mailing_of(session, slug)
-    found = links_of(mailing, signer, base_url, business_now(session)) if mailing is not None else {}
+def links_to_ask(session: Session, actor: Actor, slug: str, signer: Signer, base_url: str) -> Links:
+    """The addresses that its mails lead to, for `ask_links`, which holds no session."""
+    found = links_of(session, slug, signer, base_url, business_now(session))
     record(session, actor, "campaign links", len(found), campaign=slug)
     return found
+
+
+@needs(Right.SEND)
+def unasked_links(session: Session, _: Actor, slug: str, signer: Signer, base_url: str) -> Links:
+    """Those of them that nobody asked lately."""
+    found = links_of(session, slug, signer, base_url, business_now(session))
+    return {url: found[url] for url in unasked(session, found)}
 
 
 @needs(Right.SEE)

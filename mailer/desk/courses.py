@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,8 +17,9 @@ from mailer.db import at_most, business_now
 from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.check import CompiledCourse
 from mailer.launch.forecast import Forecast, forecast
+from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
-from mailer.launch.preflight import preflight
+from mailer.launch.preflight import look, preflight
 from mailer.launch.publish import Past, Plan, plan_publication, publish
 from mailer.launch.simulate import Invented, Simulation, simulate
 from mailer.launch.undo import Undone, undo_publication
@@ -76,6 +78,15 @@ def see_statement(session: Session, _: Actor, slug: str) -> Statement:
 def plan_course(session: Session, _: Actor, compiled: CompiledCourse) -> Plan:
     """What publishing it would change now, and whom it would reach; raises Refused."""
     return plan_publication(session, compiled, business_now(session))
+
+
+@needs(Right.SEND)
+def unasked_links(
+    session: Session, _: Actor, compiled: CompiledCourse, signer: Signer, base_url: str
+) -> Links:
+    """The addresses that its mails lead to and that nobody asked lately, for `ask_links`."""
+    looked = look(session, of_folder(compiled), signer, base_url, business_now(session), math.inf)
+    return {url: looked.links[url] for url in unasked(session, looked.links)}
 
 
 @needs(Right.SEND)

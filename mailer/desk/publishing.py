@@ -25,6 +25,7 @@ from mailer.launch.checked import keep_check
 from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Past, Plan, plan_publication
 from mailer.launch.kept_files import files_of_version, keeps_files
+from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import Looked, look
 from mailer.launch.typical import Life, published_subjects, typical_readers
@@ -77,13 +78,20 @@ class Checked:
 class Effect:
     """What publishing would do. `seal` tells whether it is still the same when somebody says yes to it.
 
-    While `looked` is not done, not all of the mails were made for a sample of its readers yet.
+    While `looked` is not done, not all of the mails were made for a sample of its readers yet; `to_ask` are
+    the links that nobody asked lately whether they answer.
     """
 
     plan: Plan
     problems: Sequence[Problem]
     seal: str
     looked: Looked
+    to_ask: Links
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether all was looked at."""
+        return self.looked.is_done and not self.to_ask
 
     @property
     def errors(self) -> int:
@@ -166,7 +174,17 @@ def effect_of(session: Session, _: Actor, checked: Checked, signer: Signer, base
     now = business_now(session)
     plan = plan_publication(session, checked.compiled, now)
     looked = look(session, of_folder(checked.compiled), signer, base_url, now, LOOKING)
-    return Effect(plan, [*checked.problems, *looked.problems], _seal(plan, checked.digest), looked)
+    to_ask = {url: looked.links[url] for url in unasked(session, looked.links)}
+    return Effect(plan, [*checked.problems, *looked.problems], _seal(plan, checked.digest), looked, to_ask)
+
+
+@needs(Right.SEND)
+def links_to_ask(session: Session, _: Actor, checked: Checked, signer: Signer, base_url: str) -> Links:
+    """The links that nobody asked lately, once all mails were looked at; for `ask_links`."""
+    if checked.compiled is None:
+        return {}
+    looked = look(session, of_folder(checked.compiled), signer, base_url, business_now(session), 0)
+    return {url: looked.links[url] for url in unasked(session, looked.links)} if looked.is_done else {}
 
 
 @needs(Right.SEND)

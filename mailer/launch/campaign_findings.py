@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -14,8 +15,9 @@ from mailer.launch.campaign_draft import check_text
 from mailer.launch.campaign_source import find_source, text_of
 from mailer.launch.check import sorted_problems
 from mailer.launch.checked import keep_check, keep_refusal, next_to_check
+from mailer.launch.link_checks import Links
 from mailer.launch.mailing import Mailing, of_campaign, of_files
-from mailer.launch.preflight import preflight
+from mailer.launch.preflight import look, preflight
 from mailer.links import Signer
 from mailer.models import CheckedKind
 
@@ -32,6 +34,12 @@ def mailing_of(session: Session, slug: str) -> tuple[Mailing | None, tuple[Probl
     checked = check_text(session, slug, text_of(kept))
     mailing = of_files(session, checked.compiled) if checked.compiled is not None else None
     return mailing, checked.problems
+
+
+def links_of(session: Session, slug: str, signer: Signer, base_url: str, now: datetime) -> Links:
+    """The web addresses that its mails lead to; none while its text has errors."""
+    mailing, _ = mailing_of(session, slug)
+    return look(session, mailing, signer, base_url, now, math.inf).links if mailing is not None else {}
 
 
 def findings(session: Session, slug: str, signer: Signer, base_url: str, now: datetime) -> list[Problem]:

@@ -6,11 +6,10 @@ stops; a warning asks. Nothing is written.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,8 +22,8 @@ from mailer.audience.aim import narrowing
 from mailer.content.course_source import Problem
 from mailer.content.newest import Newest
 from mailer.delivery.compose import Composer
-from mailer.fetch import CannotFetch, Fetcher, Forbidden
 from mailer.launch.check import sorted_problems
+from mailer.launch.link_checks import Links, link_problems
 from mailer.launch.mailing import Draft, Mailing
 from mailer.launch.rendered import Page, findings_of_mail, findings_of_text, read_page, subject_findings
 from mailer.links import Signer
@@ -34,10 +33,6 @@ from mailer.render.personalize import CannotRender
 
 SAMPLE = 50
 """So many people from each end of the audience: those who came first, and those who came last."""
-AT_A_TIME = 4
-SLOW = 4.0
-"""Seconds after which a reader has gone elsewhere."""
-GONE = frozenset({404, 410})
 
 
 @dataclass(frozen=True)
@@ -65,25 +60,32 @@ AWKWARD = (
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found so far, in so many of the mails."""
+    """What was found so far, in so many of the mails; `links` are the web addresses that these lead to."""
 
     problems: list[Problem]
     mails: int
     of: int
+    links: Links
 
     @property
     def is_done(self) -> bool:
         return self.mails == self.of
 
 
-_found: Newest[str, list[Problem]] = Newest(5000)
+@dataclass(frozen=True)
+class _Found:
+    problems: list[Problem]
+    links: tuple[str, ...]
+
+
+_found: Newest[str, _Found] = Newest(5000)
 """What was found in each mail; more than a course has steps, or looking at all of them would never end."""
 
 
 def preflight(
     session: Session, mailing: Mailing, signer: Signer, base_url: str, now: datetime
 ) -> list[Problem]:
-    """Everything that can be found without asking another machine."""
+    """Everything that can be found without asking another machine; of links what they last answered."""
     return look(session, mailing, signer, base_url, now, math.inf).problems
 
 
@@ -96,23 +98,31 @@ def look(
     people = [*AWKWARD, *audience(session, mailing, now)]
     setting = repr((mailing.list_title, mailing.sender, mailing.course, people, base_url, now.date()))
     problems: list[Problem] = []
+    links: dict[str, tuple[Draft, int]] = {}
+
+    def looked(mails: int) -> Looked:
+        found = sorted_problems([*problems, *link_problems(session, links)])
+        return Looked(found, mails, len(mailing.drafts), links)
+
     is_over = False
     for number, draft in enumerate(mailing.drafts):
         key = hashlib.sha256(f"{draft!r}\0{setting}".encode()).hexdigest()
         found = _found.find(key)
         if found is None:
             if is_over:
-                return Looked(sorted_problems(problems), number, len(mailing.drafts))
+                return looked(number)
             found = _of_mail(mailing, composer, number, people, now)
             _found.keep(key, found)
             is_over = time.monotonic() > ends
-        problems += found
-    return Looked(sorted_problems(problems), len(mailing.drafts), len(mailing.drafts))
+        problems += found.problems
+        for link in found.links:
+            links.setdefault(link, (draft, draft.line_of(link)))
+    return looked(len(mailing.drafts))
 
 
 def _of_mail(
     mailing: Mailing, composer: Composer, number: int, people: Sequence[Reader], now: datetime
-) -> list[Problem]:
+) -> _Found:
     """What is wrong with one mail, for any of these people."""
     found = list(findings_of_text(mailing.drafts[number]))
     told: set[tuple[int, str]] = set()
@@ -123,7 +133,22 @@ def _of_mail(
             if key not in told:
                 told.add(key)
                 found.append(problem)
-    return found
+    return _Found(found, _links(mailing, composer, number, now))
+
+
+def _links(mailing: Mailing, composer: Composer, number: int, now: datetime) -> tuple[str, ...]:
+    """The web addresses of other sites in one mail, as an invented reader would get it: nobody's own values
+    are told to other people's servers."""
+    try:
+        page = _page(mailing, composer, number, AWKWARD[0], now)
+    except CannotRender:
+        return ()
+    own = urlsplit(composer.base_url).netloc
+    return tuple(
+        urldefrag(link).url
+        for link in page.links
+        if (parts := urlsplit(link)).scheme in {"http", "https"} and parts.netloc != own
+    )
 
 
 def audience(session: Session, mailing: Mailing, now: datetime, sample: int = SAMPLE) -> list[Reader]:
@@ -186,68 +211,3 @@ def _page(mailing: Mailing, composer: Composer, number: int, person: Reader, now
     # Composed as well, for what only the wire would show: headers that cannot be written.
     composer.compose(row, now)
     return read_page(composer.render(row))
-
-
-def links_of(mailing: Mailing, signer: Signer, base_url: str, now: datetime) -> dict[str, tuple[Draft, int]]:
-    """Each web address of the mails, once, with the first mail and line that it stands in.
-
-    As an invented reader would get them: nobody's own values are told to other people's servers.
-    """
-    composer = mailing.composer(signer, base_url)
-    found: dict[str, tuple[Draft, int]] = {}
-    own = urlsplit(base_url).netloc
-    for number, draft in enumerate(mailing.drafts):
-        try:
-            page = _page(mailing, composer, number, AWKWARD[0], now)
-        except CannotRender:
-            continue
-        for link in page.links:
-            parts = urlsplit(link)
-            if parts.scheme in {"http", "https"} and parts.netloc != own:
-                found.setdefault(urldefrag(link).url, (draft, draft.line_of(link)))
-    return found
-
-
-def check_links(
-    links: dict[str, tuple[Draft, int]], fetcher: Fetcher, progress: Callable[[int, int], None]
-) -> list[Problem]:
-    """The links that are broken or slow; a few are asked at a time. `progress` hears (asked, all)."""
-    return sorted_problems(asyncio.run(_ask_all(links, fetcher, progress)))
-
-
-async def _ask_all(
-    links: dict[str, tuple[Draft, int]], fetcher: Fetcher, progress: Callable[[int, int], None]
-) -> list[Problem]:
-    gate, found, asked = asyncio.Semaphore(AT_A_TIME), [], 0
-
-    async def ask(url: str, draft: Draft, line: int) -> None:
-        nonlocal asked
-        async with gate:
-            verdict = await _ask(url, fetcher)
-        asked += 1
-        progress(asked, len(links))
-        if verdict is not None:
-            what, fix, is_warning = verdict
-            found.append(Problem(draft.place, line, what, fix, is_warning=is_warning))
-
-    await asyncio.gather(*(ask(url, *place) for url, place in links.items()))
-    return found
-
-
-async def _ask(url: str, fetcher: Fetcher) -> tuple[str, str, bool] | None:
-    """(what, fix, whether it is a warning) for a link that readers would be unhappy with."""
-    try:
-        answer = await fetcher.ask(url, with_content=False)
-    except Forbidden as error:
-        return f"Readers cannot open a link. {error.what}", "Link to a public address.", False
-    except CannotFetch as error:
-        # It may be their server's bad minute: a person looks.
-        return f"A link does not answer. {error.what}", "Open it yourself, and mend it.", True
-    if answer.status in GONE:
-        return f"The link {url} leads nowhere ({answer.status}).", "Mend the address.", False
-    if answer.status >= 400:
-        # Many sites refuse programs that they let people in past.
-        return f"The link {url} answered {answer.status}.", "Open it yourself, and mend it.", True
-    if answer.seconds > SLOW:
-        return f"The link {url} took {answer.seconds:.0f} seconds.", "Look whether it always does.", True
-    return None

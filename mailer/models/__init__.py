@@ -29,7 +29,7 @@ from mailer.models.base import Base
 from mailer.models.campaign import Campaign, CampaignDraft, CampaignPhase, CampaignState, CampaignTyping
 from mailer.models.cap import FrequencyCap, Losing
 from mailer.models.course import Course, CourseFiles, CourseVersion, Media, Message, Sender, Step, StepKind
-from mailer.models.errands import BulkAct, CheckedKind, DraftCheck, ListAct, ListActKind, Outlook
+from mailer.models.errands import BulkAct, CheckedKind, DraftCheck, LinkCheck, ListAct, ListActKind, Outlook
 from mailer.models.forms import SignUpForm, WaitingName
 from mailer.models.instance import Instance
 from mailer.models.operations import Action, Heartbeat, Hold, HoldCause, HoldScope, Role
@@ -114,6 +114,7 @@ __all__ = [
     "Lane",
     "LaneSample",
     "LimitOrigin",
+    "LinkCheck",
     "ListAct",
     "ListActKind",
     "Losing",

@@ -95,6 +95,18 @@ class ListAct(Base):
     )
 
 
+class LinkCheck(Base):
+    """What a link answered when it was last asked (the database's clock); `what` is empty when it is well."""
+
+    __tablename__ = "link_checks"
+
+    url: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    what: Mapped[str] = mapped_column(server_default="")
+    fix: Mapped[str] = mapped_column(server_default="")
+    is_warning: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
 class CheckedKind(StrEnum):
     CAMPAIGN = "campaign"
     COURSE = "course"

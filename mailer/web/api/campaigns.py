@@ -11,7 +11,9 @@ from pydantic import AwareDatetime, BaseModel, Field, NaiveDatetime
 
 from mailer.clock import zone
 from mailer.desk import campaigns as desk
+from mailer.desk.campaign_plans import unasked_links
 from mailer.launch.campaign import Launch
+from mailer.launch.link_checks import ASKING, ask_links
 from mailer.models import CampaignState
 from mailer.reports import statement as statements
 from mailer.reports.campaigns import CampaignRow
@@ -218,6 +220,7 @@ def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, a
     so, ask again with those names in `agreed`.
     """
     moment = _moment(asked)
+    _ask_links(parts, actor, slug)
     return once.answer(
         actor,
         lambda session: Audience.of(
@@ -242,6 +245,7 @@ def approve_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, as
 
     Refused for whoever scheduled it, also by another token of theirs. Asks as scheduling does.
     """
+    _ask_links(parts, actor, slug)
     return once.answer(
         actor,
         lambda session: Audience.of(
@@ -256,6 +260,13 @@ def approve_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, as
             )
         ),
     )
+
+
+def _ask_links(parts: PartsDep, actor: Send, slug: Slug) -> None:
+    """Ask about its links before, so that those that lead nowhere are among what is wrong."""
+    with parts.session() as session:
+        links = unasked_links(session, actor, slug, parts.signer, parts.base_url)
+    ask_links(parts.session, links, parts.fetcher, seconds=ASKING)
 
 
 @router.post("/{slug}/unschedule", response_model=Changed)

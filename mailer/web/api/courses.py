@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from mailer.clock import zone
 from mailer.desk import courses as desk
+from mailer.launch.link_checks import ASKING, ask_links
 from mailer.launch.publish import Past, Plan
 from mailer.launch.simulate import Invented, Simulation
 from mailer.launch.uploaded import compile_course
@@ -225,6 +226,9 @@ def publish_course(
 ) -> Response:
     """Publish a course folder: new, or a new version of a course. The same folder again changes nothing."""
     compiled, found = compile_course(content)
+    with parts.session() as session:
+        links = desk.unasked_links(session, actor, compiled, parts.signer, parts.base_url)
+    ask_links(parts.session, links, parts.fetcher, seconds=ASKING)
     return once.answer(
         actor,
         lambda session: PlanShown.of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
@@ -15,7 +16,8 @@ from mailer.desk import campaign_drafts as writing
 from mailer.desk import campaign_plans as plans
 from mailer.desk import campaigns as desk
 from mailer.errors import MailerError, NotFound, Refused
-from mailer.launch.preflight import check_links
+from mailer.launch.link_checks import ASKING
+from mailer.launch.link_checks import ask_links as ask_all
 from mailer.launch.send_test import MOST_TESTS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.campaigns import PATH, is_sent
@@ -49,11 +51,11 @@ def check(request: Request, slug: str, parts: PartsDep, actor: See, count: str =
 def ask_links(request: Request, slug: str, parts: PartsDep, actor: Write) -> Response:
     """The same with every link asked, which takes a moment."""
     with parts.session() as session:
-        asked = session, actor, slug, parts.signer, parts.base_url
-        found = plans.check_campaign(*asked, is_asked=True) or []
         links = plans.links_to_ask(session, actor, slug, parts.signer, parts.base_url)
-    # No transaction is open while other machines are asked.
-    found += check_links(links, parts.fetcher, lambda _asked, _of: None)
+    ask_all(parts.session, links, parts.fetcher, seconds=ASKING, anew=True)
+    with parts.session() as session:
+        asked = session, actor, slug, parts.signer, parts.base_url
+        found = plans.check_campaign(*asked, is_asked=True)
     return _check(request, parts, actor, slug, found, links=len(links))
 
 
@@ -253,6 +255,10 @@ def _confirm(
             asked = session, actor, slug, plan, parts.signer, parts.base_url
             ahead = plans.look_at_plan(*asked, is_asked=is_asked)
             text = writing.find_text(session, actor, slug)
+        if ahead is not None and (found := _about_links(parts, actor, slug, is_asked=is_asked)) is not None:
+            with parts.session() as session:
+                asked = session, actor, slug, plan, parts.signer, parts.base_url
+                ahead = plans.look_at_plan(*asked, is_asked=True) if found else None
     except NotFound:
         raise
     except MailerError as refused:
@@ -276,6 +282,18 @@ def _confirm(
     )
 
 
+def _about_links(parts: Parts, actor: Send, slug: str, *, is_asked: bool) -> bool | None:
+    """Whether every link of it was asked by now, which is done where a page `is_asked` to take its time.
+
+    None where there was none to ask.
+    """
+    with parts.session() as session:
+        links = plans.unasked_links(session, actor, slug, parts.signer, parts.base_url)
+    if not links:
+        return None
+    return is_asked and not ask_all(parts.session, links, parts.fetcher, seconds=ASKING)
+
+
 def _approve(
     request: Request,
     parts: Parts,
@@ -290,6 +308,14 @@ def _approve(
         asked = session, actor, slug, parts.signer, parts.base_url
         waiting = plans.look_at_approval(*asked, is_asked=is_asked)
         text = writing.find_text(session, actor, slug)
+    if (
+        waiting.ahead is not None
+        and (found := _about_links(parts, actor, slug, is_asked=is_asked)) is not None
+    ):
+        with parts.session() as session:
+            asked = session, actor, slug, parts.signer, parts.base_url
+            waiting = plans.look_at_approval(*asked, is_asked=found)
+            waiting = waiting if found else replace(waiting, ahead=None)
     return parts.desk.page(
         request,
         "campaigns/approve.html",

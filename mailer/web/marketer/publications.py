@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from mailer.desk import publishing as desk
 from mailer.errors import MailerError, NotFound, Refused
+from mailer.launch.link_checks import ASKING, ask_links
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of, number
 from mailer.web.signed_in import See, Send, Write
@@ -19,8 +20,13 @@ SIMULATED = ("reader", "at", "their time", "step", "subject", "why")
 
 
 @router.api_route(PATH + "/{slug}/publish", methods=READ)
-def ask_publish(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
-    """What publishing would do, and to how many."""
+def ask_publish(request: Request, slug: str, parts: PartsDep, actor: Send, look: str = "") -> Response:
+    """What publishing would do, and to how many; to look on asks its links, which takes a moment."""
+    if look == "on":
+        with parts.session() as session:
+            checked = desk.check_draft(session, actor, drafts_of(parts), slug)
+            links = desk.links_to_ask(session, actor, checked, parts.signer, parts.base_url)
+        ask_links(parts.session, links, parts.fetcher, seconds=ASKING)
     return _effect(request, parts, actor, slug)
 
 

@@ -97,7 +97,8 @@ def test_a_few_of_each_large_domain_go_first_and_the_rest_by_itself(
 
 def test_the_command_line_asks_for_one_as_well(wide: House, tmp_path: Path, steadypost: Run) -> None:
     redraft(wide, tmp_path, "")
-    asked = steadypost("campaign", "send", SPRING, "--canary", "5 %", "--canary-wait", "30 minutes", ends=1)
+    canary = ("--canary", "5 %", "--canary-wait", "30 minutes")
+    asked = steadypost("campaign", "send", SPRING, *canary, "--no-links", ends=1)
     assert "5 % first, the rest 30 minutes later if all is well." in asked.stderr
     wrong = steadypost("campaign", "send", SPRING, "--canary", "some", "--yes", ends=1)
     assert wrong.stderr == "The canary's size is 'some'. Write a number of people, 500, or a share, 2 %.\n"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from mailer.audience.lists import add_list
@@ -15,13 +17,15 @@ from mailer.fetch import Fetcher
 from mailer.launch.campaign import put_draft
 from mailer.launch.campaign_check import check_campaign
 from mailer.launch.check import check_course
+from mailer.launch.link_checks import Scope, ask_links
 from mailer.launch.mailing import Mailing, of_campaign, of_course, of_files, of_folder
-from mailer.launch.preflight import audience, check_links, links_of, preflight
+from mailer.launch.preflight import audience, look, preflight
 from mailer.links import Signer
-from mailer.models import OptIn, Subscriber
+from mailer.models import LinkCheck, OptIn, Subscriber
 from mailer.render.personalize import Templates
 from tests.support.campaigns import put_people
 from tests.support.cast import publish_folder, step_file, write_course
+from tests.support.feeds import FETCHER, running_site
 
 BASE = "https://news.example.org"
 
@@ -81,18 +85,63 @@ def test_a_campaign_is_looked_at_for_those_it_is_for(
             assert [one.email for one in people] == ["reader2@reader.example"]
 
 
-def test_a_link_to_a_private_address_is_told_once_with_file_and_line(
-    signer: Signer, now: datetime, tmp_path: Path
-) -> None:
-    body = "See [it](http://10.0.0.1/a), and [again](http://10.0.0.1/a)."
-    compiled, problems = check_course(
-        write_course(tmp_path / "calm", {"01.md": step_file("a", 1, body=body)})
-    )
+def linked(folder: Path, *links: str) -> Mailing:
+    """A course of one step with these links, each in a paragraph of its own."""
+    body = "\n\n".join(f"See [it]({link})." for link in links)
+    compiled, problems = check_course(write_course(folder, {"01.md": step_file("a", 1, body=body)}))
     assert compiled is not None, problems
+    return of_folder(compiled)
+
+
+@pytest.fixture
+def scope(sessions: Sessions) -> Scope:
+    return lambda: session_scope(sessions)
+
+
+def test_a_link_to_a_private_address_is_told_once_with_file_and_line(
+    scope: Scope, signer: Signer, now: datetime, tmp_path: Path
+) -> None:
+    mailing = linked(tmp_path / "calm", "http://10.0.0.1/a", "http://10.0.0.1/a")
     asked: list[tuple[int, int]] = []
-    links = links_of(of_folder(compiled), signer, BASE, now)
-    (problem,) = check_links(links, Fetcher(), lambda done, of: asked.append((done, of)))
+    with scope() as session:
+        looked = look(session, mailing, signer, BASE, now, inf)
+        assert (looked.problems, len(looked.links)) == ([], 1)
+    assert ask_links(scope, looked.links, Fetcher(), lambda done, of: asked.append((done, of))) == 0
+    with scope() as session:
+        (problem,) = preflight(session, mailing, signer, BASE, now)
     text = (tmp_path / "calm" / "01.md").read_text(encoding="utf-8").splitlines()
     assert (problem.path, problem.is_warning) == ("01.md", False)
     assert "10.0.0.1" in text[problem.line - 1]
     assert asked == [(1, 1)]
+
+
+def test_a_link_that_is_well_is_not_asked_again_for_an_hour_and_a_broken_one_soon(
+    scope: Scope, signer: Signer, now: datetime, tmp_path: Path
+) -> None:
+    def later(minutes: int) -> None:
+        with scope() as session:
+            session.execute(update(LinkCheck).values(at=LinkCheck.at - timedelta(minutes=minutes)))
+
+    def found() -> list[str]:
+        with scope() as session:
+            return [one.what for one in preflight(session, mailing, signer, BASE, now)]
+
+    with running_site() as site:
+        mailing = linked(tmp_path / "calm", site.url)
+        with scope() as session:
+            links = look(session, mailing, signer, BASE, now, inf).links
+        site.status = 404
+        # Out of time: a page says how many are to go, and asks on.
+        assert ask_links(scope, links, FETCHER, seconds=0) == 1
+        assert ask_links(scope, links, FETCHER) == 0
+        assert found() == [f"The link {site.url} leads nowhere (404)."]
+        site.status = 200
+        later(minutes=1)
+        assert found() == [f"The link {site.url} leads nowhere (404)."]
+        for minutes in (0, 59):
+            later(minutes)
+            assert ask_links(scope, links, FETCHER) == 0
+        assert (found(), len(site.asked)) == ([], 2)
+        later(minutes=2)
+        ask_links(scope, links, FETCHER)
+        assert len(site.asked) == 3
