@@ -12,6 +12,7 @@ from mailer.audience.lists import get_list
 from mailer.audience.subscribers import get_subscriber
 from mailer.cli.asking import Yes, ask_first
 from mailer.cli.connect import Connected, connect
+from mailer.cli.course_plan import ask_of_past, print_plan, refuse_unknown
 from mailer.cli.one_mail import hand_over
 from mailer.cli.preflight import NoLinks, ask_about, course_preflight
 from mailer.cli.show import as_json, as_table, console, count, say, warn
@@ -21,11 +22,12 @@ from mailer.db import business_now
 from mailer.delivery.signing import Keyring
 from mailer.errors import Refused
 from mailer.launch.check import CompiledCourse, check_course
+from mailer.launch.effect import read_bring
 from mailer.launch.in_words import shown_hours, shown_whom
 from mailer.launch.kept_files import files_of_version
 from mailer.launch.list_acts import refuse_foreign
 from mailer.launch.mailing import of_folder
-from mailer.launch.publish import Past, Plan, plan_publication, publish
+from mailer.launch.publish import plan_publication, publish
 from mailer.launch.references import in_order
 from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.launch.undo import undo_publication
@@ -83,18 +85,19 @@ def plan(folder: Path, as_json_: AsJson = False) -> None:
     if as_json_:
         as_json(planned.as_values())
     else:
-        _print_plan(planned)
+        print_plan(planned)
 
 
 @app.command("publish")
 def publish_(
     folders: Annotated[list[Path], typer.Argument(help="One course folder, or several.")],
     past: Annotated[
-        Past,
-        typer.Option(
-            help="New steps for readers who are past their day: none, the next mail, or at the end."
-        ),
-    ] = Past.SKIP,
+        list[str] | None,
+        typer.Option(help="Readers past a new step's day: skip, next or end; KEY=next for one step."),
+    ] = None,
+    finished: Annotated[
+        list[str] | None, typer.Option(help="A new step that those get who have finished without it.")
+    ] = None,
     yes: Yes = False,
     no_links: NoLinks = False,
 ) -> None:
@@ -111,9 +114,20 @@ def publish_(
             )
         with connected.session() as session:
             now = business_now(session)
-            plans = [publish(session, compiled, now, past=past) for compiled in courses]
+            # As if: a course that another one is followed by has to be there before that can be planned.
+            seen = [publish(session, compiled, now) for compiled in courses]
+            session.rollback()
+        chosen = read_bring(past or (), finished or ())
+        refuse_unknown(chosen, seen)
+        brings = [chosen if past else ask_of_past(one, chosen, yes=yes) for one in seen]
+        with connected.session() as session:
+            now = business_now(session)
+            plans = [
+                publish(session, compiled, now, bring=bring)
+                for compiled, bring in zip(courses, brings, strict=True)
+            ]
     for planned in plans:
-        _print_plan(planned)
+        print_plan(planned)
         if planned.changes:
             say(f"Published {planned.slug} as version {planned.version}.")
         elif planned.has_other_files:
@@ -295,16 +309,6 @@ def _ready(folder: Path, compiled: CompiledCourse | None, problems: list[Problem
         errors = sum(not problem.is_warning for problem in problems)
         raise Refused(f"{folder} has {count(errors, 'error')}; mend the lines named above.")
     return compiled
-
-
-def _print_plan(plan: Plan) -> None:
-    rows = [(change.kind, change.key, change.what, change.reached) for change in plan.changes]
-    as_table(("change", "step", "what", "people reached"), rows, f"{plan.slug} is published as it is here.")
-    for key, readers in plan.past.items():
-        say(
-            f"{count(len(readers), 'reader')} past the day of {key}. They do without it, or say "
-            "--past next (before what is next for them) or --past end (after all others)."
-        )
 
 
 def _print_import(report: ImportReport) -> None:

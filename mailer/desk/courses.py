@@ -16,11 +16,12 @@ from mailer.content.course_source import Problem
 from mailer.db import at_most, business_now
 from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.check import CompiledCourse
+from mailer.launch.effect import NOT_BROUGHT
 from mailer.launch.forecast import Forecast, forecast
 from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import look, preflight
-from mailer.launch.publish import Past, Plan, plan_publication, publish
+from mailer.launch.publish import Bring, Plan, plan_publication, publish
 from mailer.launch.simulate import Invented, Simulation, simulate
 from mailer.launch.undo import Undone, undo_publication
 from mailer.links import Signer
@@ -98,7 +99,7 @@ def publish_course(
     signer: Signer,
     base_url: str,
     *,
-    past: Past = Past.SKIP,
+    bring: Bring = NOT_BROUGHT,
     agreed: Collection[str] = (),
 ) -> Plan:
     """Put a course in place. `found` are the problems of its files, which the preflight adds to.
@@ -109,7 +110,7 @@ def publish_course(
     problems = [*found, *preflight(session, of_folder(compiled), signer, base_url, now)]
     refuse_faulty(f"The course {compiled.source.slug}", problems)
     ask_for_yes((), problems, agreed)
-    plan = publish(session, compiled, now, past=past)
+    plan = publish(session, compiled, now, bring=bring)
     if plan.changes:
         record(session, actor, "course publish", 1, course=plan.slug, version=plan.version)
     elif plan.has_other_files:

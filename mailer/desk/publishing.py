@@ -23,7 +23,7 @@ from mailer.launch.asked import WARNINGS
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.checked import keep_check
 from mailer.launch.draft_plan import plan_of
-from mailer.launch.effect import Past, Plan, plan_publication
+from mailer.launch.effect import Bring, Plan, plan_publication
 from mailer.launch.kept_files import files_of_version, keeps_files
 from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
@@ -189,17 +189,21 @@ def links_to_ask(session: Session, _: Actor, checked: Checked, signer: Signer, b
 
 @needs(Right.SEND)
 def publish_draft(
-    session: Session, actor: Actor, checked: Checked, past: str, seal: str, signer: Signer, base_url: str
+    session: Session,
+    actor: Actor,
+    checked: Checked,
+    bring: Bring,
+    seal: str,
+    signer: Signer,
+    base_url: str,
 ) -> Plan:
     """Publish what was looked at; raises Refused when it has errors, or is another by now."""
     if checked.compiled is None:
         raise Refused("Mend the errors first.")
-    if past not in list(Past):
-        raise Refused("Say what becomes of new steps for those who are past their day.")
     # Warnings are agreed to: they stand on the page that the button is on.
     plan = publish_course(
         *(session, actor, checked.compiled, checked.problems, signer, base_url),
-        past=Past(past),
+        bring=bring,
         agreed=(WARNINGS,),
     )
     if _seal(plan, checked.digest) != seal:
@@ -284,5 +288,6 @@ def _seal(plan: Plan, digest: str) -> str:
         str(plan.version),
         *(f"{one.kind} {one.key}" for one in plan.changes),
         *sorted(plan.past),
+        *(f"finished {key}" for key in sorted(plan.finished)),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from mailer.content.course_folder import CourseSource, StepSource
@@ -21,7 +21,9 @@ from mailer.launch.reach import NOBODY, Readers, read_readers
 from mailer.launch.references import refuse_broken_references
 from mailer.models import (
     Course,
+    Delivery,
     Enrollment,
+    EnrollmentState,
     MailingList,
     Step,
     Subscription,
@@ -42,12 +44,46 @@ class Past(StrEnum):
     """What becomes of a step for readers who are past the day that it was put on.
 
     Skip: they do without it. Next: it comes before what is next for them, on a day of its own. End: after
-    all others. Nobody who has finished is mailed again.
+    all others.
     """
 
     SKIP = "skip"
     NEXT = "next"
     END = "end"
+
+
+@dataclass(frozen=True)
+class Bring:
+    """To whom steps are brought after all that come too late for them.
+
+    `past` is for those who are past a step's day, unless `of` says otherwise of that step; `finished` are the
+    steps that those get who have finished the course, of whom nobody is mailed again without it.
+    """
+
+    past: Past = Past.SKIP
+    of: Mapping[str, Past] = field(default_factory=dict)
+    finished: frozenset[str] = frozenset()
+
+    def past_of(self, key: str) -> Past:
+        """What becomes of this step."""
+        return self.of.get(key, self.past)
+
+
+NOT_BROUGHT = Bring()
+
+
+def read_bring(past: Sequence[str], finished: Collection[str]) -> Bring:
+    """What somebody typed: `next` for all steps, `breathing=end` for one; raises Refused."""
+    every, of = Past.SKIP, dict[str, Past]()
+    for one in past:
+        key, _, word = one.rpartition("=")
+        if word not in list(Past):
+            raise Refused(f"{one!r} is not what can become of a step; write skip, next or end, or KEY=next.")
+        if key:
+            of[key] = Past(word)
+        else:
+            every = Past(word)
+    return Bring(every, of, frozenset(finished))
 
 
 @dataclass(frozen=True)
@@ -69,7 +105,8 @@ class Plan:
 
     `passed` holds the new course day of each enrollment for which an added step comes too late. `past` has,
     for each step that was added or moved behind somebody's back, the enrollments that are past it and have
-    not had it (see `Past`). `has_other_files`: it is not, byte for byte, the folder that the version in place
+    not had it (see `Past`); `finished` counts for each step that is new those who have finished without it
+    and can be mailed. `has_other_files`: it is not, byte for byte, the folder that the version in place
     keeps.
     """
 
@@ -78,6 +115,7 @@ class Plan:
     changes: tuple[Change, ...]
     passed: Mapping[int, int]
     past: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    finished: Mapping[str, int] = field(default_factory=dict)
     has_other_files: bool = False
 
     def as_values(self) -> dict[str, Any]:
@@ -87,6 +125,7 @@ class Plan:
             "version": self.version,
             "changes": [asdict(change) for change in self.changes],
             "past": {key: len(readers) for key, readers in self.past.items()},
+            "finished": dict(self.finished),
         }
 
 
@@ -116,7 +155,9 @@ def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) 
     }
     version = (0 if course is None else course.version) + bool(changes)
     has_other_files = course is not None and not are_kept(session, course, compiled.files)
-    return Plan(source.slug, version, tuple(changes), passed, _past(source, known, readers), has_other_files)
+    past = _past(source, known, readers)
+    finished = {} if course is None else _finished(session, course, source, known)
+    return Plan(source.slug, version, tuple(changes), passed, past, finished, has_other_files)
 
 
 def _past(source: CourseSource, known: Mapping[str, Known], readers: Readers) -> dict[str, tuple[int, ...]]:
@@ -137,6 +178,37 @@ def _past(source: CourseSource, known: Mapping[str, Known], readers: Readers) ->
         if chosen:
             past[step.key] = chosen
     return past
+
+
+def _finished(
+    session: Session, course: Course, source: CourseSource, known: Mapping[str, Known]
+) -> dict[str, int]:
+    """How many have finished without each step that is new, and could get it."""
+    counts = {}
+    for step in source.steps:
+        found = known.get(step.key)
+        if step.is_plain and not step.condition and _is_new(found):
+            chosen = select(func.count()).where(finished_without(course, found.step.id if found else None))
+            counts[step.key] = session.execute(chosen).scalar_one()
+    return {key: people for key, people in counts.items() if people}
+
+
+def finished_without(course: Course, step_id: int | None) -> ColumnElement[bool]:
+    """The enrollments of those who finished, have not had this step (None: it is new) and are on the list."""
+    is_on_list = exists().where(
+        Subscription.subscriber_id == Enrollment.subscriber_id,
+        Subscription.list_id == course.list_id,
+        Subscription.state == SubscriptionState.ACTIVE,
+    )
+    chosen = and_(Enrollment.course_id == course.id, Enrollment.state == EnrollmentState.FINISHED, is_on_list)
+    if step_id is None:
+        return chosen
+    had = exists().where(
+        Delivery.subscriber_id == Enrollment.subscriber_id,
+        Delivery.enrollment_id == Enrollment.id,
+        Delivery.step_id == step_id,
+    )
+    return and_(chosen, ~had)
 
 
 def _step_plan(step: StepSource) -> StepPlan:

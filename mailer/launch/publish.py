@@ -14,10 +14,13 @@ from mailer.audience.lists import add_list
 from mailer.content.course_folder import CourseSource, StepSource
 from mailer.launch.check import CompiledCourse
 from mailer.launch.effect import (
+    NOT_BROUGHT,
+    Bring,
     Change,
     ChangeKind,
     Past,
     Plan,
+    finished_without,
     header_of,
     other_course_on,
     plan_publication,
@@ -32,16 +35,16 @@ from mailer.schedule.enroll import look_anew
 from mailer.schedule.flow import Trigger, read_flow
 from mailer.schedule.follow import begin_triggers
 
-__all__ = ["Change", "ChangeKind", "Past", "Plan", "plan_publication", "publish", "source_digest"]
+__all__ = ["Bring", "Change", "ChangeKind", "Past", "Plan", "plan_publication", "publish", "source_digest"]
 
 
-def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: Past = Past.SKIP) -> Plan:
+def publish(session: Session, compiled: CompiledCourse, now: datetime, *, bring: Bring = NOT_BROUGHT) -> Plan:
     """Put a compiled course in place: sender, list, pictures, messages, steps, and a version of it all.
 
     Steps that are gone are retired, never deleted: what was sent keeps its name. Everybody in the
     course is looked at again by the next tick, so that new days and hours count at once. Publishing
     the same folder again changes nothing, also at the same time; where only comments, tests and the like
-    differ, the version keeps the newer files. `past` says what becomes of steps that readers are past.
+    differ, the version keeps the newer files. `bring` says what becomes of steps that readers are past.
     Raises Refused.
     """
     lock_publishing(session)
@@ -73,27 +76,56 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, past: 
     _put_version(session, course, compiled, now)
     go_on(session, course.id, plan.passed, now)
     pass_over_what_they_had(session, course, had, now)
-    _bring(session, course.id, [step.key for step in source.steps], plan.past, past)
+    _bring(session, course, source, plan, bring)
+    if wanted := [key for key in plan.finished if key in bring.finished]:
+        _bring_to_finished(session, course, wanted, max(step.day for step in source.steps), now)
     session.flush()
     begin_triggers(session, course, known_triggers, now)
     return plan
 
 
-def _bring(
-    session: Session, course_id: int, keys: Sequence[str], readers: Mapping[str, Sequence[int]], past: Past
-) -> None:
+def _bring(session: Session, course: Course, source: CourseSource, plan: Plan, bring: Bring) -> None:
     """Give the steps that readers are past to them after all, in the order of the course."""
-    if past is Past.SKIP or not readers:
-        return
-    ids = dict(session.execute(select(Step.key, Step.id).where(Step.course_id == course_id)).all())
-    column = Enrollment.extras if past is Past.NEXT else Enrollment.last_extras
+    ids = _step_ids(session, course)
+    for key in (step.key for step in source.steps):
+        past = bring.past_of(key)
+        if key not in plan.past or past is Past.SKIP:
+            continue
+        column = Enrollment.extras if past is Past.NEXT else Enrollment.last_extras
+        session.execute(
+            update(Enrollment)
+            .where(Enrollment.id.in_(plan.past[key]))
+            .values({column: func.array_append(column, ids[key])})
+        )
+
+
+def _bring_to_finished(
+    session: Session, course: Course, keys: Sequence[str], last_day: int, now: datetime
+) -> None:
+    """Have those who finished get these steps, one a day, and nothing else that is new."""
+    ids = _step_ids(session, course)
+    is_finished = (Enrollment.course_id == course.id, Enrollment.state == EnrollmentState.FINISHED)
+    session.execute(update(Enrollment).where(*is_finished).values(extras=[], last_extras=[]))
     for key in keys:
-        if key in readers:
-            session.execute(
-                update(Enrollment)
-                .where(Enrollment.id.in_(readers[key]))
-                .values({column: func.array_append(column, ids[key])})
-            )
+        session.execute(
+            update(Enrollment)
+            .where(finished_without(course, ids[key]))
+            .values(last_extras=func.array_append(Enrollment.last_extras, ids[key]))
+        )
+    session.execute(
+        update(Enrollment)
+        .where(*is_finished, func.cardinality(Enrollment.last_extras) > 0)
+        .values(
+            state=EnrollmentState.ACTIVE,
+            ended_at=None,
+            next_due_at=now,
+            last_day=func.greatest(Enrollment.last_day, last_day),
+        )
+    )
+
+
+def _step_ids(session: Session, course: Course) -> dict[str, int]:
+    return dict(session.execute(select(Step.key, Step.id).where(Step.course_id == course.id)).all())
 
 
 def _triggers(session: Session, slug: str) -> set[Trigger]:

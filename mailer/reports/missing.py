@@ -26,6 +26,7 @@ from mailer.schedule.cap import Limited, looking_back, read_cap
 from mailer.schedule.courses import load_plan
 from mailer.schedule.place import Place, StepPlan, date_of
 from mailer.schedule.plan import CHOSEN, OPEN, place_of
+from mailer.schedule.reasons import AN_EXTRA
 from mailer.schedule.rounds import is_still_had, is_this_round
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -101,6 +102,8 @@ def _without_row(course: Course, now: datetime) -> Any:
             earlier.subscriber_id == Enrollment.subscriber_id,
             is_this_round(earlier),
             or_(earlier.kind == DeliveryKind.WELCOME, earlier_step.day < Step.day),
+            # One that came outside the course's days says nothing of where its reader was.
+            earlier.because.is_distinct_from(AN_EXTRA),
         )
         .correlate(Enrollment, Step)
         .scalar_subquery()

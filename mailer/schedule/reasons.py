@@ -9,6 +9,8 @@ from mailer.clock import local_date
 from mailer.schedule.decide import Send
 from mailer.schedule.place import Place, StepPlan, date_of
 
+AN_EXTRA = "an extra, on the first free day"
+
 
 def as_written(step: StepPlan) -> str:
     """What is said of one that leaves as its course has it."""
@@ -23,7 +25,7 @@ def reason_of(place: Place, send: Send, steps: Sequence[StepPlan], now: datetime
         gentler = ", in its gentler version" if send.step.easier_than else ""
         return f"week {send.repeats} once more{gentler}: the reader was not ready to go on"
     if send.is_extra:
-        return "an extra, on the first free day"
+        return AN_EXTRA
     own = date_of(place, send.anchor, send.step.day, steps)
     words = as_written(send.step)
     if place.gap is not None:

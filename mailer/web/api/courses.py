@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from mailer.clock import zone
 from mailer.desk import courses as desk
+from mailer.launch.effect import read_bring
 from mailer.launch.link_checks import ASKING, ask_links
 from mailer.launch.publish import Past, Plan
 from mailer.launch.simulate import Invented, Simulation
@@ -94,12 +95,14 @@ class ChangeShown(BaseModel):
 
 
 class PlanShown(BaseModel):
-    """What publishing changes; nothing, when `changes` is empty. `past`: readers past a new step's day."""
+    """What publishing changes; nothing, when `changes` is empty. `past`: readers past a new step's day;
+    `finished`: those who finished without it."""
 
     slug: str = Field(examples=["calm"])
     version: int
     changes: list[ChangeShown]
     past: dict[str, int] = Field(examples=[{}])
+    finished: dict[str, int] = Field(examples=[{}])
 
     @classmethod
     def of(cls, plan: Plan) -> PlanShown:
@@ -220,12 +223,24 @@ def publish_course(
     past: Annotated[
         Past, Query(description="New steps for readers who are past their day: skip, next or end.")
     ] = Past.SKIP,
+    past_of: Annotated[
+        list[str],
+        Query(
+            description="The same for one step: `breathing=next`. As often as there are steps.",
+            max_length=1000,
+        ),
+    ] = [],  # noqa: B006
+    finished: Annotated[
+        list[str],
+        Query(description="Steps that those get who have finished without them.", max_length=1000),
+    ] = [],  # noqa: B006
     agreed: Annotated[
         list[str], Query(description="`warnings`, to publish in spite of them.", max_length=10)
     ] = [],  # noqa: B006
 ) -> Response:
     """Publish a course folder: new, or a new version of a course. The same folder again changes nothing."""
     compiled, found = compile_course(content)
+    bring = read_bring([past.value, *past_of], finished)
     with parts.session() as session:
         links = desk.unasked_links(session, actor, compiled, parts.signer, parts.base_url)
     ask_links(parts.session, links, parts.fetcher, seconds=ASKING)
@@ -233,7 +248,7 @@ def publish_course(
         actor,
         lambda session: PlanShown.of(
             desk.publish_course(
-                session, actor, compiled, found, parts.signer, parts.base_url, past=past, agreed=agreed
+                session, actor, compiled, found, parts.signer, parts.base_url, bring=bring, agreed=agreed
             )
         ),
     )

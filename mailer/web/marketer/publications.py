@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from fastapi import APIRouter, Request, Response
 
 from mailer.desk import publishing as desk
 from mailer.errors import MailerError, NotFound, Refused
+from mailer.launch.effect import Bring, Past
 from mailer.launch.link_checks import ASKING, ask_links
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of, number
@@ -37,7 +39,7 @@ def publish(request: Request, slug: str, fields: FormFields, parts: PartsDep, ac
         with parts.session() as session:
             checked = desk.check_draft(session, actor, drafts_of(parts), slug)
             plan = desk.publish_draft(
-                *(session, actor, checked, fields.get("past", "skip"), fields.get("seal", "")),
+                *(session, actor, checked, _bring(fields), fields.get("seal", "")),
                 *(parts.signer, parts.base_url),
             )
     except NotFound:
@@ -140,6 +142,18 @@ def simulate_csv(slug: str, parts: PartsDep, actor: See, start: date | None = No
         for line in life.sends
     ]
     return csv_answer(f"{slug}-simulated.csv", SIMULATED, [rows])
+
+
+def _bring(fields: Mapping[str, str]) -> Bring:
+    """To whom new steps are brought, as it was chosen of each; raises Refused."""
+    of: dict[str, Past] = {}
+    for name, value in fields.items():
+        if name.startswith("past-"):
+            if value not in list(Past):
+                raise Refused("Say what becomes of new steps for those who are past their day.")
+            of[name.removeprefix("past-")] = Past(value)
+    finished = (name.removeprefix("finished-") for name in fields if name.startswith("finished-"))
+    return Bring(of=of, finished=frozenset(finished))
 
 
 def _effect(request: Request, parts: Parts, actor: Send, slug: str, error: str = "") -> Response:

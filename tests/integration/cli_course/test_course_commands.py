@@ -57,6 +57,7 @@ def test_a_course_from_its_folder_to_its_statement(
             for key, day in (("hello", 1), ("rest", 2), ("walk", 4))
         ],
         "past": {},
+        "finished": {},
     }
 
     published = steadypost("course", "publish", folder, database_url=database_url)

@@ -12,7 +12,7 @@ from mailer.audience.segments import remove_segment, save_segment
 from mailer.db import session_scope
 from mailer.errors import Refused
 from mailer.feedback.record import leave
-from mailer.launch.publish import Past, publish
+from mailer.launch.publish import Bring, Past, publish
 from mailer.launch.undo import undo_publication
 from mailer.models import CourseVersion, Delivery, DeliveryState, Enrollment, Step, Subscriber
 from mailer.schedule.pace import pause_until, repeat_week, start_over, undo
@@ -52,6 +52,13 @@ EXPECTED: dict[str, dict[str, str]] = {
         "waiting": "hello 1, rest 2*, new 3, walk 6*",
         "past": "hello 1, rest 2, walk 6*, new 7",
         "paused": "hello 1, rest 7*, new 8, walk 11*",
+    },
+    "add, finished": {
+        "before": "hello 1*, rest 2*, new 3, walk 6*",
+        "waiting": "hello 1, rest 2*, new 3, walk 6*",
+        "past": "hello 1, rest 2, walk 6*",
+        "paused": "hello 1, rest 7*, new 8, walk 11*",
+        "finished": "hello 1, rest 2, walk 6, new 8@09:00",
     },
     "remove": {
         "before": "hello 1*, walk 6*",
@@ -107,7 +114,7 @@ def test_what_a_change_means_for_each_reader(desk: Desk, change: str) -> None:
     _edit(desk, change)
     desk.live_to(at_change + 30)
     got = {name: _lived(desk, name) for name in ENROLLED_AGO}
-    assert got == EXPECTED[change] | {"finished": DONE, "unsubscribed": LEFT}
+    assert got == {"finished": DONE, "unsubscribed": LEFT} | EXPECTED[change]
     assert desk.house.miscounts() == []
     assert desk.statement().is_balanced
 
@@ -143,7 +150,9 @@ def _edit(desk: Desk, change: str) -> None:
             desk.edit("02-rest.md", "day: 2", 'day: 2\nwhen: tag "tired"')
     compiled = desk.compiled()
     with session_scope(desk.sessions) as session:
-        publish(session, compiled, desk.house.at, past=Past(past or "skip"))
+        finished = frozenset({"new"} if past == "finished" else ())
+        past = "skip" if past in ("", "finished") else past
+        publish(session, compiled, desk.house.at, bring=Bring(Past(past), finished=finished))
 
 
 def _lived(desk: Desk, name: str) -> str:
