@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 
 from mailer.errors import MailerError
+from mailer.settings import Settings
 
 Address = IPv4Address | IPv6Address
 
@@ -170,6 +171,15 @@ class Fetcher:
             if network is not None and real in network:
                 return True
         return False
+
+
+PUBLIC_ONLY = Fetcher()
+"""One that asks only what is public."""
+
+
+def fetcher_of(settings: Settings) -> Fetcher:
+    """The one that an installation uses: it says whose it is, and asks what is allowed beside the public."""
+    return Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
 
 
 def as_network(allowed: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

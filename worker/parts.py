@@ -13,7 +13,7 @@ from mailer.delivery.pools import Pools
 from mailer.delivery.signing import Keyring
 from mailer.delivery.transports.server import SmtpServer
 from mailer.errors import BadSetting
-from mailer.fetch import Fetcher
+from mailer.fetch import fetcher_of
 from mailer.launch.campaign import Approval
 from mailer.links import Signer
 from mailer.queue import Broker
@@ -37,9 +37,9 @@ class Parts:
         self.sessions: Sessions = make_sessions(make_engine(str(settings.database_url)))
         self.broker = Broker(str(settings.redis_url))
         self.seal = Seal(settings.secret_key)
-        self.fetcher = Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
+        self.fetcher = fetcher_of(settings)
         SmtpServer.from_url(str(settings.smtp_url))  # a wrong one is better found now than with a batch
-        self._pools = Pools(self.sessions, self.seal, str(settings.smtp_url))
+        self._pools = Pools(self.sessions, self.seal, str(settings.smtp_url), self.fetcher)
         self._keyring = Keyring(self.seal)
         self.signer = Signer(settings.secret_key)
         self.base_url = settings.base_url

@@ -130,7 +130,7 @@ def _tell(note: Told, sessions: Sessions, seal: Seal, fetcher: Fetcher, smtp_url
     try:
         if note.kind is ChannelKind.WEBHOOK:
             return _call(note, fetcher)
-        return _mail(note, sessions, seal, smtp_url)
+        return _mail(note, sessions, seal, fetcher, smtp_url)
     except MailerError as error:
         return str(error)[:300]
 
@@ -142,7 +142,7 @@ def _call(note: Told, fetcher: Fetcher) -> str:
     return "" if 200 <= got.status < 300 else f"it answered {got.status}"
 
 
-def _mail(note: Told, sessions: Sessions, seal: Seal, smtp_url: str) -> str:
+def _mail(note: Told, sessions: Sessions, seal: Seal, fetcher: Fetcher, smtp_url: str) -> str:
     """By the first transport that takes it."""
     subject = SUBJECTS[note.what] if note.what is NoteKind.TEST else f"{SUBJECTS[note.what]}: {note.words}"
     email = plain_mail(
@@ -156,7 +156,7 @@ def _mail(note: Told, sessions: Sessions, seal: Seal, smtp_url: str) -> str:
     last = "there is no transport that is not paused"
     for transport_id in note.transports:
         try:
-            send_at_once(sessions, seal, smtp_url, transport_id, email)
+            send_at_once(sessions, seal, smtp_url, fetcher, transport_id, email)
         except MailerError as error:
             last = str(error)[:300]
         else:

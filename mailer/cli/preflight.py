@@ -16,7 +16,7 @@ from mailer.cli.show import as_json, console, count, say, warn
 from mailer.content.course_source import Problem
 from mailer.db import business_now
 from mailer.errors import Refused
-from mailer.fetch import Fetcher
+from mailer.fetch import fetcher_of
 from mailer.launch.campaign_check import check_campaign
 from mailer.launch.check import check_course
 from mailer.launch.link_checks import ask_links
@@ -96,7 +96,7 @@ def _look(connected: Connected, mailing: Mailing | None, *, with_links: bool) ->
     looked = found()
     if not with_links or not looked.links:
         return looked.problems
-    fetcher = Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
+    fetcher = fetcher_of(settings)
     with console.status("Asking about links…") as status:
         ask_links(
             *(connected.session, looked.links, fetcher),

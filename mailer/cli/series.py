@@ -15,7 +15,7 @@ from mailer.cli.preflight import ask_about
 from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.db import business_now
 from mailer.errors import Refused
-from mailer.fetch import Fetcher
+from mailer.fetch import Fetcher, fetcher_of
 from mailer.launch.campaign import Approval
 from mailer.launch.mailing import of_files
 from mailer.launch.series import (
@@ -211,7 +211,7 @@ def _look(connected: Connected, slug: str, *, to_make: bool = False) -> tuple[Du
 
 def _fetcher(connected: Connected) -> Fetcher:
     settings = connected.settings
-    return Fetcher(settings.fetch_allow, f"Steadypost (+{settings.base_url})")
+    return fetcher_of(settings)
 
 
 def _write(path: Path, html: str) -> None:

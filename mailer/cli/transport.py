@@ -20,9 +20,11 @@ from mailer.delivery.transports.server import SmtpServer
 from mailer.delivery.warmup import WarmupPlan
 from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
+from mailer.fetch import fetcher_of
 from mailer.models import Period
 from mailer.reports.transports import TransportView, transport_view
 from mailer.sealing import Seal
+from mailer.settings import load_settings
 
 app = typer.Typer(help="Relays that mail goes by: limits, health, warm-up.", no_args_is_help=True)
 
@@ -231,7 +233,7 @@ def warmup(
 
 def _try_out(server: SmtpServer) -> None:
     try:
-        check_server(server)
+        check_server(server, fetcher_of(load_settings()))
     except Refused as error:
         raise Refused(f"{error} --no-check skips this look.") from None
 

@@ -18,6 +18,7 @@ from mailer.delivery.transports.base import Answered, Email
 from mailer.delivery.transports.smtp_pool import send_one
 from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
+from mailer.fetch import Fetcher
 from mailer.models import Sender, Transport
 from mailer.sealing import Seal
 
@@ -56,13 +57,13 @@ def transport_test(transport: Transport, *, from_: str, to: str) -> OneMail:
 
 
 def send_at_once(
-    sessions: Sessions, seal: Seal, default_url: str, transport_id: int, email: Email
+    sessions: Sessions, seal: Seal, default_url: str, fetcher: Fetcher, transport_id: int, email: Email
 ) -> SmtpReply:
     """Send one mail; `default_url` is the server of the transport `default`. Takes seconds: hold no session.
 
     Raises Refused with what the server said, or why it was not asked.
     """
-    pools = Pools(sessions, seal, default_url)
+    pools = Pools(sessions, seal, default_url, fetcher)
     try:
         result = send_one(pools(transport_id), email)
     finally:

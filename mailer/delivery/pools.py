@@ -13,6 +13,7 @@ from mailer.delivery.transports.server import SmtpServer
 from mailer.delivery.transports.smtp_pool import SmtpPool
 from mailer.delivery.ways import DEFAULT
 from mailer.errors import MailerError
+from mailer.fetch import PUBLIC_ONLY, Fetcher
 from mailer.models import Transport
 from mailer.sealing import Seal
 
@@ -45,11 +46,13 @@ class Pools:
         sessions: Sessions,
         seal: Seal,
         default_url: str,
+        fetcher: Fetcher = PUBLIC_ONLY,
         make: Callable[..., Pool] = SmtpPool,
     ) -> None:
         self._sessions = sessions
         self._seal = seal
         self._default_url = default_url
+        self._fetcher = fetcher
         self._make = make
         self._kept: dict[int | None, tuple[_Key, Pool]] = {}
 
@@ -83,4 +86,4 @@ class Pools:
             server = SmtpServer.from_url(url or self._default_url)
         except MailerError as error:
             return Unusable(str(error))
-        return self._make(server, conversations=key.conversations)
+        return self._make(server, conversations=key.conversations, fetcher=self._fetcher)

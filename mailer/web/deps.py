@@ -15,7 +15,7 @@ from mailer.db import Sessions, Wake, make_engine, make_sessions, session_scope
 from mailer.delivery.one_mail import OneMail, send_at_once
 from mailer.delivery.retry import SmtpReply
 from mailer.errors import BadSetting
-from mailer.fetch import Fetcher
+from mailer.fetch import Fetcher, fetcher_of
 from mailer.links import Signer
 from mailer.queue import Broker, client_url
 from mailer.sealing import Seal
@@ -54,12 +54,14 @@ class Parts:
     @property
     def fetcher(self) -> Fetcher:
         """What asks other people's servers."""
-        return Fetcher(self.settings.fetch_allow, f"Steadypost (+{self.base_url})")
+        return fetcher_of(self.settings)
 
     def send_at_once(self, mail: OneMail) -> SmtpReply:
         """Hand one mail over, outside every count; raises Refused. Takes seconds: hold no session."""
         default_url = self.settings.smtp_url or ""
-        return send_at_once(self.sessions, self.seal, default_url, mail.transport_id, mail.email)
+        return send_at_once(
+            self.sessions, self.seal, default_url, self.fetcher, mail.transport_id, mail.email
+        )
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction; workers are told of new mail after its commit."""

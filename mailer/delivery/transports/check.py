@@ -8,6 +8,7 @@ from mailer.delivery.transports.base import TroubleKind
 from mailer.delivery.transports.connect import CannotConnect, Connector, Timeouts
 from mailer.delivery.transports.server import SmtpServer
 from mailer.errors import BadSetting, Refused
+from mailer.fetch import Fetcher
 
 PHASES = {
     TroubleKind.UNREACHABLE: "It cannot be reached",
@@ -34,10 +35,10 @@ def server_of(url: str) -> SmtpServer:
     return server
 
 
-def check_server(server: SmtpServer) -> None:
+def check_server(server: SmtpServer, fetcher: Fetcher) -> None:
     """Connect, secure and log in, and hang up again; raises Refused with the phase that failed."""
     try:
-        connection = Connector(server, TIMEOUTS).open()
+        connection = Connector(server, TIMEOUTS, fetcher=fetcher).open()
     except CannotConnect as error:
         trouble = error.trouble
         raise Refused(f"{PHASES[trouble.kind]} ({trouble.reason}).") from None

@@ -16,6 +16,7 @@ from mailer.delivery.transports.conversation import printable
 from mailer.delivery.transports.envelope import Abilities
 from mailer.delivery.transports.server import Auth, SmtpServer, StartTls
 from mailer.delivery.transports.tokens import NoToken, TokenSource
+from mailer.fetch import PUBLIC_ONLY, Fetcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,17 @@ class CannotConnect(Exception):
 class Connector:
     """Opens connections to one server; may be used by several threads at once."""
 
-    def __init__(self, server: SmtpServer, timeouts: Timeouts, helo_name: str | None = None) -> None:
+    def __init__(
+        self,
+        server: SmtpServer,
+        timeouts: Timeouts,
+        helo_name: str | None = None,
+        fetcher: Fetcher = PUBLIC_ONLY,
+    ) -> None:
         self._server = server
         self._timeouts = timeouts
         self._helo_name = helo_name
-        self._tokens = TokenSource(server)
+        self._tokens = TokenSource(server, fetcher)
 
     def open(self) -> Connection:
         """A connection that is ready for MAIL; raises CannotConnect."""

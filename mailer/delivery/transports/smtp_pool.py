@@ -10,6 +10,7 @@ from mailer.delivery.transports.connect import Connector, Timeouts
 from mailer.delivery.transports.lines import Lines
 from mailer.delivery.transports.sending import Health, Sending
 from mailer.delivery.transports.server import SmtpServer
+from mailer.fetch import PUBLIC_ONLY, Fetcher
 
 STALE_AFTER_SECONDS = 20.0
 """A connection idle for longer is replaced: servers, and routers on the way, forget it without a word."""
@@ -29,11 +30,12 @@ class SmtpPool:
         mails_per_connection: int = 1000,
         helo_name: str | None = None,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 (it is frozen)
+        fetcher: Fetcher = PUBLIC_ONLY,
     ) -> None:
         self.server = server
         self._limits = conversations, mails_per_connection
         self._timeouts = timeouts
-        self._connector = Connector(server, timeouts, helo_name)
+        self._connector = Connector(server, timeouts, helo_name, fetcher)
         self._health = Health()
         self._lines: Lines | None = None
         self._process = 0

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 import time
-from urllib.parse import urlsplit
-
-import httpx
+from urllib.parse import urlencode, urlsplit
 
 from mailer.delivery.transports.server import SmtpServer
+from mailer.fetch import CannotFetch, Fetcher
 
-TIMEOUT_SECONDS = 20.0
+FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
 EARLY_SECONDS = 60.0
 """A token that expires sooner is not used any more: logging in takes a while."""
 USUAL_LIFE_SECONDS = 3600.0
@@ -24,8 +25,9 @@ class NoToken(Exception):
 class TokenSource:
     """The access token of one server, shared by the threads that open connections."""
 
-    def __init__(self, server: SmtpServer) -> None:
+    def __init__(self, server: SmtpServer, fetcher: Fetcher) -> None:
         self._server = server
+        self._fetcher = fetcher
         self._refresh_token = server.password
         self._token = "" if server.token_url else server.password
         self._until = 0.0 if server.token_url else float("inf")
@@ -57,15 +59,16 @@ class TokenSource:
         if server.client_secret:
             form["client_secret"] = server.client_secret
         host = urlsplit(server.token_url).hostname
+        asked = self._fetcher.post(server.token_url, urlencode(form).encode(), FORM, with_content=True)
         try:
-            answer = httpx.post(server.token_url, data=form, timeout=TIMEOUT_SECONDS)
-            words = answer.json()
-            token = words["access_token"] if answer.is_success else None
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            answer = asyncio.run(asked)
+            words = json.loads(answer.content)
+            token = words["access_token"] if answer.status == 200 else None
+        except (CannotFetch, ValueError, KeyError, TypeError) as error:
             raise NoToken(f"{host} gave no access token ({type(error).__name__})") from None
         if not isinstance(token, str):
             error_name = words.get("error") if isinstance(words, dict) else None
-            raise NoToken(f"{host} gave no access token ({answer.status_code} {error_name or ''})")
+            raise NoToken(f"{host} gave no access token ({answer.status} {error_name or ''})")
         self._token = token
         self._until = time.monotonic() + _seconds(words.get("expires_in"))
         # Some authorities exchange the refresh token too; the new one lives as long as this process.

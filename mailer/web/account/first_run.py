@@ -113,7 +113,7 @@ def _sent(parts: Parts, made: OneMail) -> Outcome:
 
 def _made(request: Request, parts: Parts, wishes: FirstWishes) -> str:
     if wishes.smtp_url:
-        check_server(server_of(wishes.smtp_url))
+        check_server(server_of(wishes.smtp_url), parts.fetcher)
     browser = request.headers.get("user-agent", "")
     with parts.session() as session:
         return set_up(session, parts.seal, wishes, session_now(session), browser=browser)

@@ -150,7 +150,7 @@ def add_transport(parts: PartsDep, actor: Run, once: OnceDep, asked: NewTranspor
     """Add a relay that lets us in. No mail goes by it before a sender uses it."""
     if (known := once.known(actor)) is not None:
         return known
-    check_server(server_of(asked.url))
+    check_server(server_of(asked.url), parts.fetcher)
 
     def act(session: Session) -> Changed:
         desk.add_transport(session, actor, asked.slug, asked.url, asked.conversations, parts.seal)
@@ -170,7 +170,7 @@ def show_transport(parts: PartsDep, actor: See, slug: Slug) -> Transport:
 def change_transport(parts: PartsDep, actor: Run, slug: Slug, asked: TransportChange) -> Changed:
     """Give it another URL, or another number of connections."""
     if asked.url is not None:
-        check_server(server_of(asked.url))
+        check_server(server_of(asked.url), parts.fetcher)
     with parts.session() as session:
         desk.change_transport(session, actor, slug, parts.seal, asked.url, asked.conversations)
     return Changed(changed=bool(asked.model_fields_set))

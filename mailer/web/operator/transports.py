@@ -29,7 +29,7 @@ def add(request: Request, fields: FormFields, parts: PartsDep, actor: Run) -> Re
     slug, url = fields.get("slug", "").strip(), fields.get("url", "").strip()
     try:
         conversations = number(fields.get("conversations", "4"), "The number of connections")
-        check_server(server_of(url))
+        check_server(server_of(url), parts.fetcher)
         with parts.session() as session:
             desk.add_transport(session, actor, slug, url, conversations, parts.seal)
     except MailerError as error:
@@ -51,7 +51,7 @@ def change(slug: str, fields: FormFields, parts: PartsDep, actor: Run) -> Respon
     url = fields.get("url", "").strip() or None
     conversations = number(fields.get("conversations", ""), "The number of connections")
     if url is not None:
-        check_server(server_of(url))
+        check_server(server_of(url), parts.fetcher)
     with parts.session() as session:
         desk.change_transport(session, actor, slug, parts.seal, url, conversations)
     return parts.desk.go(f"{PATH}/{slug}", done=f"Changed {slug}.")

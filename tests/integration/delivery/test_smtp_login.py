@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,7 @@ from mailer.delivery.transports.base import Answered, Email, Feed, NotSent, Resu
 from mailer.delivery.transports.connect import Timeouts
 from mailer.delivery.transports.server import SmtpServer
 from mailer.delivery.transports.smtp_pool import SmtpPool, send_one
+from mailer.fetch import Fetcher
 from tests.support.scripted_smtp import ScriptedSmtp, scripted_smtp
 
 ADA = Email("a@steadypost.example", "ada@reader.example", b"Subject: Hello\r\n\r\nHello.\r\n")
@@ -108,13 +110,17 @@ def words(result: Result | Trouble) -> str:
     return TAKEN if result.reply.is_taken else str(result.reply.code)
 
 
+HERE = Fetcher(("127.0.0.1/32",))
+"""What asks for tokens, also on this machine."""
+
+
 @contextmanager
 def pool(server: ScriptedSmtp, authority: Path | None, user: str = "", query: str = "") -> Iterator[SmtpPool]:
     scheme = "smtps" if server.is_tls_at_once else "smtp"
     ca = f"ca={authority / 'ca.pem'}&" if authority else ""
     url = f"{scheme}://{user}127.0.0.1:{server.port}?{ca}{query}"
     timeouts = Timeouts(greeting=1, command=3)
-    made = SmtpPool(SmtpServer.from_url(url), helo_name="steadypost.test", timeouts=timeouts)
+    made = SmtpPool(SmtpServer.from_url(url), helo_name="steadypost.test", timeouts=timeouts, fetcher=HERE)
     yield made
     made.close()
 
@@ -362,3 +368,12 @@ def test_a_refresh_token_that_buys_nothing(
     tokens.answers = [(status, answer)]
     assert send(server, authority, "ada:refresh@", wish(tokens)) == TroubleKind.LOGIN
     assert server.logins == []
+
+
+def test_a_token_is_not_asked_for_where_requests_may_not_go(
+    server: ScriptedSmtp, authority: Path, tokens: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.users = {"ada": TOKEN}
+    monkeypatch.setattr(sys.modules[__name__], "HERE", Fetcher())
+    assert send(server, authority, "ada:refresh@", wish(tokens)) == TroubleKind.LOGIN
+    assert (tokens.asked, server.logins) == ([], [])
