@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from mailer.audience.addresses import normalise
 from mailer.db import clock_now
@@ -79,7 +79,11 @@ def try_channel(session: Session, channel: AlarmChannel) -> None:
     session.flush()
 
 
-def list_alarms(session: Session, most: int = 50) -> Sequence[Alarm]:
-    """The alarms that were told, newest first; those that are open are among them."""
+def list_alarms(session: Session, before: int | None = None, most: int = 50) -> Sequence[Alarm]:
+    """The alarms that were told, newest first, or those that come behind the one of the id `before`."""
     told = select(Alarm).where(Alarm.opened_at.is_not(None))
+    if before is not None:
+        one = aliased(Alarm)
+        place = select(one.opened_at, one.id).where(one.id == before).subquery()
+        told = told.join(place, tuple_(Alarm.opened_at, Alarm.id) < tuple_(place.c.opened_at, place.c.id))
     return session.scalars(told.order_by(Alarm.opened_at.desc(), Alarm.id.desc()).limit(most)).all()

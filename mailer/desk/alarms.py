@@ -32,6 +32,12 @@ def see_alarms(session: Session, _: Actor) -> AlarmsView:
 
 
 @needs(Right.SEE)
+def list_alarms(session: Session, _: Actor, before: int | None, limit: int) -> Sequence[Alarm]:
+    """The alarms that came before one, newest first."""
+    return channels.list_alarms(session, before, limit)
+
+
+@needs(Right.SEE)
 def see_channel(session: Session, _: Actor, channel_id: int) -> AlarmChannel:
     """One of those who are told; raises NotFound."""
     return channels.get_channel(session, channel_id)

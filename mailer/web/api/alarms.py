@@ -12,6 +12,7 @@ from mailer.desk import alarms as desk
 from mailer.models import AlarmNote, ChannelKind
 from mailer.web.api.caller import Run, See
 from mailer.web.api.once import OnceDep
+from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.told import Changed, RowId, Told
 from mailer.web.deps import PartsDep
 
@@ -55,31 +56,35 @@ class ChannelMade(BaseModel):
 
 
 @router.get("")
-def list_alarms(parts: PartsDep, actor: See) -> list[AlarmShown]:
-    """The newest 50 alarms, those that are open among them."""
+def list_alarms(parts: PartsDep, actor: See, paging: PagingDep) -> Page[AlarmShown]:
+    """The alarms, newest first."""
     with parts.session() as session:
-        return [
-            AlarmShown.model_validate(one, from_attributes=True)
-            for one in desk.see_alarms(session, actor).alarms
-        ]
+        before = paging.after("alarms", int)
+        return paging.page(
+            desk.list_alarms(session, actor, before, paging.limit + 1),
+            "alarms",
+            lambda one: one.id,
+            lambda one: AlarmShown.model_validate(one, from_attributes=True),
+        )
 
 
 @router.get("/channels")
-def list_channels(parts: PartsDep, actor: See) -> list[ChannelShown]:
+def list_channels(parts: PartsDep, actor: See, paging: PagingDep) -> Page[ChannelShown]:
     """Who is told of alarms, and how that went last; 20 at most."""
     with parts.session() as session:
         view = desk.see_alarms(session, actor)
         nothing = AlarmNote(told_at=None, error="")
-        return [
-            ChannelShown(
+        return paging.part(
+            view.channels,
+            "channels",
+            lambda one: ChannelShown(
                 id=one.id,
                 kind=ChannelKind(one.kind),
                 to=one.shown,
                 told_at=view.notes.get(one.id, nothing).told_at,
                 error=view.notes.get(one.id, nothing).error,
-            )
-            for one in view.channels
-        ]
+            ),
+        )
 
 
 @router.post("/channels", status_code=201, response_model=ChannelMade)

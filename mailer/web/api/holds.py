@@ -15,6 +15,7 @@ from mailer.models import HoldCause, HoldScope
 from mailer.schedule.catchup import STALE_AFTER, Policy
 from mailer.web.api.caller import Run, See
 from mailer.web.api.once import OnceDep
+from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.told import Changed, Told
 from mailer.web.deps import PartsDep
 from mailer.web.operator.holds import let_go_on
@@ -85,10 +86,11 @@ class WentOn(BaseModel):
 
 
 @router.get("/holds")
-def list_holds(parts: PartsDep, actor: See) -> list[HoldRow]:
+def list_holds(parts: PartsDep, actor: See, paging: PagingDep) -> Page[HoldRow]:
     """What is on hold, oldest first."""
     with parts.session() as session:
-        return [HoldRow.model_validate(one, from_attributes=True) for one in list_all(session, actor)]
+        rows = list_all(session, actor)
+        return paging.part(rows, "holds", lambda one: HoldRow.model_validate(one, from_attributes=True))
 
 
 @router.post("/holds", response_model=Changed)

@@ -58,6 +58,12 @@ class Paging:
         next_ = _cursor(name, place(rows[self.limit - 1])) if more else None
         return Page[Any](items=[shown(row) for row in rows[: self.limit]], next=next_)
 
+    def part(self, rows: Sequence[Any], name: str, shown: Callable[[Any], T]) -> Page[T]:
+        """The answer made of a list that is whole: what is asked for begins after so many rows."""
+        begin = max(0, self.after(name, int) or 0)
+        end = begin + self.limit
+        return self.page_until(rows[begin:end], name, end if end < len(rows) else None, shown)
+
     def page_until(
         self, rows: Sequence[Any], name: str, place: int | str | None, shown: Callable[[Any], T]
     ) -> Page[T]:

@@ -329,11 +329,14 @@ def tell_why(
     parts: PartsDep,
     actor: See,
     subscriber_id: RowId,
+    paging: PagingDep,
     mail: Annotated[
         str | None, Query(max_length=200, description="One mail: a step's key or a campaign's slug.")
     ] = None,
-) -> list[Decision]:
+) -> Page[Decision]:
     """Why somebody got a mail or did not: everything that was decided about them, oldest first."""
     with parts.session() as session:
         story = desk.tell_why(session, actor, subscriber_id, mail)
-        return [Decision(at=one.at, mail=one.mail, what=one.what) for one in story.decisions]
+        return paging.part(
+            story.decisions, "why", lambda one: Decision(at=one.at, mail=one.mail, what=one.what)
+        )

@@ -131,6 +131,24 @@ def test_a_long_list_comes_in_parts_and_nobody_is_lost_or_told_twice(shop: Progr
     assert [one["slug"] for one in last["items"]] == ["ab"]
 
 
+def test_every_list_is_answered_in_parts(shop: Program) -> None:
+    shop.post("/holds", {"scope": "lane", "target": "course"})
+    shop.post("/holds", {"scope": "lane", "target": "campaign"})
+    first = shop.get("/holds", limit=1).json()
+    rest = shop.get("/holds", limit=1, cursor=first["next"]).json()
+    targets = [page["items"][0]["target"] for page in (first, rest)]
+    assert (targets, rest["next"]) == (["course", "campaign"], None)
+    paths = shop.get("/openapi.json").json()["paths"]
+    whole = [
+        path
+        for path, methods in paths.items()
+        for answer in [methods.get("get", {}).get("responses", {}).get("200", {})]
+        if answer.get("content", {}).get("application/json", {}).get("schema", {}).get("type") == "array"
+    ]
+    # An A/B test has nine variants at most.
+    assert [path.rpartition("/")[2] for path in whole] == ["variants"]
+
+
 def test_a_cursor_is_of_one_list_and_not_to_be_made_up(shop: Program) -> None:
     for email in (ADA, BEN):
         shop.post("/subscribers", {"email": email})

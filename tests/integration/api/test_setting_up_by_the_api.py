@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from mailer.db import Sessions, session_scope
-from mailer.models import Action, KeptAnswer
+from mailer.db import Sessions, clock_now, session_scope
+from mailer.models import Action, Alarm, KeptAnswer
 from tests.integration.api.conftest import Program
 from tests.integration.api.test_how_the_api_works import kind
 from tests.support.scripted_smtp import ScriptedSmtp
@@ -90,9 +90,19 @@ def test_a_webhooks_secret_is_told_when_it_is_made_and_is_kept_nowhere_as_it_is(
 def test_who_is_told_of_alarms_the_cap_and_the_record_of_all_of_it(shop: Program, sessions: Sessions) -> None:
     made = shop.post("/alarms/channels", {"kind": "mail", "address": "olive@example.org"}).json()
     assert made == {"to": "olive@example.org", "secret": ""}
-    (channel,) = shop.get("/alarms/channels").json()
+    (channel,) = shop.get("/alarms/channels").json()["items"]
     assert shop.post(f"/alarms/channels/{channel['id']}/test").status_code == 202
-    assert shop.get("/alarms").json() == []
+    assert shop.get("/alarms").json() == {"items": [], "next": None}
+    with session_scope(sessions) as session:
+        now = clock_now(session)
+        session.add_all(
+            Alarm(kind="lane-late", target=str(one), words="late", seen_at=now, opened_at=now)
+            for one in range(3)
+        )
+    first = shop.get("/alarms", limit=2).json()
+    rest = shop.get("/alarms", limit=2, cursor=first["next"]).json()
+    told = [one["target"] for page in (first, rest) for one in page["items"]]
+    assert (sorted(told), rest["next"]) == (["0", "1", "2"], None)
     assert shop.send("DELETE", f"/alarms/channels/{channel['id']}").json() == {"changed": True}
     cap = {"per_day": 2, "quiet_from": "22:00", "quiet_until": "07:00"}
     assert shop.send("PUT", "/cap", cap).json() == {"changed": True}
