@@ -26,7 +26,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from mailer.audience.addresses import BadAddress, normalise
 from mailer.audience.subscribers import tidy_name
@@ -80,13 +80,11 @@ def find_people(session: Session, search: Search, before: int | None, limit: int
     if whole is not None:
         return whole
     fits = _fits(search)
-    if fits is None:
-        return _walk(session, search, true(), before, limit)
-    if not _is_common(session, fits, before):
+    if fits is not None and not _is_common(session, search, before):
         picked = _pick(session, search, fits, before, limit)
         if picked is not None:
             return picked
-    return _walk(session, search, fits, before, limit)
+    return _walk(session, search, before, limit)
 
 
 def _of_address(session: Session, search: Search) -> Found | None:
@@ -102,11 +100,27 @@ def _of_address(session: Session, search: Search) -> Found | None:
     return Found(people, None, is_cut=False) if people else None
 
 
-def _is_common(session: Session, fits: ColumnElement[bool], before: int | None) -> bool:
+def _is_common(session: Session, search: Search, before: int | None) -> bool:
     """Whether so many fit that a look through those added last fills a page; asked of a hundred of them."""
-    some = _newest(before, 100).subquery()
-    fitting = select(func.count()).where(Subscriber.id.in_(select(some.c.id)), fits)
+    some = _people(_newest(before, 100), 100)
+    fitting = select(func.count()).select_from(some).where(_asked(search, some))
     return session.execute(fitting).scalar_one() >= 10
+
+
+def _people(ids: Select[int], most: int) -> type[Subscriber]:
+    """These people, the highest ids first, as a table of its own.
+
+    With its limit it is read by itself: else PostgreSQL, which does not know how many a word fits, may look
+    for all of those first, or through everybody.
+    """
+    chosen = ids.subquery()
+    rows = select(Subscriber).join(chosen, chosen.c.id == Subscriber.id)
+    return aliased(Subscriber, rows.order_by(Subscriber.id.desc()).limit(most).subquery())
+
+
+def _asked(search: Search, who: type[Subscriber]) -> ColumnElement[bool]:
+    fits = _fits(search, who)
+    return true() if fits is None else fits
 
 
 def _pick(
@@ -134,24 +148,18 @@ def _materialised(rows: Select[int], name: str) -> CTE:
     return rows.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
 
 
-def _walk(
-    session: Session, search: Search, fits: ColumnElement[bool], before: int | None, limit: int
-) -> Found:
+def _walk(session: Session, search: Search, before: int | None, limit: int) -> Found:
     """Some of the people (of the list) below `before`, the highest ids first, and who of them fits."""
     is_whole_list = not (search.words or search.tag) and (search.list_id is not None or not search.state)
     window = limit + 1 if is_whole_list else LOOKED_THROUGH
     ids = _newest_of_list(search, before, window) if search.list_id else _newest(before, window)
     in_window = ids.subquery()
-    on_lists = true() if search.list_id else _on_lists(search)
     floor = session.execute(
         select(in_window.c.id).order_by(in_window.c.id.desc()).offset(window - 1).limit(1)
     ).scalar_one_or_none()
-    asked = (
-        select(Subscriber)
-        .where(Subscriber.id.in_(select(in_window.c.id)), fits, on_lists)
-        .order_by(Subscriber.id.desc())
-        .limit(limit + 1)
-    )
+    who = _people(ids, window)
+    on_lists = true() if search.list_id else _on_lists(search, who.id)
+    asked = select(who).where(_asked(search, who), on_lists).order_by(who.id.desc()).limit(limit + 1)
     people = session.scalars(asked).all()
     if len(people) > limit:
         return Found(people[:limit], people[limit - 1].id, is_cut=False)
@@ -202,21 +210,21 @@ def _on_lists(search: Search, id_: object = Subscriber.id) -> ColumnElement[bool
     return is_on.correlate_except(Subscription).scalar_subquery().is_not(None)
 
 
-def _tagged(search: Search) -> ColumnElement[bool]:
+def _tagged(search: Search, who: type[Subscriber] = Subscriber) -> ColumnElement[bool]:
     tag = tidy_name(search.tag).lower()
-    return Subscriber.tags.contains([tag]) if tag else true()
+    return who.tags.contains([tag]) if tag else true()
 
 
-def _fits(search: Search) -> ColumnElement[bool] | None:
+def _fits(search: Search, who: type[Subscriber] = Subscriber) -> ColumnElement[bool] | None:
     """What the indexes of words and tags can answer; None when nothing of it is asked."""
-    parts = [_tagged(search)] if search.tag.strip() else []
+    parts = [_tagged(search, who)] if search.tag.strip() else []
     asked: list[str] = []
     for token in search.words.split()[:MOST_WORDS]:
         local, at, domain = token.partition("@")
         if at and local:
             # What stands before the @ is whole.
             asked += [_quoted(word) for word in words_of(local)]
-            parts.append(Subscriber.email_key.startswith(token.lower(), autoescape=True))
+            parts.append(who.email_key.startswith(token.lower(), autoescape=True))
         elif at:
             asked.append(_quoted(f"@{domain.lower()}") + ":*")
         elif words := words_of(token):
