@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -21,6 +21,9 @@ AXE = BUILT / "axe.js"
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
 WIDE = (1280, 800)
 NARROW = (320, 700)
+Theme = Literal["light", "dark"]
+OF_LOOKS = ("color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable")
+"""The rules of axe-core that another theme or width can break; all others are of the document."""
 
 needs_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium here")
 
@@ -36,14 +39,17 @@ def chromium() -> Iterator[Browser]:
             running.close()
 
 
-def serious_findings(page: Page) -> list[str]:
-    """What axe-core calls serious or critical on this page, a line each.
+def serious_findings(page: Page, *rules: str) -> list[str]:
+    """What axe-core calls serious or critical on this page by these rules (none named: by all), a line each.
 
     It is evaluated, not added as a script: the page's own policy stays as it is.
     """
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{one['id']}: {one['help']} ({', '.join(str(node['target']) for node in one['nodes'][:3])})"
         for one in found["violations"]
@@ -63,18 +69,32 @@ def picture(page: Page, name: str) -> None:
 
 
 def is_well_made(page: Page, name: str) -> None:
-    """A page as all of them have to be: wide, at 320 px, light and dark; with a picture of each."""
+    """A page as all of them have to be, with pictures of it; see `faults`."""
+    found = list(faults(page, name))
+    assert found == [], f"{name}: {found}"
+
+
+def faults(page: Page, name: str) -> Iterator[str]:
+    """What is wrong with a page: light and wide, at a zoom of 200 % (half as many px), dark and at 320 px.
+
+    Colours go by the theme and places by the width, so that not each of them has to be seen with each other.
+    """
     page.wait_for_load_state()  # between two documents there is none to measure
-    for theme in ("light", "dark"):
+    wide, height = WIDE
+    looks: tuple[tuple[Theme, tuple[int, ...], tuple[str, ...]], ...] = (
+        ("light", (wide // 2, wide), ()),
+        ("dark", (NARROW[0],), OF_LOOKS),
+    )
+    for theme, widths, rules in looks:
         page.emulate_media(color_scheme=theme)
-        for width, height in (WIDE, NARROW):
+        for width in widths:
             page.set_viewport_size({"width": width, "height": height})
-            assert not overflows(page), f"{name} is wider than {width} px"
-            picture(page, f"{name}-{theme}-{width}")
-            found = serious_findings(page)
-            assert found == [], f"{name}, {theme}, {width} px: {found}"
+            if overflows(page):
+                yield f"wider than {width} px"
+        picture(page, f"{name}-{theme}-{width}")
+        yield from (f"{theme}, {width} px: {one}" for one in serious_findings(page, *rules))
     page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    page.set_viewport_size({"width": wide, "height": height})
 
 
 def opens(page: Page, words: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 from sqlalchemy import func, select, update
 
 from mailer.audience.fields import declare_field
@@ -41,7 +41,7 @@ from mailer.settings import Settings
 from mailer.web.app import create_app
 from tests.integration.campaigns.phased import LINKED, TWO, redraft
 from tests.integration.desk.test_every_route import routes
-from tests.support.browser import needs_browser, overflows, picture, serious_findings
+from tests.support.browser import faults, needs_browser
 from tests.support.campaigns import SPRING, add_letters, draft, put_people, set_going, write_campaign
 from tests.support.cast import ADA, BEN
 from tests.support.desk import Desk, author_at_work
@@ -228,18 +228,6 @@ def test_every_page_is_well_made(
             said = page.locator("main").inner_text()[:200]
             wrong.append(f"{address}: {answer.status if answer else '-'} at {page.url}, {said!r}")
             continue
-        wrong += [f"{address}: {one}" for one in _faults(page, re.sub(r"\W+", "-", path).strip("-"))]
+        wrong += [f"{address}: {one}" for one in faults(page, "every" + re.sub(r"\W+", "-", path))]
     context.close()
     assert wrong == [], "\n".join(wrong)
-
-
-def _faults(page: Page, name: str) -> Iterator[str]:
-    """At 320 px, at 640 (1280 at a zoom of 200 %) and wide; in light and in dark."""
-    for theme, widths in (("light", (1280, 640)), ("dark", (320,))):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        for width in widths:
-            page.set_viewport_size({"width": width, "height": 800})
-            if overflows(page):
-                yield f"is wider than {width} px"
-        picture(page, f"every-{name}-{theme}")
-        yield from serious_findings(page)
