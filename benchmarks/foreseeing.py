@@ -12,7 +12,8 @@ from benchmarks.sending import planned
 from benchmarks.stage import House
 from mailer.clock import zone_names
 from mailer.db import session_scope
-from mailer.launch.simulate import Invented, simulate
+from mailer.launch.invented import Invented
+from mailer.launch.simulate import simulate
 from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.courses import CoursePlan
 from mailer.schedule.place import StepPlan

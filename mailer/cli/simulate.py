@@ -19,9 +19,11 @@ from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.launch.asked import refuse_faulty
 from mailer.launch.draft_plan import plan_of
-from mailer.launch.simulate import Simulation, compare, read_people, simulate
+from mailer.launch.invented import read_people
+from mailer.launch.references import refuse_broken_rules
+from mailer.launch.simulate import Simulation, compare, setting_of, simulate
 from mailer.launch.typical import published_subjects
-from mailer.schedule.conditions import rules_of
+from mailer.models import MailingList
 from mailer.schedule.courses import CoursePlan, get_course, load_plan
 
 TESTS = "tests"
@@ -55,6 +57,8 @@ def simulate_(
     as_table(("when", "who", "step", "why"), rows, "Nobody gets a mail in that time; look at --weeks.")
     for line in found.skips[:SHOWN]:
         say(f"Passed over for {line.email}: {line.step} ({line.reason})")
+    for end in found.ends[:SHOWN]:
+        say(f"It ends for {end.email} at {end.at:%Y-%m-%d %H:%M} UTC ({end.reason})")
     readers = len({line.email for line in found.sends})
     say(f"{count(len(found.sends), 'mail')} to {count(readers, 'reader')}, {len(found.skips)} passed over.")
     if len(found.sends) > SHOWN:
@@ -97,14 +101,16 @@ def _is_as_expected(ahead: Ahead, people: Path, *, update: bool) -> bool:
         expected.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         say(f"{expected}: {count(len(found.sends), 'mail')} written down.")
         return True
-    missing, unexpected = compare(expected, found)
-    for email, step, kind, moment in missing:
+    compared = compare(expected, found)
+    for email, step, kind, moment in compared.missing:
         say(f"{people.name}: {email} {step}: expected {kind} {moment}, and it is not so.")
-    for email, step, kind, moment in unexpected:
+    for email, step, kind, moment in compared.unexpected:
         say(f"{people.name}: {email} {step}: {kind} {moment}, which is not expected.")
-    if not missing and not unexpected:
+    for words in compared.differing:
+        say(f"{people.name}: {words}")
+    if compared.is_same:
         say(f"{people.name}: as expected, {count(len(found.sends), 'mail')}.")
-    return not missing and not unexpected
+    return compared.is_same
 
 
 def _frame(expected: Path) -> tuple[datetime, int]:
@@ -117,21 +123,25 @@ def _frame(expected: Path) -> tuple[datetime, int]:
 
 def _course(session: Session, course: str) -> Ahead:
     """What a folder as it is now, or a published course, gives people."""
-    plan, subjects = _plan(session, course)
-    rules = rules_of(session, plan)
-    return lambda people, day, weeks: simulate(plan, subjects, read_people(people), day, weeks, rules)
+    plan, subjects, list_slug = _plan(session, course)
+    setting = setting_of(session, plan, list_slug)
+    return lambda people, day, weeks: simulate(
+        plan, subjects, read_people(people, setting.fields), day, weeks, setting
+    )
 
 
-def _plan(session: Session, course: str) -> tuple[CoursePlan, Mapping[str, str]]:
+def _plan(session: Session, course: str) -> tuple[CoursePlan, Mapping[str, str], str]:
     if not _is_folder(course):
         found = get_course(session, course)
-        return load_plan(session, found.id), published_subjects(session, found.id)
+        list_slug = session.get_one(MailingList, found.list_id).slug
+        return load_plan(session, found.id), published_subjects(session, found.id), list_slug
     source, problems = read_draft(Path(course))
     errors = [problem for problem in problems if not problem.is_warning]
     for problem in errors:
         warn(str(problem))
     refuse_faulty(course, errors)
-    return plan_of(source), {step.key: step.subject for step in source.steps}
+    refuse_broken_rules(session, source)
+    return plan_of(source), {step.key: step.subject for step in source.steps}, source.list_slug
 
 
 def _is_folder(course: str) -> bool:

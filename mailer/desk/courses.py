@@ -18,11 +18,12 @@ from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.check import CompiledCourse
 from mailer.launch.effect import NOT_BROUGHT
 from mailer.launch.forecast import Forecast, forecast
+from mailer.launch.invented import Invented
 from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import look, preflight
 from mailer.launch.publish import Bring, Plan, plan_publication, publish
-from mailer.launch.simulate import Invented, Simulation, simulate
+from mailer.launch.simulate import Simulation, setting_of, simulate
 from mailer.launch.undo import Undone, undo_publication
 from mailer.links import Signer
 from mailer.models import Course, MailingList
@@ -31,7 +32,6 @@ from mailer.reports.overview import CourseRow, StepRow, course_steps, courses_ov
 from mailer.reports.patience import LONGEST
 from mailer.reports.statement import Statement, course_statement
 from mailer.schedule import enroll
-from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import get_course, load_plan
 
 MOST_ENROLLED = 1000
@@ -153,7 +153,8 @@ def simulate_course(
     plan = load_plan(session, course.id)
     subjects = {step.key: step.subject for step in course_steps(session, course)}
     day = start or business_now(session).date()
-    return simulate(plan, subjects, people, day, weeks, rules_of(session, plan))
+    setting = setting_of(session, plan, session.get_one(MailingList, course.list_id).slug)
+    return simulate(plan, subjects, people, day, weeks, setting)
 
 
 @needs(Right.SEE)

@@ -272,12 +272,14 @@ def live_through(session: Session, _: Actor, drafts: Drafts, slug: str, start: d
         source, problems = read_draft(drafts.folder(slug))
         if not source.steps or any(not one.is_warning for one in problems):
             raise Refused("Mend the errors of the draft first; then its days can be lived through.")
-        return typical_readers(session, plan_of(source), {one.key: one.subject for one in source.steps}, day)
+        subjects = {one.key: one.subject for one in source.steps}
+        return typical_readers(session, plan_of(source), subjects, day, source.list_slug)
     if not is_published(session, slug):
         raise NotFound(f"There is no course {slug!r}.")
     course = get_course(session, slug)
+    list_slug = session.get_one(MailingList, course.list_id).slug
     return typical_readers(
-        session, load_plan(session, course.id), published_subjects(session, course.id), day
+        session, load_plan(session, course.id), published_subjects(session, course.id), day, list_slug
     )
 
 

@@ -27,6 +27,7 @@ from mailer.models import (
     Transport,
 )
 from mailer.rules import BadRule, Rule, as_sql
+from mailer.schedule.cap import Cap, read_cap
 from mailer.schedule.conditions import NOT_ASKED, Met, met_of, rules_of
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.local_time import LocalTime
@@ -95,7 +96,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     until = now + timedelta(days=days)
     hours: dict[datetime, Counter[str]] = {}
     undecided: dict[str, str] = {}
-    campaigns = _campaigns(session, now, until)
+    campaigns, cap = _campaigns(session, now, until), read_cap(session)
     meetings = Meetings(campaigns, now)
     for course_id in session.execute(select(Enrollment.course_id).where(IS_ACTIVE).distinct()).scalars():
         plan = load_plan(session, course_id)
@@ -107,7 +108,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
         people = _people(plan, rules, now)
         for row in _places(session, people):
             place = place_of(row, plan.zone, _met(plan, rules, row))
-            mails = _mails(plan, place, now, until)
+            mails = _mails(plan, place, now, until, cap)
             for mail in mails:
                 if mail.is_sent:
                     _count(hours, mail.due_at, f"course {plan.slug}", row.readers)
@@ -154,10 +155,13 @@ def _met(plan: CoursePlan, rules: Mapping[str, Rule], row: Any) -> Met:
     return met_of(plan, held) if rules else NOT_ASKED
 
 
-def _mails(plan: CoursePlan, place: Place, now: datetime, until: datetime) -> list[Mail]:
-    """What a reader at this place gets and what is passed over, if they meet the same rules all the time."""
+def _mails(plan: CoursePlan, place: Place, now: datetime, until: datetime, cap: Cap | None) -> list[Mail]:
+    """What a reader at this place gets and what is passed over, if they meet the same rules all the time.
+
+    Of the cap it knows the quiet hours, and what this course's own mails leave room for.
+    """
     met = Met(place.holds, place.stop)
-    return list(live(plan, place, now, until, meets=lambda *_: met))
+    return list(live(plan, place, now, until, meets=lambda *_: met, cap=cap))
 
 
 def _campaigns(session: Session, now: datetime, until: datetime) -> list[Campaign]:

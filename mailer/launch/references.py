@@ -37,6 +37,13 @@ def refuse_broken_references(session: Session, source: CourseSource) -> None:
         raise Refused("\n".join(str(problem) for problem in problems))
 
 
+def refuse_broken_rules(session: Session, source: CourseSource) -> None:
+    """Raises Refused with a line for each thing that a course's rules name and that is not there."""
+    problems = [*_of_rules(session, source)]
+    if problems:
+        raise Refused("\n".join(str(problem) for problem in problems))
+
+
 def _of_rules(session: Session, source: CourseSource) -> Iterator[Problem]:
     coming = (source.slug, source.list_slug)
     for path, line, text in rules_of(source):

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.clock import zone
-from mailer.launch.simulate import Invented, Line, simulate
+from mailer.launch.invented import Invented
+from mailer.launch.simulate import Line, setting_of, simulate
 from mailer.models import Answer, Step
-from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import CoursePlan
 
 SLOW = 3
@@ -33,11 +33,12 @@ class Life:
 
 
 def typical_readers(
-    session: Session, plan: CoursePlan, subjects: Mapping[str, str], start: date
+    session: Session, plan: CoursePlan, subjects: Mapping[str, str], start: date, list_slug: str
 ) -> list[Life]:
     """What each of them gets of a course when they enroll on `start`; nothing is written."""
     people = _people(plan)
-    found = simulate(plan, subjects, list(people.values()), start, weeks_of(plan), rules_of(session, plan))
+    setting = setting_of(session, plan, list_slug)
+    found = simulate(plan, subjects, list(people.values()), start, weeks_of(plan), setting)
     sends = {
         who: tuple(line for line in found.sends if line.email == one.email) for who, one in people.items()
     }

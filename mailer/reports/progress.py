@@ -28,6 +28,7 @@ from mailer.models import (
 from mailer.render.context import About, MailLinks, Reader, build_context
 from mailer.render.personalize import compiled
 from mailer.schedule.answers import newest_answers
+from mailer.schedule.cap import lessons_of, read_cap
 from mailer.schedule.conditions import NOT_ASKED, look
 from mailer.schedule.courses import load_plan
 from mailer.schedule.plan import place_of, select_places
@@ -200,7 +201,11 @@ def _ahead(
     known = {step.id: titles.of(step.subject) for step in _steps(session, enrollment)}
     weeks = {step.key: step.week for step in plan.steps}
     come = set(had)
-    for mail in live(plan, place, starts_at, starts_at + FARTHEST, meets=lambda *_: met):
+    cap = read_cap(session)
+    mine = [enrollment.subscriber_id]
+    lessons = lessons_of(session, mine, now).get(enrollment.subscriber_id, ()) if cap is not None else ()
+    until = starts_at + FARTHEST
+    for mail in live(plan, place, starts_at, until, meets=lambda *_: met, cap=cap, lessons=lessons):
         step = mail.step
         if mail.is_sent:
             week = weeks.get(step.easier_than, step.week)

@@ -5,22 +5,27 @@ Each mail is taken to leave at the moment it is due, as it does while servers ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailer.clock import local_date
+from mailer.schedule.cap import WEEK, Cap, with_room
 from mailer.schedule.conditions import NOT_ASKED, Met
 from mailer.schedule.courses import CoursePlan
 from mailer.schedule.decide import Finish, Send, Skip, Stop, Wait, after, decide, past
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.reasons import reason_of
 
+COUNTED = WEEK + timedelta(days=2)
+"""How far back a cap looks, in any zone."""
+
 MOST = 20_000
 """Decisions for one reader; more would mean that a course goes round in circles."""
 
-Meets = Callable[[datetime, Mapping[int, str], frozenset[str]], Met]
-"""What a reader meets of the course's rules at a moment, by their newest answers and the steps they had."""
+Meets = Callable[[datetime, Mapping[int, str], frozenset[str], datetime | None], Met]
+"""What a reader meets of the course's rules at a moment, by their newest answers, the steps they had, and
+when the last of its mails left."""
 
 Answers = Mapping[int, Sequence[str]]
 """What a reader says of each week: after its first mail, after its second, and so on."""
@@ -44,24 +49,35 @@ def live(
     *,
     answers: Answers | None = None,
     meets: Meets | None = None,
+    cap: Cap | None = None,
+    lessons: Iterable[datetime] = (),
+    on_end: Callable[[datetime, str], None] = lambda _at, _rule: None,
 ) -> Iterator[Mail]:
     """What a reader who stands at `place` at `start` gets before `until`, in order.
 
-    A mail that is on its way at `start` leaves then.
+    A mail that is on its way at `start` leaves then. `lessons` are those that the `cap` counts besides (see
+    `cap.lessons_of`). `on_end` hears when the course ends for them, and by which rule, "" for none.
     """
     now = start
+    counted = sorted(lessons)
     if place.is_last_open:
         place = replace(place, is_last_open=False, last_left_on=local_date(start, place.zone))
     said: dict[int, list[str]] = {week: list(words) for week, words in (answers or {}).items()}
     newest: dict[int, str] = {}
     had: set[str] = set()
+    last: datetime | None = None
     for _ in range(MOST):
-        met = meets(now, newest, frozenset(had)) if meets else NOT_ASKED
+        met = meets(now, newest, frozenset(had), last) if meets else NOT_ASKED
         place = replace(place, holds=met.holds, stop=met.stop)
+        if cap is not None:
+            counted = [moment for moment in counted if moment > now - COUNTED]
+            place = with_room(place, cap, counted, now)
         decision = decide(place, plan.steps, now, plan.ways)
         match decision:
-            case Finish() | Stop():
-                return
+            case Finish():
+                return on_end(now, "")
+            case Stop(rule):
+                return on_end(now, rule)
             case Wait(moment, anchor):
                 if moment >= until:
                     return
@@ -72,6 +88,8 @@ def live(
             case Send() as send:
                 yield Mail(send.step, now, reason_of(place, send, plan.steps, now))
                 had.add(send.step.key)
+                last = now
+                counted.append(now)
                 place = _answered(after(place, send, plan.steps, local_date(now, place.zone)), send, said)
                 newest.update(place.answers)
 

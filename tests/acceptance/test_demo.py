@@ -23,7 +23,8 @@ from mailer.content.course_folder import read_draft
 from mailer.embedded.mailbox.store import MailStore
 from mailer.embedded.ports import LOOPBACK, PortClaims
 from mailer.launch.draft_plan import plan_of
-from mailer.launch.simulate import Invented, simulate
+from mailer.launch.invented import Invented
+from mailer.launch.simulate import Setting, simulate
 from mailer.rules import parse
 from tests.support.servers import short_folder
 from tests.support.stack import running, start
@@ -169,7 +170,7 @@ def test_everybody_gets_what_the_simulation_says_of_them_until_they_ask_for_some
             enrolled_at=start + reader.confirms_after,
             answers=answers if does(reader, Wish.NOT_YET) else {},
         )
-        told = simulate(plan, subjects, [person], start.date(), 12, rules).sends
+        told = simulate(plan, subjects, [person], start.date(), 12, Setting(rules)).sends
         foreseen = [(line.subject, line.local_time[4:20]) for line in told]
         came = [
             (mail["Subject"], f"{mail['Date'].datetime:%Y-%m-%d %H:%M}")

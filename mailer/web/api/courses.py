@@ -12,9 +12,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 from mailer.clock import zone
 from mailer.desk import courses as desk
 from mailer.launch.effect import read_bring
+from mailer.launch.invented import Invented
 from mailer.launch.link_checks import ASKING, ask_links
 from mailer.launch.publish import Past, Plan
-from mailer.launch.simulate import Invented, Simulation
+from mailer.launch.simulate import Simulation
 from mailer.launch.uploaded import compile_course
 from mailer.models import Answer
 from mailer.reports.overview import CourseRow

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from dataclasses import replace
+from datetime import date, time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
+from mailer.audience.fields import declare_field
+from mailer.audience.lists import add_list, get_list
+from mailer.audience.subscribers import Changes, change_subscriber
 from mailer.clock import zone
 from mailer.content.course_folder import read_draft
 from mailer.db import session_scope
 from mailer.errors import Refused
 from mailer.launch.draft_plan import plan_of
-from mailer.launch.simulate import Simulation, compare, read_people, simulate
-from mailer.models import Delivery, DeliveryState, Enrollment, Step, Subscriber
+from mailer.launch.invented import read_people
+from mailer.launch.simulate import Compared, Setting, Simulation, compare, setting_of, simulate
+from mailer.models import Delivery, DeliveryState, Enrollment, FieldType, OptIn, Step, Subscriber
+from mailer.reports.progress import journey
+from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import get_course, load_plan
 from mailer.settings import PROJECT
-from tests.support.cast import step_file, write_course
+from tests.support.cast import ADA, join, join_course, step_file, write_course
 from tests.support.desk import Desk
 
 PEOPLE = """\
@@ -112,10 +119,11 @@ def answer(desk: Desk, email: str, key: str, words: dict[int, list[str]]) -> Non
 def test_a_course_that_changed_differs_from_what_was_expected(desk: Desk, people: Path) -> None:
     expected = people.with_suffix(".json")
     expected.write_text(json.dumps(foretold(desk, people).as_values()), encoding="utf-8")
-    assert compare(expected, foretold(desk, people)) == ([], [])
+    assert compare(expected, foretold(desk, people)) == Compared([], [], [])
     desk.edit("05.md", "day: 12", "day: 13")
     desk.publish()
-    missing, unexpected = compare(expected, foretold(desk, people))
+    compared = compare(expected, foretold(desk, people))
+    missing, unexpected = compared.missing, compared.unexpected
     # Cleo counts mails and not days, so nothing moves for her.
     assert {line[0] for line in missing} == {"ada@reader.example", "ben@reader.example"}
     assert [line[1] for line in unexpected] == ["end", "end"]
@@ -145,5 +153,126 @@ def test_the_sample_course_gives_what_is_expected_of_it(desk: Desk) -> None:
     with session_scope(desk.sessions) as session:
         rules = rules_of(session, plan)
     people = read_people(folder / "tests" / "readers.csv")
-    found = simulate(plan, {}, people, date(2027, 3, 1), 12, rules)
-    assert compare(folder / "tests" / "readers.json", found) == ([], [])
+    found = simulate(plan, {}, people, date(2027, 3, 1), 12, Setting(rules))
+    compared = compare(folder / "tests" / "readers.json", found)
+    assert (compared.missing, compared.unexpected) == ([], [])
+
+
+def test_a_line_expects_the_subject_and_the_reason_that_it_names(desk: Desk, people: Path) -> None:
+    expected = people.with_suffix(".json")
+    values = foretold(desk, people).as_values()
+    first = values["sends"][0]
+    first["reason"] = "day 99"
+    del values["sends"][1]["reason"]
+    expected.write_text(json.dumps(values), encoding="utf-8")
+    compared = compare(expected, foretold(desk, people))
+    is_now = foretold(desk, people).sends[0].reason
+    assert compared.differing == [
+        f"{first['email']} {first['step']}: expected the reason 'day 99', not {is_now!r}."
+    ]
+    assert not compared.is_same
+
+
+def test_it_says_when_the_course_ends_for_whom_and_by_which_rule(desk: Desk, people: Path) -> None:
+    desk.edit("course.toml", "[sender]", "stop_when = ['answered \"too-hard\" to week 1']\n[sender]")
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        plan = load_plan(session, get_course(session, "calm").id)
+        setting = setting_of(session, plan, "calm")
+    found = simulate(plan, {}, read_people(people), desk.start.date(), 8, setting)
+    ends = {end.email: end.reason for end in found.ends}
+    assert ends == {
+        "ada@reader.example": "finished",
+        "ben@reader.example": "finished",
+        "cleo@reader.example": 'its rule: answered "too-hard" to week 1',
+    }
+
+
+def test_a_column_that_is_not_known_is_refused_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("email,zoen\nada@reader.example,Europe/London\n", encoding="utf-8")
+    with pytest.raises(Refused, match=r"people\.csv:1: the column 'zoen' is not known; did you mean zone"):
+        read_people(file)
+    file.write_text("email,size\nada@reader.example,large\n", encoding="utf-8")
+    with pytest.raises(Refused, match=r"people\.csv:2: 'large' is not a number value"):
+        read_people(file, {"size": FieldType.NUMBER})
+
+
+RULES = {
+    'on list "calm"': True,
+    'on list "letters"': True,
+    'on list "nothing"': False,
+    'field code is "007"': True,
+    "field size is 41": True,
+    "field member is yes": True,
+    "field born is 1990-05-01": True,
+    'tag "walker"': True,
+    'zone is "Asia/Tokyo"': True,
+    'language is "de"': True,
+    'enrolled in "calm"': True,
+    "mailed within 1 days": True,
+}
+"""Each with whether Ada meets it when the first lesson comes due."""
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_is_answered_as_the_tick_answers_it(desk: Desk, tmp_path: Path, rule: str) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(
+        "email,zone,language,tags,lists,code,size,member,born,enrolled_at\n"
+        f"{ADA},Asia/Tokyo,de,walker,letters,007,41,yes,1990-05-01,{desk.start.isoformat()}\n",
+        encoding="utf-8",
+    )
+    with session_scope(desk.sessions) as session:
+        for slug in ("letters", "nothing"):
+            add_list(session, slug, slug, OptIn.SINGLE, get_list(session, "calm").sender_id)
+        declare_field(session, "code", FieldType.TEXT)
+        declare_field(session, "size", FieldType.NUMBER)
+        declare_field(session, "member", FieldType.YES_NO)
+        declare_field(session, "born", FieldType.DATE)
+    desk.edit("01-hello.md", "day: 1", f"day: 1\nwhen: '{rule}'")
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        plan = load_plan(session, get_course(session, "calm").id)
+        setting = setting_of(session, plan, "calm")
+        people = read_people(file, setting.fields)
+        found = simulate(plan, {}, people, desk.start.date(), 2, setting)
+        person = join_course(session, get_course(session, "calm"), ADA, desk.start, "Asia/Tokyo")
+        join(session, ADA, desk.start, "Asia/Tokyo", "letters")
+        fields = {"code": "007", "size": 41, "member": True, "born": "1990-05-01"}
+        known = Changes(language="de", tags_added=("walker",), fields=fields)
+        change_subscriber(session, person, known)
+    desk.live_to(9)
+    assert [line.step for line in found.sends] == [key for _, key, _ in sent(desk)]
+    assert ("hello" in [line.step for line in found.sends]) == RULES[rule]
+
+
+@pytest.mark.parametrize("hour", ["08:00", "23:00", "02:30"])
+def test_the_cap_and_quiet_hours_are_foretold(desk: Desk, people: Path, hour: str) -> None:
+    for path in sorted(desk.folder.glob("*.md")):
+        desk.edit(path.name, "kind: ", f'send_time: "{hour}"\nkind: ')
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        set_cap(session, Cap(per_week=2, quiet_from=time(22), quiet_until=time(7)))
+        plan = load_plan(session, get_course(session, "calm").id)
+        setting = setting_of(session, plan, "calm")
+    known = [replace(one, answers={}, gap=None) for one in read_people(people)]
+    found = simulate(plan, {}, known, desk.start.date(), 8, setting)
+    assert len(found.sends) == 15
+    for one in known:
+        desk.house.enroll(one.email, one.zone)
+    desk.live_to(10, hour=7)
+    # Their own pages foretell the same.
+    had = len(sent(desk))
+    with session_scope(desk.sessions) as session:
+        ways = [journey(session, id_, desk.house.at) for id_ in session.scalars(select(Enrollment.id))]
+    told = sorted(letter.at for way in ways for letter in way.ahead)
+    assert 0 < had < 15
+    assert told == sorted(line.due_at for line in found.sends)[had:]
+    desk.live_to(8 * 7, hour=7)
+    assert sorted(sent(desk)) == sorted((line.email, line.step, line.local_time) for line in found.sends)
+    with session_scope(desk.sessions) as session:
+        # Their own pages end there too; half-way they foretell the same.
+        assert all(
+            journey(session, id_, desk.house.at).is_finished for id_ in session.scalars(select(Enrollment.id))
+        )
