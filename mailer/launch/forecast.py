@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Subquery, and_, func, select
+from sqlalchemy import Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.recipients import count_by_zone, list_ids_of
+from mailer.clock import instant_of
 from mailer.launch.backlog import PLACES
 from mailer.launch.collisions import Collision, Meetings, place_key
 from mailer.models import (
     Campaign,
     CampaignState,
     Delivery,
+    DeliveryState,
     Enrollment,
+    Lane,
     Period,
     SendLimit,
     Series,
     Subscriber,
     Transport,
 )
+from mailer.outbox import FOR_PHASE
 from mailer.rules import BadRule, Rule, as_sql
 from mailer.schedule.cap import Cap, read_cap
 from mailer.schedule.conditions import NOT_ASKED, Met, met_of, rules_of
@@ -108,7 +112,10 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
         people = _people(plan, rules, now)
         for row in _places(session, people):
             place = place_of(row, plan.zone, _met(plan, rules, row))
-            mails = _mails(plan, place, now, until, cap)
+            begin = now
+            if row.paused_until is not None:
+                begin = max(now, instant_of(row.paused_until, time.min, place.zone))
+            mails = _mails(plan, place, begin, until, cap)
             for mail in mails:
                 if mail.is_sent:
                     _count(hours, mail.due_at, f"course {plan.slug}", row.readers)
@@ -116,7 +123,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     for campaign in campaigns:
         for due_at, readers in _leaving(session, campaign, now):
             _count(hours, due_at, f"campaign {campaign.slug}", readers)
-    for name, due_at, readers in _series(session, now, until):
+    for name, due_at, readers in (*_under_way(session, now, until), *_series(session, now, until)):
         _count(hours, due_at, name, readers)
     return Forecast(
         tuple(Hour(begins_at, dict(mails)) for begins_at, mails in sorted(hours.items())),
@@ -188,6 +195,29 @@ def _leaving(session: Session, campaign: Campaign, now: datetime) -> Iterator[tu
             yield campaign.starts_at or now, people
         elif not (departure := local.departure(local.zone_of(zone_name))).is_skipped:
             yield departure.due_at, people
+
+
+def _under_way(session: Session, now: datetime, until: datetime) -> Iterator[tuple[str, datetime, int]]:
+    """What campaigns that have begun have still to send: at the hours that are to come in other zones, and,
+    for those in a canary or a test, as soon as their phase lets the rest go."""
+    hour = func.date_trunc("hour", func.greatest(Delivery.next_attempt_at, now)).label("hour")
+    rows = session.execute(
+        select(Campaign.slug, Delivery.state, hour, func.count())
+        .join(Delivery, Delivery.campaign_id == Campaign.id)
+        .where(
+            Campaign.state == CampaignState.SENDING,
+            Delivery.lane == Lane.CAMPAIGN,
+            or_(
+                Delivery.state == DeliveryState.PLANNED,
+                and_(Delivery.state == DeliveryState.HELD, Delivery.reason.startswith(FOR_PHASE)),
+            ),
+            Delivery.next_attempt_at < until,
+        )
+        .group_by(Campaign.slug, Delivery.state, hour)
+    )
+    for slug, state, at, mails in rows:
+        rest = " (its rest)" if state == DeliveryState.HELD else ""
+        yield f"campaign {slug}{rest}", at, mails
 
 
 def _series(session: Session, now: datetime, until: datetime) -> Iterator[tuple[str, datetime, int]]:

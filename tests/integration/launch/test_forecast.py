@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailer.db import session_scope
 from mailer.launch.collisions import Collision
 from mailer.launch.forecast import Forecast, forecast
 from mailer.models import Course, Delivery, DeliveryState, Step, Subscriber
-from tests.support.campaigns import add_letters, draft, set_going, write_campaign
+from mailer.schedule.pace import pause_until
+from mailer.schedule.pace_case import Asker
+from tests.integration.campaigns.phased import redraft
+from tests.support.campaigns import add_letters, draft, put_people, set_going, write_campaign
 from tests.support.cast import ADA, BEN, CLEO
 from tests.support.desk import Desk
 
@@ -126,3 +129,33 @@ def test_a_day_on_which_a_campaign_collides_is_the_readers_own(desk: Desk, tmp_p
     found = collision(desk, tmp_path, "2026-03-05T23:30Z")
     assert found is not None
     assert (found.readers, found.unsettled) == (1, 0)
+
+
+def test_who_pauses_is_foretold_from_the_day_on_which_they_go_on(desk: Desk) -> None:
+    enroll(desk, ADA, BEN)
+    desk.live_to(1)
+    until = desk.house.at.date() + timedelta(days=5)
+    with session_scope(desk.sessions) as session:
+        pause_until(session, desk.enrollment_of(ADA).id, until, Asker("test"), desk.house.at)
+    told = by_day(foretold(desk))
+    desk.live_to(20)
+    with session_scope(desk.sessions) as session:
+        left = session.scalars(select(Delivery.settled_at).where(Delivery.kind == "step")).all()
+    # Ada and Ben had the first lesson on the 3rd.
+    assert told + Counter({3: 2}) == Counter(at.day for at in left if at is not None)
+    assert told[4] == 1
+
+
+def test_what_a_campaign_that_has_begun_has_still_to_send_is_foretold(desk: Desk, tmp_path: Path) -> None:
+    enroll(desk, ADA, BEN)
+    with session_scope(desk.sessions) as session:
+        add_letters(session)
+        put_people(session, range(1, 11), "calm", desk.house.at)
+    redraft(desk.house, tmp_path, "canary:\n  size: 4\n  wait: 1 hour\n")
+    set_going(desk.house)
+    desk.house.plan()
+    found = foretold(desk)
+    campaigns = Counter[str]()
+    for hour in found.hours:
+        campaigns.update({name: mails for name, mails in hour.mails.items() if "spring" in name})
+    assert campaigns == {"campaign spring": 4, "campaign spring (its rest)": 8}
