@@ -50,3 +50,17 @@ def test_marc_translates_a_week_and_writes_it_gently_and_for_some(
     page.get_by_role("link", name="en, 03-walk.md", exact=True).click()
     page.get_by_role("link", name="Remove…").click()
     is_well_made(page, "step-remove-with-its-texts")
+
+
+def test_before_publishing_marc_reads_what_readers_will_read_instead(page: Page, settings: Settings) -> None:
+    folder = Drafts(settings.data_dir).home / "calm"
+    write_course(folder)
+    through_the_form(page, Role.MARKETER)
+    page.goto("/desk/courses/calm/publish")
+    page.get_by_role("button", name="Publish version 1").click()
+    hello = folder / "01-hello.md"
+    hello.write_text(hello.read_text().replace("One idea.", "One idea, taken slowly, is enough for a day."))
+    (folder / "02-rest.md").unlink()
+    page.goto("/desk/courses/calm/publish")
+    expect(page.get_by_role("heading", name="What readers read instead")).to_be_visible()
+    is_well_made(page, "course-publish-difference")
