@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,13 +118,22 @@ class Drafts:
                 raise Refused(CHANGED.format(name=name))
             put_file(path, text.encode())
 
-    def remove_file(self, slug: str, name: str, *, before: str) -> None:
-        """Without one of its steps from now on; raises Refused when that was changed meanwhile."""
-        path = self.step(slug, name)
+    def remove_files(self, slug: str, names: Sequence[str], *, before: str) -> None:
+        """Without these files from now on; raises Refused when `digest_of_files` is not `before` any more."""
+        folder = self.folder(slug)
         with self._turn():
-            if file_digest(path) != before:
-                raise Refused(CHANGED.format(name=name))
-            path.unlink()
+            if self.digest_of_files(slug, names) != before:
+                raise Refused(f"Somebody else has changed {names[0]} meanwhile; look again, then remove it.")
+            for name in names:
+                (folder / name).unlink()
+
+    def digest_of_files(self, slug: str, names: Sequence[str]) -> str:
+        """A fingerprint of some of its files; raises NotFound when there is none of such a name."""
+        folder = self.folder(slug)
+        try:
+            return files_digest({name: (folder / name).read_bytes() for name in names})
+        except FileNotFoundError:
+            raise NotFound(f"{slug} has no file {names[0]!r} any more; look again.") from None
 
     def remove(self, slug: str) -> None:
         """Forget the draft; what is published of it stays."""

@@ -298,13 +298,6 @@ def forget_typing(_: Session, actor: Actor, drafts: Drafts, slug: str, name: str
 
 
 @needs(Right.WRITE)
-def remove_step(_: Session, actor: Actor, drafts: Drafts, slug: str, name: str, digest: str) -> None:
-    """Take a step's file out of the draft; what is published stays until the next publication."""
-    drafts.keep_typing(slug, name, _who(actor), None)
-    drafts.remove_file(slug, name, before=digest)
-
-
-@needs(Right.WRITE)
 def course_text(_: Session, __: Actor, drafts: Drafts, slug: str) -> tuple[str, str]:
     """course.toml as it is, and its digest."""
     path = drafts.folder(slug) / COURSE_FILE

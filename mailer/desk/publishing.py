@@ -22,6 +22,7 @@ from mailer.errors import NotFound, Refused
 from mailer.launch.asked import WARNINGS
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.checked import keep_check
+from mailer.launch.draft_difference import draft_difference
 from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Bring, Plan, plan_publication
 from mailer.launch.kept_files import files_of_version, keeps_files
@@ -33,7 +34,7 @@ from mailer.launch.undo import Undone
 from mailer.links import Signer
 from mailer.models import CheckedKind, Course, MailingList
 from mailer.reports.course_list import courses_at_a_glance
-from mailer.reports.course_versions import Difference, VersionRow, difference, versions_of
+from mailer.reports.course_versions import MOST_VERSIONS, Difference, VersionRow, difference, versions_of
 from mailer.reports.overview import StepRow, course_steps
 from mailer.schedule.courses import get_course, is_published, load_plan
 
@@ -78,8 +79,9 @@ class Checked:
 class Effect:
     """What publishing would do. `seal` tells whether it is still the same when somebody says yes to it.
 
-    While `looked` is not done, not all of the mails were made for a sample of its readers yet; `to_ask` are
-    the links that nobody asked lately whether they answer.
+    While `looked` is not done, not all of the mails were made for a sample of its readers yet, and the words
+    that change are not compared; nor are they for a first version. `to_ask` are the links that nobody asked
+    lately whether they answer.
     """
 
     plan: Plan
@@ -87,6 +89,7 @@ class Effect:
     seal: str
     looked: Looked
     to_ask: Links
+    difference: Difference | None = None
 
     @property
     def is_seen(self) -> bool:
@@ -175,7 +178,11 @@ def effect_of(session: Session, _: Actor, checked: Checked, signer: Signer, base
     plan = plan_publication(session, checked.compiled, now)
     looked = look(session, of_folder(checked.compiled), signer, base_url, now, LOOKING)
     to_ask = {url: looked.links[url] for url in unasked(session, looked.links)}
-    return Effect(plan, [*checked.problems, *looked.problems], _seal(plan, checked.digest), looked, to_ask)
+    words = None
+    if looked.is_done and plan.changes and is_published(session, plan.slug):
+        words = draft_difference(session, get_course(session, plan.slug), checked.compiled)
+    problems = [*checked.problems, *looked.problems]
+    return Effect(plan, problems, _seal(plan, checked.digest), looked, to_ask, words)
 
 
 @needs(Right.SEND)
@@ -221,10 +228,15 @@ def undo_last(session: Session, actor: Actor, slug: str, version: int) -> Undone
 
 
 @needs(Right.SEE)
-def list_versions(session: Session, _: Actor, slug: str) -> tuple[Course, list[VersionRow]]:
-    """The course and its published versions, newest first; raises NotFound."""
+def list_versions(
+    session: Session, _: Actor, slug: str, before: int | None = None
+) -> tuple[Course, list[VersionRow]]:
+    """The course and its published versions, newest first, or those before a number; raises NotFound.
+
+    One more than MOST_VERSIONS where there are older ones: what the last of them differs from.
+    """
     course = get_course(session, slug)
-    return course, versions_of(session, course)
+    return course, versions_of(session, course, before, MOST_VERSIONS + 1)
 
 
 @needs(Right.WRITE)

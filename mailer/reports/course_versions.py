@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -101,15 +101,42 @@ def versions_of(
 
 def difference(session: Session, course: Course, old: int, new: int) -> Difference:
     """What differs between two versions; raises NotFound when there is no such version."""
-    before, after = _manifest(session, course, old), _manifest(session, course, new)
-    earlier = {step["key"]: step for step in before["steps"]}
-    later = {step["key"]: step for step in after["steps"]}
-    ids = {step["message_id"] for step in (*earlier.values(), *later.values())}
-    texts = dict(session.execute(select(Message.id, Message.text).where(Message.id.in_(ids))).all())
+    before, after = manifest_of(session, course, old), manifest_of(session, course, new)
+    return compared(session, Kept(old, before), Kept(new, after))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a version keeps, or would keep; `texts` are those of mails not published yet, by their ids."""
+
+    number: int
+    manifest: Mapping[str, Any]
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+
+def compared(session: Session, old: Kept, new: Kept) -> Difference:
+    """What differs between the two in the words that readers see, each translation a step of its own."""
+    earlier, later = _mails(old.manifest), _mails(new.manifest)
+    ids = {mail["message_id"] for mail in (*earlier.values(), *later.values())}
+    published = session.execute(select(Message.id, Message.text).where(Message.id.in_(ids))).all()
+    texts = {**dict(published), **old.texts, **new.texts}
     keys = sorted(earlier.keys() | later.keys(), key=lambda key: (later.get(key) or earlier[key])["day"])
     steps = (_of_step(key, earlier.get(key), later.get(key), texts) for key in keys)
-    settings = _settings(before["header"], after["header"], [*after["header"], *before["header"]])
-    return Difference(old, new, settings, tuple(one for one in steps if one is not None))
+    header, other = old.manifest["header"], new.manifest["header"]
+    settings = _settings(header, other, [*other, *header])
+    return Difference(old.number, new.number, settings, tuple(one for one in steps if one is not None))
+
+
+def _mails(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each step by its key, and each of its translations by "key.language"; a translation has no settings."""
+    found: dict[str, dict[str, Any]] = {}
+    for step in manifest["steps"]:
+        found[step["key"]] = step
+        for language, message_id in step.get("languages", {}).items():
+            if message_id != step["message_id"]:
+                about = {"day": step["day"], "subject": f"{step['subject']} ({language})"}
+                found[f"{step['key']}.{language}"] = {**about, "message_id": message_id}
+    return found
 
 
 def pieces_of(old: str, new: str) -> tuple[Piece, ...]:
@@ -136,7 +163,8 @@ def _around(words: str, is_first: bool, is_last: bool) -> str:
     return f"{before} […] {after}"
 
 
-def _manifest(session: Session, course: Course, number: int) -> dict[str, Any]:
+def manifest_of(session: Session, course: Course, number: int) -> dict[str, Any]:
+    """What a version put in place; raises NotFound."""
     found: dict[str, Any] | None = session.execute(
         select(CourseVersion.manifest).where(
             CourseVersion.course_id == course.id, CourseVersion.number == number

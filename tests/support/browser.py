@@ -81,19 +81,21 @@ def faults(page: Page, name: str) -> Iterator[str]:
     """
     page.wait_for_load_state()  # between two documents there is none to measure
     wide, height = WIDE
-    looks: tuple[tuple[Theme, tuple[int, ...], tuple[str, ...]], ...] = (
-        ("light", (wide // 2, wide), ()),
-        ("dark", (NARROW[0],), OF_LOOKS),
+    looks: tuple[tuple[Theme, int, tuple[str, ...]], ...] = (
+        ("light", wide, ()),
+        ("dark", NARROW[0], OF_LOOKS),
     )
-    for theme, widths, rules in looks:
+    for theme, width, rules in looks:
         page.emulate_media(color_scheme=theme)
-        for width in widths:
-            page.set_viewport_size({"width": width, "height": height})
-            if overflows(page):
-                yield f"wider than {width} px"
+        page.set_viewport_size({"width": width, "height": height})
+        if overflows(page):
+            yield f"wider than {width} px"
         picture(page, f"{name}-{theme}-{width}")
         yield from (f"{theme}, {width} px: {one}" for one in serious_findings(page, *rules))
     page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": wide // 2, "height": height})
+    if overflows(page):
+        yield "wider than a window at a zoom of 200 %"
     page.set_viewport_size({"width": wide, "height": height})
 
 

@@ -11,6 +11,7 @@ from mailer.desk import publishing as desk
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.launch.effect import Bring, Past
 from mailer.launch.link_checks import ASKING, ask_links
+from mailer.reports.course_versions import MOST_VERSIONS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of, number
 from mailer.web.signed_in import See, Send, Write
@@ -60,18 +61,28 @@ def versions(
     actor: See,
     old: int | None = None,
     new: int | None = None,
+    before: int | None = None,
 ) -> Response:
     """Its versions, and what differs between two: the last two when none are named."""
     with parts.session() as session:
-        course, rows = desk.list_versions(session, actor, slug)
+        course, rows = desk.list_versions(session, actor, slug, before)
         numbers = [row.number for row in rows]
-        if old is None or new is None:
+        if before is None and (old is None or new is None):
             new, old = (numbers[0], numbers[1]) if len(numbers) > 1 else (None, None)
         found = None
         if old is not None and new is not None:
             found = desk.compare_versions(session, actor, slug, old, new)
+        has_older = len(rows) > MOST_VERSIONS
         return parts.desk.page(
-            request, "courses/versions.html", actor, course=course, rows=rows, difference=found
+            request,
+            "courses/versions.html",
+            actor,
+            course=course,
+            rows=rows,
+            most=MOST_VERSIONS,
+            before=before,
+            older=parts.desk.url(f"{PATH}/{slug}/versions", before=numbers[-2]) if has_older else "",
+            difference=found,
         )
 
 

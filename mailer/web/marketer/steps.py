@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from babel import Locale
 from fastapi import APIRouter, Request, Response
 
 from mailer.delivery.signing import Keyring
 from mailer.desk import drafts as desk
+from mailer.desk import step_texts as texts
 from mailer.errors import MailerError, NotFound
 from mailer.launch.send_test import MOST_TESTS
 from mailer.launch.shown import Shown
@@ -18,6 +20,10 @@ from mailer.web.signed_in import Send, Write
 router = APIRouter()
 
 STEP = PATH + "/{slug}/steps/{name}"
+LANGUAGES = sorted(
+    ((tag, name) for tag, name in Locale("en").languages.items() if len(tag) == 2), key=lambda one: one[1]
+)
+"""What a translation is offered to be in, by tag and English name; any other tag can be written."""
 MOST_TYPED = 1_100_000
 """Bytes of a posted step: its text has up to a million."""
 
@@ -115,19 +121,34 @@ def forget(slug: str, name: str, parts: PartsDep, actor: Write) -> Response:
     return parts.desk.go(f"{PATH}/{slug}/steps/{name}", done="This is the text as it is saved.")
 
 
+@router.post(STEP + "/texts")
+def begin(slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+    """A translation, a variant or a gentler version of it, opened to be written."""
+    with parts.session() as session:
+        file = texts.begin_text(
+            *(session, actor, drafts_of(parts), slug, name),
+            what=fields.get("what", ""),
+            language=fields.get("language", ""),
+            when=fields.get("when", ""),
+        )
+    done = f"Began {file} with the words of {name}; write yours in their place."
+    return parts.desk.go(f"{PATH}/{slug}/steps/{file}", done=done)
+
+
 @router.api_route(STEP + "/remove", methods=READ)
 def ask_remove(request: Request, slug: str, name: str, parts: PartsDep, actor: Write) -> Response:
     """What removing a step means."""
     with parts.session() as session:
         view = desk.open_step(session, actor, drafts_of(parts), slug, name)
-    return parts.desk.page(request, "courses/step_remove.html", actor, slug=slug, view=view)
+        removal = texts.look_at_removal(session, actor, drafts_of(parts), slug, name)
+    return parts.desk.page(request, "courses/step_remove.html", actor, slug=slug, view=view, removal=removal)
 
 
 @router.post(STEP + "/remove")
 def remove(slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
     """Take it out of the draft."""
     with parts.session() as session:
-        desk.remove_step(session, actor, drafts_of(parts), slug, name, fields.get("digest", ""))
+        texts.remove_text(session, actor, drafts_of(parts), slug, name, fields.get("digest", ""))
     return parts.desk.go(f"{PATH}/{slug}", done=f"Removed {name} from the draft.")
 
 
@@ -149,6 +170,9 @@ def _editor(
     to: str = "",
 ) -> Response:
     shown, cannot = _shown(parts, actor, view)
+    with parts.session() as session:
+        beside = texts.texts_of(session, actor, view.look.course, view.name)
+        rules = texts.rules_to_choose(session, actor)
     if not address and shown is not None and view.as_subscriber is not None:
         address = shown.who
     return parts.desk.page(
@@ -159,6 +183,9 @@ def _editor(
         view=view,
         shown=shown,
         cannot=cannot,
+        beside=beside,
+        rules=rules,
+        languages=LANGUAGES,
         as_file="as_file" in request.query_params or not view.has_settings,
         address=address,
         to=to or (actor.who if "@" in actor.who else ""),

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mailer.content.draft_store import Drafts
 from mailer.db import Sessions
 from mailer.embedded.redis import EmbeddedRedis
 from mailer.models import Role
 from mailer.settings import Settings
+from tests.support.cast import write_course
 from tests.support.reader_pages import running_app
 from tests.support.staff import Person, desk_settings, hire, signs_in
 
@@ -66,3 +68,15 @@ def opal(who: Callable[[Role], Person]) -> Person:
 @pytest.fixture
 def owen(who: Callable[[Role], Person]) -> Person:
     return who(Role.OWNER)
+
+
+@pytest.fixture
+def drafts(settings: Settings) -> Drafts:
+    return Drafts(settings.data_dir)
+
+
+@pytest.fixture
+def calm(drafts: Drafts) -> str:
+    """A draft with three steps, ready to be published."""
+    write_course(drafts.home / "calm")
+    return "/desk/courses/calm"

@@ -22,50 +22,13 @@ from mailer.desk.publishing import check_draft
 from mailer.launch import preflight
 from mailer.models import Action, Course, CourseVersion, Role
 from mailer.settings import Settings
-from tests.support.cast import step_file, write_course
+from tests.support.cast import step_file
+from tests.support.course_desk import PIXEL, SEAL, digest, publishes, upload
 from tests.support.reader_pages import running_app
 from tests.support.scripted_smtp import scripted_smtp
 from tests.support.staff import Person, hire, signs_in
 
 GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
-DIGEST = re.compile(r'name="digest" value="([0-9a-f]{64})"')
-SEAL = re.compile(r'name="seal" value="([0-9a-f]{32})"')
-PIXEL = b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + (40).to_bytes(4, "big") + (40).to_bytes(4, "big") + b"\0" * 8
-
-
-@pytest.fixture
-def drafts(settings: Settings) -> Drafts:
-    return Drafts(settings.data_dir)
-
-
-@pytest.fixture
-def calm(drafts: Drafts) -> str:
-    """A draft with three steps, ready to be published."""
-    write_course(drafts.home / "calm")
-    return "/desk/courses/calm"
-
-
-def digest(page: str) -> str:
-    found = DIGEST.search(page)
-    assert found, page
-    return found[1]
-
-
-def upload(who: Person, path: str, name: str, content: bytes, **fields: str) -> str:
-    answer = who.client.post(
-        path,
-        data={"form_key": who.key, **fields},
-        files={"file": (name, content)},
-        follow_redirects=True,
-    )
-    return answer.text
-
-
-def publishes(who: Person, path: str, **fields: str) -> str:
-    page = who.get(f"{path}/publish").text
-    seal = SEAL.search(page)
-    assert seal, page
-    return who.post(f"{path}/publish", seal=seal[1], **fields).text
 
 
 def test_where_there_is_no_course_marc_is_told_to_bring_a_guide_and_rea_is_not(

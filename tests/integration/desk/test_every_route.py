@@ -114,6 +114,7 @@ LEAST = {
     "POST /desk/courses/{slug}/steps/{name}/preview": Role.MARKETER,
     "GET /desk/courses/{slug}/steps/{name}/mail": Role.MARKETER,
     "POST /desk/courses/{slug}/steps/{name}/test": Role.MARKETER,
+    "POST /desk/courses/{slug}/steps/{name}/texts": Role.MARKETER,
     "POST /desk/courses/{slug}/steps/{name}/forget": Role.MARKETER,
     "GET /desk/courses/{slug}/steps/{name}/remove": Role.MARKETER,
     "POST /desk/courses/{slug}/steps/{name}/remove": Role.MARKETER,

@@ -14,8 +14,8 @@ from mailer.db import Sessions, session_scope
 from mailer.models import LinkCheck, Role
 from mailer.settings import Settings
 from tests.integration.desk.test_campaign_pages import HOME, begins, typed
-from tests.integration.desk.test_course_pages import SEAL
 from tests.support.cast import step_file, write_course
+from tests.support.course_desk import SEAL
 from tests.support.feeds import Site, running_site
 from tests.support.newsroom import set_up_news
 from tests.support.reader_pages import running_app

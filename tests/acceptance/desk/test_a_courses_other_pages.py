@@ -1,0 +1,66 @@
+"""Marc writes the other texts of a step, and what else belongs to a course, in a browser."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from mailer.audience.subscribers import Person, add_subscriber
+from mailer.content.draft_store import Drafts
+from mailer.db import Sessions, session_scope
+from mailer.models import Role
+from mailer.settings import Settings
+from tests.support.browser import is_well_made, needs_browser
+from tests.support.cast import step_file, write_course
+from tests.support.staff import through_the_form
+
+pytestmark = needs_browser
+
+
+def test_marc_translates_a_week_and_writes_it_gently_and_for_some(
+    page: Page, settings: Settings, sessions: Sessions
+) -> None:
+    folder = Drafts(settings.data_dir).home / "calm"
+    write_course(folder)
+    walk = step_file("walk", 4).replace("kind: lesson", "kind: protocol\nweek: 1")
+    (folder / "03-walk.md").write_text(walk)
+    with session_scope(sessions) as session:
+        add_subscriber(session, Person("ada@example.org", tags=("tired",)))
+    through_the_form(page, Role.MARKETER)
+    page.goto("/desk/courses/calm/steps/03-walk.md")
+    page.get_by_text("Begin another text of it").click()
+    is_well_made(page, "step-begin-text")
+    page.get_by_label("In another language").fill("ar")
+    page.get_by_role("button", name="Begin the translation").click()
+    expect(page.get_by_text("Began 03-walk.ar.md")).to_be_visible()
+    text = page.get_by_label("Text in Markdown")
+    text.fill("# المشي\n\nببطء.\n")
+    text.press("End")
+    expect(page.frame_locator("iframe.look-light").get_by_text("ببطء.")).to_be_visible()
+    is_well_made(page, "step-translation")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="en, 03-walk.md").click()
+    page.get_by_text("Begin another text of it").click()
+    page.get_by_label("For some readers, in its place").fill('tag "tired"')
+    page.get_by_role("button", name="Begin the variant").click()
+    page.get_by_role("link", name="en, 03-walk.md").click()
+    page.get_by_text("Begin another text of it").click()
+    page.get_by_role("button", name="Begin the gentler version").click()
+    expect(page.get_by_text("Began 03-walk-gently.md")).to_be_visible()
+    is_well_made(page, "step-gentler")
+    page.get_by_role("link", name="en, 03-walk.md", exact=True).click()
+    page.get_by_role("link", name="Remove…").click()
+    is_well_made(page, "step-remove-with-its-texts")
+
+
+def test_before_publishing_marc_reads_what_readers_will_read_instead(page: Page, settings: Settings) -> None:
+    folder = Drafts(settings.data_dir).home / "calm"
+    write_course(folder)
+    through_the_form(page, Role.MARKETER)
+    page.goto("/desk/courses/calm/publish")
+    page.get_by_role("button", name="Publish version 1").click()
+    hello = folder / "01-hello.md"
+    hello.write_text(hello.read_text().replace("One idea.", "One idea, taken slowly, is enough for a day."))
+    (folder / "02-rest.md").unlink()
+    page.goto("/desk/courses/calm/publish")
+    expect(page.get_by_role("heading", name="What readers read instead")).to_be_visible()
+    is_well_made(page, "course-publish-difference")
