@@ -127,6 +127,7 @@ LEAST = {
     "GET /desk/courses/{slug}/versions/{version}/edit": Role.MARKETER,
     "POST /desk/courses/{slug}/versions/{version}/edit": Role.MARKETER,
     "GET /desk/courses/{slug}/simulate": Role.READER,
+    "POST /desk/courses/{slug}/simulate": Role.READER,
     "GET /desk/new-course": Role.MARKETER,
     "POST /desk/new-course": Role.MARKETER,
     "POST /desk/new-course/folder": Role.MARKETER,
