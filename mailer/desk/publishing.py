@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -18,25 +18,23 @@ from mailer.content.draft_store import Drafts
 from mailer.content.newest import Newest
 from mailer.db import business_now
 from mailer.desk.courses import publish_course, undo_course
-from mailer.errors import NotFound, Refused
+from mailer.errors import Refused
 from mailer.launch.asked import WARNINGS
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.checked import keep_check
 from mailer.launch.draft_difference import draft_difference
-from mailer.launch.draft_plan import plan_of
 from mailer.launch.effect import Bring, Plan, plan_publication
 from mailer.launch.kept_files import files_of_version, keeps_files
 from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import Looked, look
-from mailer.launch.typical import Life, published_subjects, typical_readers
 from mailer.launch.undo import Undone
 from mailer.links import Signer
 from mailer.models import CheckedKind, Course, MailingList
 from mailer.reports.course_list import courses_at_a_glance
 from mailer.reports.course_versions import MOST_VERSIONS, Difference, VersionRow, difference, versions_of
 from mailer.reports.overview import StepRow, course_steps
-from mailer.schedule.courses import get_course, is_published, load_plan
+from mailer.schedule.courses import get_course, is_published
 
 LOOKING = 0.7
 """Seconds of making mails before a page is answered."""
@@ -274,25 +272,6 @@ def edit_version(session: Session, actor: Actor, drafts: Drafts, slug: str, numb
 def compare_versions(session: Session, _: Actor, slug: str, old: int, new: int) -> Difference:
     """What differs between two of them; raises NotFound."""
     return difference(session, get_course(session, slug), old, new)
-
-
-@needs(Right.SEE)
-def live_through(session: Session, _: Actor, drafts: Drafts, slug: str, start: date | None) -> list[Life]:
-    """What typical readers get of the draft, or else of what is published, from `start` (today) on."""
-    day = start or business_now(session).date()
-    if drafts.has(slug):
-        source, problems = read_draft(drafts.folder(slug))
-        if not source.steps or any(not one.is_warning for one in problems):
-            raise Refused("Mend the errors of the draft first; then its days can be lived through.")
-        subjects = {one.key: one.subject for one in source.steps}
-        return typical_readers(session, plan_of(source), subjects, day, source.list_slug)
-    if not is_published(session, slug):
-        raise NotFound(f"There is no course {slug!r}.")
-    course = get_course(session, slug)
-    list_slug = session.get_one(MailingList, course.list_id).slug
-    return typical_readers(
-        session, load_plan(session, course.id), published_subjects(session, course.id), day, list_slug
-    )
 
 
 def _seal(plan: Plan, digest: str) -> str:

@@ -52,7 +52,7 @@ def texts_of(_: Session, __: Actor, source: CourseSource, name: str) -> list[Ste
     return texts_beside(source, name)
 
 
-@needs(Right.WRITE)
+@needs(Right.SEE)
 def rules_to_choose(session: Session, _: Actor) -> list[str]:
     """Rules of one condition about the tags, segments and lists that there are, for whoever writes one."""
     known = choices(session)

@@ -1,8 +1,9 @@
-"""A course lived through by a few typical readers, to see how long it takes whom."""
+"""A course lived through by a few readers, typical or chosen, to see how long it takes whom."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer.clock import zone
 from mailer.launch.invented import Invented
-from mailer.launch.simulate import Line, setting_of, simulate
+from mailer.launch.simulate import Line, Setting, simulate
 from mailer.models import Answer, Step
 from mailer.schedule.courses import CoursePlan
 
@@ -32,32 +33,44 @@ class Life:
     """How many mails they had by each day from the first on."""
 
 
-def typical_readers(
-    session: Session, plan: CoursePlan, subjects: Mapping[str, str], start: date, list_slug: str
+def lives_of(
+    plan: CoursePlan,
+    subjects: Mapping[str, str],
+    people: Mapping[str, Invented],
+    start: date,
+    setting: Setting,
 ) -> list[Life]:
-    """What each of them gets of a course when they enroll on `start`; nothing is written."""
-    people = _people(plan)
-    setting = setting_of(session, plan, list_slug)
-    found = simulate(plan, subjects, list(people.values()), start, weeks_of(plan), setting)
-    sends = {
-        who: tuple(line for line in found.sends if line.email == one.email) for who, one in people.items()
-    }
+    """What each of these people gets of a course when they enroll on `start`; nothing is written.
+
+    They are called as they are to be shown; no two have the same address.
+    """
+    slowest = max([SLOW, *(one.gap or 0 for one in people.values())])
+    weeks = weeks_of(plan, slowest)
+    found = simulate(plan, subjects, list(people.values()), start, weeks, setting)
+    sends, skips = _by_address(found.sends), _by_address(found.skips)
     last = max((line.due_at for line in found.sends), default=None)
     days = 0 if last is None else (last.date() - start).days + 1
     return [
         Life(
             who,
-            sends[who],
-            tuple(line for line in found.skips if line.email == one.email),
-            _by_day(sends[who], one.zone or plan.zone, start, days),
+            tuple(sends[one.email]),
+            tuple(skips[one.email]),
+            _by_day(sends[one.email], one.zone or plan.zone, start, days),
         )
         for who, one in people.items()
     ]
 
 
-def weeks_of(plan: CoursePlan) -> int:
-    """So many weeks until the slowest of them has had all of it, each week of the protocol twice."""
-    days = max((step.day for step in plan.steps), default=0) + SLOW * len(plan.steps)
+def _by_address(lines: Sequence[Line]) -> Mapping[str, list[Line]]:
+    found: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        found[line.email].append(line)
+    return found
+
+
+def weeks_of(plan: CoursePlan, slowest: int) -> int:
+    """So many weeks until whoever waits `slowest` days between mails has had all, each week of it twice."""
+    days = max((step.day for step in plan.steps), default=0) + slowest * len(plan.steps)
     repeats = 7 * len({step.week for step in plan.steps if step.week})
     return min(MOST_WEEKS, (days + repeats) // 7 + 4)
 
@@ -67,7 +80,8 @@ def published_subjects(session: Session, course_id: int) -> dict[str, str]:
     return dict(session.execute(select(Step.key, Step.subject).where(Step.course_id == course_id)).all())
 
 
-def _people(plan: CoursePlan) -> dict[str, Invented]:
+def typical_people(plan: CoursePlan) -> dict[str, Invented]:
+    """A few readers as courses have them, by what is special about them."""
     weeks = sorted({step.week for step in plan.steps if step.week})
     people = {
         f"As written, in {plan.zone}": Invented("as-written@example.org"),
@@ -80,7 +94,7 @@ def _people(plan: CoursePlan) -> dict[str, Invented]:
     return people
 
 
-def _by_day(sends: tuple[Line, ...], zone_name: str, start: date, days: int) -> tuple[int, ...]:
+def _by_day(sends: Sequence[Line], zone_name: str, start: date, days: int) -> tuple[int, ...]:
     dates = [_day(line.due_at, zone_name) for line in sends]
     return tuple(sum((one - start).days <= day for one in dates) for day in range(days))
 

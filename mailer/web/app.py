@@ -47,6 +47,7 @@ from mailer.web.marketer import (
     segments,
     sending,
     series,
+    simulation,
     statement,
     steps,
     subscriber,
@@ -109,7 +110,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(desk_pages.router)
     app.include_router(documentation.router)
     app.mount(API, make_api(app.state.parts, telemetry=NO_TELEMETRY))
-    for write_pages in (courses, new_course, guide_again, steps, publications, forms, archive_choice):
+    for write_pages in (
+        courses,
+        new_course,
+        guide_again,
+        steps,
+        publications,
+        simulation,
+        forms,
+        archive_choice,
+    ):
         app.include_router(write_pages.router)
     for read_pages in (sending, statement, links, reports):
         app.include_router(read_pages.router)

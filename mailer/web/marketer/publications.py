@@ -1,9 +1,8 @@
-"""Publishing a course with its effect seen first, taking it back, its versions, its days lived through."""
+"""Publishing a course with its effect seen first, taking it back, and its versions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 
 from fastapi import APIRouter, Request, Response
 
@@ -15,11 +14,9 @@ from mailer.reports.course_versions import MOST_VERSIONS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of, number
 from mailer.web.signed_in import See, Send, Write
-from mailer.web.taking_out import attached, csv_answer
+from mailer.web.taking_out import attached
 
 router = APIRouter()
-
-SIMULATED = ("reader", "at", "their time", "step", "subject", "why")
 
 
 @router.api_route(PATH + "/{slug}/publish", methods=READ)
@@ -132,27 +129,6 @@ def undo(slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Respons
         undone = desk.undo_last(session, actor, slug, version)
     done = f"{slug} is as it was in version {undone.like}; this is version {undone.version}."
     return parts.desk.go(f"{PATH}/{slug}", done=done)
-
-
-@router.api_route(PATH + "/{slug}/simulate", methods=READ)
-def simulate(request: Request, slug: str, parts: PartsDep, actor: See, start: date | None = None) -> Response:
-    """What typical readers get, and when."""
-    with parts.session() as session:
-        lives = desk.live_through(session, actor, drafts_of(parts), slug, start)
-    return parts.desk.page(request, "courses/simulate.html", actor, slug=slug, lives=lives, start=start)
-
-
-@router.get(PATH + "/{slug}/simulate.csv")
-def simulate_csv(slug: str, parts: PartsDep, actor: See, start: date | None = None) -> Response:
-    """The same mail by mail, as a file."""
-    with parts.session() as session:
-        lives = desk.live_through(session, actor, drafts_of(parts), slug, start)
-    rows = [
-        (life.who, line.due_at.isoformat(), line.local_time, line.step, line.subject, line.reason)
-        for life in lives
-        for line in life.sends
-    ]
-    return csv_answer(f"{slug}-simulated.csv", SIMULATED, [rows])
 
 
 def _bring(fields: Mapping[str, str]) -> Bring:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,9 +11,10 @@ from mailer.errors import NotFound
 from mailer.reports.course_report import CourseFigures, StepReaders
 from mailer.reports.csv_file import BOM, csv_lines
 from mailer.reports.patience import as_far_as_counted
+from mailer.reports.sent import Overview
 from mailer.web.deps import READ, PartsDep
 from mailer.web.signed_in import See
-from mailer.web.taking_out import attached
+from mailer.web.taking_out import attached, csv_answer
 
 router = APIRouter()
 
@@ -27,6 +28,17 @@ def overview(request: Request, parts: PartsDep, actor: See) -> Response:
     with parts.session() as session:
         found = desk.see_overview(session, actor)
     return parts.desk.page(request, "reports/overview.html", actor, found=found)
+
+
+@router.get(PATH + "/{part}.csv")
+def overview_csv(part: str, parts: PartsDep, actor: See) -> Response:
+    """One of the overview's tables as a file: nobody's own data is in it."""
+    if part not in OVERVIEW:
+        raise NotFound(f"There is no table {part!r}; there are {', '.join(OVERVIEW)}.")
+    with parts.session() as session:
+        found = desk.see_overview(session, actor)
+    columns, rows = OVERVIEW[part]
+    return csv_answer(f"{part}.csv", columns, [rows(found)])
 
 
 @router.api_route(PATH + "/courses/{slug}", methods=READ)
@@ -88,4 +100,27 @@ def _answers(found: CourseFigures) -> Iterator[Sequence[object]]:
         yield one.week, one.sent, one.done, one.not_yet, one.too_hard, one.silent
 
 
+def _campaigns(found: Overview) -> Iterator[Sequence[object]]:
+    for one in found.campaigns:
+        began = one.starts_at.isoformat(timespec="seconds") if one.starts_at else ""
+        clicked = "" if one.clicked is None else one.clicked  # more than are counted at a glance
+        yield (
+            *(one.slug, one.subject, began, one.state),
+            *(one.audience, one.accepted, one.not_reached, one.open, clicked),
+        )
+
+
+def _courses(found: Overview) -> Iterator[Sequence[object]]:
+    for one in found.courses:
+        yield one.line.slug, one.line.title, one.line.readers, one.accepted, one.not_reached, one.open
+
+
+SUMS = ("accepted", "not reached", "open")
+OVERVIEW: Mapping[str, tuple[Sequence[str], Callable[[Overview], Iterator[Sequence[object]]]]] = {
+    "campaigns": (
+        ("campaign", "subject", "began", "state", "audience", *SUMS, "people who clicked"),
+        _campaigns,
+    ),
+    "courses": (("course", "title", "readers", *SUMS), _courses),
+}
 TABLES = {"steps": _steps, "cohorts": _cohorts, "answers": _answers}

@@ -10,10 +10,12 @@ from mailer.desk import campaigns, sent
 from mailer.errors import Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import See, Send
+from mailer.web.taking_out import csv_answer
 
 router = APIRouter()
 
 ONE = "/desk/campaigns/{slug}"
+VARIANTS = ("variant", "subject", "accepted", "people who clicked", "opened", "left")
 STOP_ASKING = 286
 """With this status htmx asks no more: nothing changes any more."""
 
@@ -43,6 +45,21 @@ def variants(request: Request, slug: str, parts: PartsDep, actor: See) -> Respon
     return parts.desk.page(
         request, name, actor, status=200, found=found, scores=scores, error=error, is_counted=True
     )
+
+
+@router.get(ONE + "/variants.csv")
+def variants_csv(slug: str, parts: PartsDep, actor: See) -> Response:
+    """The same as a file: nobody's own data is in it."""
+    with parts.session() as session:
+        scores = sent.see_scores(session, actor, slug)
+        phases = sent.see_progress(session, actor, slug).report.phases
+    trial = phases.trial if phases else None
+    subjects = {one.name: one.subject for one in trial.variants} if trial else {}
+    rows = [
+        (one.name.upper(), subjects.get(one.name, ""), one.accepted, one.clicks, one.opens, one.unsubscribes)
+        for one in scores
+    ]
+    return csv_answer(f"{slug}-variants.csv", VARIANTS, [rows])
 
 
 @router.api_route(ONE + "/pause", methods=READ)

@@ -64,3 +64,19 @@ def test_before_publishing_marc_reads_what_readers_will_read_instead(page: Page,
     page.goto("/desk/courses/calm/publish")
     expect(page.get_by_role("heading", name="What readers read instead")).to_be_visible()
     is_well_made(page, "course-publish-difference")
+
+
+def test_marc_lives_through_a_course_for_readers_he_chooses(page: Page, settings: Settings) -> None:
+    write_course(Drafts(settings.data_dir).home / "calm")
+    through_the_form(page, Role.MARKETER)
+    page.goto("/desk/courses/calm/simulate")
+    page.get_by_text("Choose the readers").click()
+    people = page.get_by_label("People written down")
+    people.fill("email,zone\nada@example.org,Mars/North\n")
+    page.get_by_role("button", name="Live through it").click()
+    expect(page.get_by_role("alert")).to_contain_text("people.csv:2:")
+    is_well_made(page, "course-simulate-wrong")
+    people.fill("email,zone\nada@example.org,Asia/Tokyo\nben@example.org,Europe/Berlin\n")
+    page.get_by_role("button", name="Live through it").click()
+    expect(page.locator("canvas")).to_be_visible()
+    is_well_made(page, "course-simulate-chosen")

@@ -49,6 +49,12 @@ def test_a_stopped_canary_goes_on_when_somebody_says_so_and_a_variant_is_chosen(
     send_all(house)
     # 20 % of the 50 that were left.
     assert "Its test is under way: 40 people wait for the winner." in marc.get(f"{PATH}/progress").text
+    assert 'data-chart="bar"' in marc.get(f"{PATH}/variants").text
+    # The canary shares the variants: 20 in all, 10 for each, less the 2 that bounced.
+    lines = marc.get(f"{PATH}/variants.csv").text.splitlines()
+    assert lines[0] == "\ufeffvariant,subject,accepted,people who clicked,opened,left"
+    assert [line.split(",")[2:] for line in lines[1:]] == [["9", "0", "0", "0"]] * 2
+    assert [line.split(",")[0] for line in lines[1:]] == ["A", "B"]
     asked = marc.get(f"{PATH}/choose", variant="b").text
     assert "40 people who wait for the winner will get “Windows open”" in asked
     assert "the rest gets variant B" in marc.post(f"{PATH}/choose", variant="b").text
@@ -78,6 +84,13 @@ def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
     lines = rea.get(f"{PATH}/statement.csv").text.splitlines()
     assert lines[0] == "\ufeffstate,reason,mails"
     assert any(line.startswith("failed,") for line in lines)
+    assert 'data-chart="bar"' in rea.get(f"{PATH}/statement").text
+    lines = rea.get("/desk/reports/campaigns.csv").text.splitlines()
+    assert lines[0].startswith("\ufeffcampaign,subject,began,state,audience,accepted,not reached,open")
+    # Of the three one was refused.
+    assert lines[1].split(",")[3:] == ["finished", "3", "2", "1", "0", "0"]
+    assert rea.get("/desk/reports/courses.csv").text.splitlines()[0].startswith("\ufeffcourse,title")
+    assert rea.get("/desk/reports/nothing.csv").status_code == 404
     file = marc.get(f"{PATH}/missing.csv").text.splitlines()
     assert [line.split(",")[2] for line in file] == ["state", "failed"]
     assert "campaign export missing" in actions(house)
