@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy.orm import Session
 
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.db import business_now
-from mailer.reports.course_report import CourseFigures, course_figures
+from mailer.reports.course_report import COHORTS, CourseFigures, course_figures
 from mailer.reports.sent import Overview, overview
 from mailer.schedule.courses import get_course
 
@@ -18,6 +20,17 @@ def see_overview(session: Session, _: Actor) -> Overview:
 
 
 @needs(Right.SEE)
-def see_course(session: Session, _: Actor, slug: str, *, is_asked: bool) -> CourseFigures:
-    """One course, step by step; raises NotFound, or TooLong when all of it was asked for in vain."""
-    return course_figures(session, get_course(session, slug), is_asked=is_asked)
+def see_course(
+    session: Session,
+    _: Actor,
+    slug: str,
+    *,
+    is_asked: bool,
+    before: date | None = None,
+    most: int | None = COHORTS,
+) -> CourseFigures:
+    """One course, step by step; raises NotFound, or TooLong when all of it was asked for in vain.
+
+    Of its cohorts `most` (None: all), those before a Monday where one is said.
+    """
+    return course_figures(session, get_course(session, slug), is_asked=is_asked, before=before, most=most)

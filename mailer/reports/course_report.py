@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal_column, select, true
 from sqlalchemy.orm import Session
 
 from mailer import tally
@@ -88,10 +88,14 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Cohorts:
-    """The newest cohorts, the newest first, and the course weeks that `reached` is about."""
+    """Some cohorts, the newest first, and the course weeks that `reached` is about.
+
+    `older` is what to ask for those `before` them with; None when there are none.
+    """
 
     weeks: tuple[int, ...]
     rows: tuple[Cohort, ...]
+    older: date | None = None
 
 
 @dataclass(frozen=True)
@@ -110,17 +114,25 @@ class CourseFigures:
         return None not in (self.readers, self.answers, self.cohorts)
 
 
-def course_figures(session: Session, course: Course, *, is_asked: bool = False) -> CourseFigures:
+def course_figures(
+    session: Session,
+    course: Course,
+    *,
+    is_asked: bool = False,
+    before: date | None = None,
+    most: int | None = COHORTS,
+) -> CourseFigures:
     """All that is known of a course; where there is much of it, all but the steps only if it `is_asked` for.
 
-    Raises TooLong when it was asked for and took too long.
+    Of its cohorts `most` at most (None: all), those before the week of a Monday where that is said. Raises
+    TooLong when it was asked for and took too long.
     """
     return CourseFigures(
         course,
         tuple(step_figures(session, course)),
         counted(session, lambda session: step_readers(session, course), is_asked=is_asked),
         counted(session, lambda session: answers_by_week(session, course), is_asked=is_asked),
-        counted(session, lambda session: cohorts(session, course), is_asked=is_asked),
+        counted(session, lambda session: cohorts(session, course, before, most), is_asked=is_asked),
     )
 
 
@@ -211,8 +223,10 @@ def _stopped(session: Session, course: Course) -> dict[str, tuple[int, int]]:
     return found
 
 
-def cohorts(session: Session, course: Course) -> Cohorts:
-    """The readers of each of the last COHORTS weeks in which somebody began, and how far they came."""
+def cohorts(
+    session: Session, course: Course, before: date | None = None, most: int | None = COHORTS
+) -> Cohorts:
+    """The readers of each of the newest weeks in which somebody began, and how far they came."""
     weeks = _columns((course.days + 6) // 7)
     # Mondays of UTC: a cohort is a week of ours, whatever zone each reader lives in.
     week = func.date_trunc("week", Enrollment.created_at, literal_column("'UTC'")).label("week")
@@ -229,13 +243,22 @@ def cohorts(session: Session, course: Course) -> Cohorts:
             *(func.count().filter(Enrollment.state == state) for state in states),
             *(func.count().filter(Enrollment.last_day > 7 * (one - 1)) for one in weeks),
         )
-        .where(Enrollment.course_id == course.id)
+        .where(
+            Enrollment.course_id == course.id,
+            true() if before is None else Enrollment.created_at < _monday(before),
+        )
         .group_by(week)
         .order_by(week.desc())
-        .limit(COHORTS)
+        .limit(None if most is None else most + 1)
     )
-    found = (Cohort(row[0].date(), row[1], tuple(row[6:]), *row[2:6]) for row in rows)
-    return Cohorts(weeks, tuple(found))
+    found = tuple(Cohort(row[0].date(), row[1], tuple(row[6:]), *row[2:6]) for row in rows)
+    shown = found[:most]
+    return Cohorts(weeks, shown, shown[-1].week if len(found) > len(shown) else None)
+
+
+def _monday(day: date) -> datetime:
+    """When the week of this day begins: in its middle a cohort would be cut in two."""
+    return datetime.combine(day - timedelta(days=day.weekday()), time(), tzinfo=UTC)
 
 
 def _columns(weeks: int) -> tuple[int, ...]:

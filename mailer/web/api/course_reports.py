@@ -128,6 +128,7 @@ class CourseReport(BaseModel):
     answers: list[WeekAnswersShown] | None
     weeks: list[int] | None = Field(description="The course weeks that `reached` is about.")
     cohorts: list[CohortShown] | None
+    older: date | None = Field(description="`before` for the cohorts before these; null without any.")
 
     @classmethod
     def of(cls, found: CourseFigures) -> CourseReport:
@@ -149,6 +150,7 @@ class CourseReport(BaseModel):
             cohorts=[CohortShown.model_validate(one, from_attributes=True) for one in found.cohorts.rows]
             if found.cohorts
             else None,
+            older=found.cohorts.older if found.cohorts else None,
         )
 
 
@@ -192,10 +194,11 @@ def show_course_report(
     actor: See,
     slug: Slug,
     counted: Annotated[bool, Query(description="Count also what takes long, for up to 10 seconds.")] = False,
+    before: Annotated[date | None, Query(description="Cohorts of weeks before that of this day.")] = None,
 ) -> CourseReport:
     """Each step as a funnel, what readers answered, and how far those who began in a week came."""
     with parts.session() as session:
-        return CourseReport.of(see_course(session, actor, slug, is_asked=counted))
+        return CourseReport.of(see_course(session, actor, slug, is_asked=counted, before=before))
 
 
 @router.get("/statement")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 
 from fastapi import APIRouter, Request, Response
 
@@ -42,12 +43,16 @@ def overview_csv(part: str, parts: PartsDep, actor: See) -> Response:
 
 
 @router.api_route(PATH + "/courses/{slug}", methods=READ)
-def course(request: Request, slug: str, parts: PartsDep, actor: See, count: str = "") -> Response:
+def course(
+    request: Request, slug: str, parts: PartsDep, actor: See, count: str = "", before: date | None = None
+) -> Response:
     """Its funnel, its cohorts and its answers; all but the steps only on demand where there is much."""
     with parts.session() as session:
         found, cannot = as_far_as_counted(
-            lambda is_asked: desk.see_course(session, actor, slug, is_asked=is_asked), count == "yes"
+            lambda is_asked: desk.see_course(session, actor, slug, is_asked=is_asked, before=before),
+            count == "yes",
         )
+    older = found.cohorts.older if found.cohorts else None
     return parts.desk.page(
         request,
         f"reports/{'figures' if request.headers.get('hx-request') else 'course'}.html",
@@ -55,16 +60,18 @@ def course(request: Request, slug: str, parts: PartsDep, actor: See, count: str 
         found=found,
         cannot=cannot,
         nobody=NOBODY,
+        before=before,
+        older=parts.desk.url(f"{PATH}/courses/{slug}", count=count, before=older) if older else "",
     )
 
 
 @router.get(PATH + "/courses/{slug}/{part}.csv")
 def course_csv(slug: str, part: str, parts: PartsDep, actor: See) -> Response:
-    """One of its tables as a file: nobody's own data is in it."""
+    """One of its tables as a file, with every week that somebody began in: nobody's own data is in it."""
     if part not in TABLES:
         raise NotFound(f"There is no table {part!r}; there are {', '.join(TABLES)}.")
     with parts.session() as session:
-        found = desk.see_course(session, actor, slug, is_asked=True)
+        found = desk.see_course(session, actor, slug, is_asked=True, most=None)
     headers = attached(f"{slug}-{part}.csv")
     return Response(
         BOM + csv_lines(TABLES[part](found)), media_type="text/csv; charset=utf-8", headers=headers
