@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from mailer.clock import instant_of, local_date
-from mailer.content.timing_words import shown_weekdays
+from mailer.content.timing_words import WEEKDAYS
 from mailer.schedule.timing import EVERY_DAY
 
 FARTHEST = 1_500
@@ -131,17 +131,26 @@ class Cadence:
         return latest, max(0, missed)
 
     def in_words(self) -> str:
-        """As a sentence has it: "every 2 weeks on mon, thu at 09:00 (Europe/Berlin)"."""
+        """As a sentence has it: "every 2 weeks on Monday, Thursday at 09:00 (Europe/Berlin)"."""
         words = f"every {self.every}" if self.step == 1 else f"every {self.step} {self.every}s"
         if self.every is Every.MONTH:
             days = ("the last day" if one == LAST_DAY else f"day {one}" for one in self.days)
             words += f" on {', '.join(days)}"
         elif self.weekdays != EVERY_DAY:
-            words += f" on {shown_weekdays(self.weekdays)}"
+            words += f" on {_named(self.weekdays)}"
         words += f" at {self.at:%H:%M} "
         words += f"by each reader's clock (else {self.zone})" if self.is_local else f"({self.zone})"
         words += f", until {self.until}" if self.until else ""
         return f"{words}, {self.times:,} times" if self.times else words
+
+
+def _named(mask: int) -> str:
+    """Weekdays by their names: "Monday, Thursday", "Monday to Friday"."""
+    days = [number for number in range(7) if mask >> number & 1]
+    names = [WEEKDAYS[number].capitalize() for number in days]
+    if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
+        return f"{names[0]} to {names[-1]}"
+    return ", ".join(names)
 
 
 def _monday(day: date) -> date:

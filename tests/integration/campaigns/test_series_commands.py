@@ -38,7 +38,7 @@ def test_a_series_by_the_calendar_from_its_file_to_its_end(
     path = write_series(tmp_path)
     assert "`steadypost campaign series add FILE`" in steadypost(*SERIES, "list").stdout
     told = steadypost(*SERIES, "add", path).stdout
-    assert told.startswith("letter is added: every week on mon at 09:00 (Europe/Berlin).\n")
+    assert told.startswith("letter is added: every week on Monday at 09:00 (Europe/Berlin).\n")
     assert "next 2026-03-02, at 2026-03-02 08:00 UTC" in told
     assert steadypost(*SERIES, "add", path).stdout.startswith("letter is as it is here.\n")
     shown = json.loads(steadypost(*SERIES, "show", "letter", "--next", "5", "--json").stdout)

@@ -117,9 +117,9 @@ def test_what_is_stored_is_read_again() -> None:
 
 
 def test_it_can_be_said_in_a_sentence() -> None:
-    assert (
-        cadence(step=2, weekdays=MON_THU).in_words() == "every 2 weeks on mon, thu at 09:00 (Europe/Berlin)"
-    )
+    twice = cadence(step=2, weekdays=MON_THU).in_words()
+    assert twice == "every 2 weeks on Monday, Thursday at 09:00 (Europe/Berlin)"
+    assert "every week on Monday to Friday at" in cadence(weekdays=0b11111).in_words()
     monthly = cadence(Every.MONTH, days=(1, 31), is_local=True, times=3)
     assert monthly.in_words() == (
         "every month on day 1, the last day at 09:00 by each reader's clock (else Europe/Berlin), 3 times"
