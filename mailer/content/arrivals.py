@@ -13,23 +13,31 @@ from mailer.content.course_edit import changed_course
 from mailer.content.course_folder import COURSE_FILE
 from mailer.content.draft_store import FOLDER, put_file
 from mailer.content.guide import ImportReport, course_slug, import_guide
+from mailer.content.guide.adjust import Section, Wish, adjust, wishes_as_json, wishes_of_json
 from mailer.errors import NotFound, Refused
 
 KEPT_SECONDS = 86_400
 MOST_GUIDE = 20_000_000
 """Bytes of a guide that is uploaded."""
 ENDINGS = (".txt", ".md", ".markdown", ".html", ".htm", ".docx")
+WISHES = "sections.json"
 NAME = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A guide with how it was understood for a course of so many days."""
+    """A guide with how it was understood for a course of so many days, and what its sections became."""
 
     name: str
     file: str
     days: int
     report: ImportReport
+    sections: tuple[Section, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """How many mails it gives."""
+        return sum(section.day is not None for section in self.sections)
 
     def files(self, title: str, slug: str, sender: dict[str, str]) -> dict[str, str | bytes]:
         """The course folder that it becomes, with this title and slug."""
@@ -79,6 +87,21 @@ class Arrivals:
         """One of them, for as many days as it was last (or for `days` from now on); raises NotFound."""
         return self._understand(self.guide(name).parent, days)
 
+    def adjust(self, name: str, key: str, wish: Wish) -> Arrival:
+        """Have a section otherwise from now on; raises NotFound, or Refused, and then all is as before."""
+        folder = self.guide(name).parent
+        kept = folder / WISHES
+        before = kept.read_text(encoding="utf-8") if kept.exists() else "{}"
+        wishes = wishes_of_json(before)
+        # At the end, where a day is taken that an earlier wish gave to another section.
+        wishes.pop(key, None)
+        put_file(kept, wishes_as_json({**wishes, key: wish}).encode())
+        try:
+            return self._understand(folder, None)
+        except BaseException:
+            put_file(kept, before.encode())
+            raise
+
     def guide(self, name: str) -> Path:
         """The guide's file; raises NotFound."""
         folder = self.home / name
@@ -96,9 +119,13 @@ class Arrivals:
         kept = folder / "days"
         days = days or (int(kept.read_text(encoding="ascii")) if kept.exists() else 30)
         out = folder / f"course-{secrets.token_hex(4)}"
+        kept_wishes = folder / WISHES
+        wishes = wishes_of_json(kept_wishes.read_text(encoding="utf-8")) if kept_wishes.exists() else {}
         try:
             report = import_guide(guide, out, days=days)
+            sections = adjust(out, wishes, days)
         except Refused as error:
+            shutil.rmtree(out, ignore_errors=True)
             # In the words of whoever brought the file: they know no path of this machine.
             raise Refused(
                 error.what.replace(str(guide), guide.name).replace(f"{out}", "The course")
@@ -107,7 +134,7 @@ class Arrivals:
         shutil.rmtree(course, ignore_errors=True)
         out.rename(course)
         put_file(kept, str(days).encode("ascii"))
-        return Arrival(folder.name, guide.name, days, replace(report, folder=course))
+        return Arrival(folder.name, guide.name, days, replace(report, folder=course), sections)
 
     def _clear(self) -> None:
         """Forget what nobody made a course of within a day."""

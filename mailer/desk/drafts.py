@@ -22,9 +22,11 @@ from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, Ste
 from mailer.content.course_zip import unpack
 from mailer.content.draft_store import Drafts, Typing, file_digest
 from mailer.content.file_edit import body_of, front_matter, plain_lines, settings_of, typed_file
+from mailer.content.guide.adjust import Place, Wish
 from mailer.content.guide.again import has_guide
 from mailer.content.guide.folder import file_name
 from mailer.content.guide.names import slug_of, unique_slug
+from mailer.content.guide.steps import literal
 from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixel_width
 from mailer.content.newest import Newest
 from mailer.content.timeline import free_day, neighbour, put_before, put_on_day
@@ -32,7 +34,7 @@ from mailer.db import business_now
 from mailer.delivery.one_mail import OneMail
 from mailer.delivery.roster import get_sender
 from mailer.delivery.signing import Keyring
-from mailer.errors import Refused
+from mailer.errors import NotFound, Refused
 from mailer.launch.check import check_course
 from mailer.launch.checked import keep_check
 from mailer.launch.send_test import STEP_TESTED, refuse_many
@@ -94,6 +96,27 @@ def take_guide(_: Session, __: Actor, arrivals: Arrivals, file: str, content: by
 def look_at_guide(_: Session, __: Actor, arrivals: Arrivals, name: str, days: int | None) -> Arrival:
     """How a guide that was taken is understood; raises NotFound or Refused."""
     return arrivals.look(name, days)
+
+
+@needs(Right.WRITE)
+def adjust_section(
+    _: Session, __: Actor, arrivals: Arrivals, name: str, key: str, fields: Mapping[str, str]
+) -> Arrival:
+    """Have one section of a guide otherwise, as a form says it; raises NotFound or Refused."""
+    known = next((one for one in arrivals.look(name).sections if one.key == key), None)
+    if known is None:
+        raise NotFound(f"The guide has no section {key!r}.")
+    title, day, split = (fields.get(name, "").strip() for name in ("title", "day", "split"))
+    if fields.get("place") not in list(Place) or not all(not one or one.isdecimal() for one in (day, split)):
+        raise Refused("Say what becomes of the section, and on which day.")
+    is_other_day = bool(day) and int(day) != known.day
+    wish = Wish(
+        title=" ".join(title.split()) if literal(title) != known.title else known.wish.title,
+        place=Place(fields["place"]),
+        day=int(day) if is_other_day else known.wish.day,
+        split=int(split) if split else None,
+    )
+    return arrivals.adjust(name, key, wish)
 
 
 @needs(Right.WRITE)

@@ -95,6 +95,24 @@ def make(request: Request, arrival: str, fields: FormFields, parts: PartsDep, ac
     return parts.desk.go(f"/desk/courses/{slug}", done=done)
 
 
+@router.post(PATH + "/{arrival}/sections/{key}")
+def adjust(
+    request: Request, arrival: str, key: str, fields: FormFields, parts: PartsDep, actor: Write
+) -> Response:
+    """Have one section otherwise, and look at all again; back to it, so that the keyboard stays there."""
+    arrivals = Arrivals(parts.settings.data_dir)
+    try:
+        with parts.session() as session:
+            desk.adjust_section(session, actor, arrivals, arrival, key, fields)
+    except NotFound:
+        raise
+    except MailerError as error:
+        with parts.session() as session:
+            found = desk.look_at_guide(session, actor, arrivals, arrival, None)
+        return _look(request, parts, actor, found, {}, error=str(error), at=key)
+    return parts.desk.go(f"{PATH}/{arrival}#{key}", done="Adjusted the section.")
+
+
 def days_in(words: str) -> int:
     """The number of days in a field; raises Refused."""
     if not words.strip().isdecimal() or not 1 <= int(words.strip()[:9]) <= MOST_DAYS:
@@ -122,6 +140,7 @@ def _look(
     arrival: Arrival,
     fields: dict[str, str],
     error: str = "",
+    at: str = "",
 ) -> Response:
     with parts.session() as session:
         senders = senders_to_choose(session, actor)
@@ -136,4 +155,5 @@ def _look(
         sender=fields.get("sender", senders[0][0] if senders else ""),
         senders=senders,
         error=error,
+        at=at,
     )

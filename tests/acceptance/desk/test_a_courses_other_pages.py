@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
 from mailer.audience.subscribers import Person, add_subscriber
@@ -14,6 +16,8 @@ from tests.support.cast import step_file, write_course
 from tests.support.staff import through_the_form
 
 pytestmark = needs_browser
+
+GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
 
 
 def test_marc_translates_a_week_and_writes_it_gently_and_for_some(
@@ -80,3 +84,26 @@ def test_marc_lives_through_a_course_for_readers_he_chooses(page: Page, settings
     page.get_by_role("button", name="Live through it").click()
     expect(page.locator("canvas")).to_be_visible()
     is_well_made(page, "course-simulate-chosen")
+
+
+def test_marc_puts_right_how_his_guide_was_understood(page: Page) -> None:
+    through_the_form(page, Role.MARKETER)
+    page.goto("/desk/new-course")
+    page.get_by_label("The guide").set_input_files(GUIDE)
+    page.get_by_role("button", name="See how it is understood").click()
+    page.get_by_text("Adjust Why Nights Feel So Long").click()
+    is_well_made(page, "guide-adjust")
+    section = page.locator("#why-nights-feel-so-long")
+    section.get_by_label("Another mail begins at").select_option(index=1)
+    section.get_by_role("button", name="Adjust it").click()
+    expect(page.get_by_text("Why Nights Feel So Long, continued").first).to_be_visible()
+    page.get_by_text("Adjust Introduction").click()
+    section = page.locator("#introduction")
+    section.get_by_label("What becomes of it").select_option("part of the section before")
+    section.get_by_role("button", name="Adjust it").click()
+    expect(section.get_by_role("alert")).to_contain_text("There is no lesson before")
+    is_well_made(page, "guide-adjust-refused")
+    page.get_by_label("Title").fill("Sleep")
+    page.get_by_label("Slug").fill("sleep")
+    page.get_by_role("button", name="Make the course").click()
+    expect(page.get_by_text("Made sleep.")).to_be_visible()

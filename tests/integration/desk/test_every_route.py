@@ -132,6 +132,7 @@ LEAST = {
     "POST /desk/new-course": Role.MARKETER,
     "POST /desk/new-course/folder": Role.MARKETER,
     "GET /desk/new-course/{arrival}": Role.MARKETER,
+    "POST /desk/new-course/{arrival}/sections/{key}": Role.MARKETER,
     "POST /desk/new-course/{arrival}": Role.MARKETER,
     "GET /desk/campaigns": Role.READER,
     "GET /desk/new-campaign": Role.MARKETER,
