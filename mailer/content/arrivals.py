@@ -1,4 +1,4 @@
-"""Guides that were brought to the desk and are still being looked at: a folder for each, for a day."""
+"""What was brought to the desk and is still being looked at, guides and folders: each for a day."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ KEPT_SECONDS = 86_400
 MOST_GUIDE = 20_000_000
 """Bytes of a guide that is uploaded."""
 ENDINGS = (".txt", ".md", ".markdown", ".html", ".htm", ".docx")
+ZIP = "folder.zip"
 WISHES = "sections.json"
 NAME = re.compile(r"[0-9a-f]{32}")
 
@@ -105,9 +106,24 @@ class Arrivals:
     def guide(self, name: str) -> Path:
         """The guide's file; raises NotFound."""
         folder = self.home / name
-        if not NAME.fullmatch(name) or not folder.is_dir():
+        if not NAME.fullmatch(name) or not folder.is_dir() or (folder / ZIP).exists():
             raise NotFound("This guide is not here any more; bring it again.")
         return next(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+
+    def keep_zip(self, content: bytes) -> str:
+        """Keep the zip of a course folder while it is looked at; returns the name that it has here."""
+        self._clear()
+        name = secrets.token_hex(16)
+        (self.home / name).mkdir(parents=True)
+        put_file(self.home / name / ZIP, content)
+        return name
+
+    def zip(self, name: str) -> bytes:
+        """A zip that was kept; raises NotFound."""
+        path = self.home / name / ZIP
+        if not NAME.fullmatch(name) or not path.is_file():
+            raise NotFound("This folder is not here any more; bring it again.")
+        return path.read_bytes()
 
     def forget(self, name: str) -> None:
         """Away with it: it has become a course, or was not wanted."""

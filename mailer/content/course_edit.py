@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from mailer.content.course_toml import COURSE_FILE
 from mailer.content.guide.folder import toml_text
 from mailer.errors import Refused
 
@@ -37,6 +39,17 @@ def changed_course(text: str, changes: Mapping[str, str | int]) -> str:
         if table.get(key) != value:
             _put(table, key, value)
     return tomlkit.dumps(toml)
+
+
+def slug_in(toml: bytes) -> str:
+    """The slug that a course.toml says; raises Refused when it cannot be read or has none."""
+    try:
+        slug = tomllib.loads(toml.decode("utf-8-sig")).get("slug")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"{COURSE_FILE} cannot be read ({error}); mend it, then bring it again.") from None
+    if not isinstance(slug, str) or not slug:
+        raise Refused(f'{COURSE_FILE} has no slug; write slug = "…" in it.')
+    return slug
 
 
 def _put(table: Any, key: str, value: str | int) -> None:

@@ -14,9 +14,10 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.content.course_files import files_digest
+from mailer.content.course_files import files_digest, pack, packed_files
 from mailer.content.course_folder import COURSE_FILE, STEP_SUFFIXES
 from mailer.content.course_words import SLUG
 from mailer.content.guide.swap import create_folder, recover, replace_folder
@@ -25,6 +26,8 @@ from mailer.errors import NotFound, Refused
 FOLDER = "courses"
 KEPT_TYPING = ".typing"
 """Beside the courses: texts that somebody is still typing, so that a closed window loses nothing."""
+REPLACED = ".replaced"
+"""Beside them: what a draft held before all of it was replaced."""
 CHANGED = (
     "Somebody else has changed {name} meanwhile, so nothing was saved. Keep a copy of your text, open the "
     "step again and bring it in there."
@@ -87,17 +90,36 @@ class Drafts:
             create_folder(self.home / slug, files)
         return self.home / slug
 
-    def replace(self, slug: str, files: Mapping[str, str | bytes], *, seen: str | None = None) -> None:
+    def replace(self, slug: str, files: Mapping[str, str | bytes], *, seen: str) -> None:
         """The folder with exactly these files from now on.
 
-        Raises Refused when its `digest` is not `seen` any more (None: whatever it is).
+        What it held is kept until it is replaced the next time (`bring_back`). Raises Refused when its
+        `digest` is not `seen` any more.
         """
         folder = self.folder(slug)
         with self._turn():
-            if seen is not None and digest_of(folder) != seen:
+            if digest_of(folder) != seen:
                 raise Refused(f"Somebody else has changed {slug} meanwhile; look again, then replace it.")
-            before = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+            before = files_of(folder)
+            kept = self._kept_path(slug)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            put_file(kept, pack(slug, before))
             replace_folder(folder, files, [name for name in before if name not in files])
+
+    def replaced_at(self, slug: str) -> datetime | None:
+        """When the draft was replaced by another one that can be taken back; None when it was not."""
+        try:
+            return datetime.fromtimestamp(self._kept_path(slug).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+
+    def bring_back(self, slug: str, *, seen: str) -> None:
+        """What the draft was before it was replaced; doing it twice undoes it. Raises NotFound or Refused."""
+        try:
+            kept = self._kept_path(slug).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"The draft of {slug} was not replaced, so there is none to bring back.") from None
+        self.replace(slug, packed_files(kept), seen=seen)
 
     def change(self, slug: str, files: Mapping[str, str | bytes], *, before: str) -> None:
         """Some of its files written anew, all or none; raises Refused when it is not as in `before` now.
@@ -143,6 +165,7 @@ class Drafts:
             folder.rename(gone)
             shutil.rmtree(gone)
             shutil.rmtree(self.home / KEPT_TYPING / slug, ignore_errors=True)
+            self._kept_path(slug).unlink(missing_ok=True)
 
     def typing(self, slug: str, name: str, who: int) -> Typing | None:
         """What this operator has typed into a step and not saved."""
@@ -161,6 +184,9 @@ class Drafts:
         path.parent.mkdir(parents=True, exist_ok=True)
         values = {"text": typing.text, "base": typing.base, "as": typing.as_subscriber}
         put_file(path, json.dumps(values).encode())
+
+    def _kept_path(self, slug: str) -> Path:
+        return self.home / REPLACED / f"{slug}.zip"
 
     def _typing_path(self, slug: str, name: str, who: int) -> Path:
         self.step(slug, name)
@@ -181,10 +207,15 @@ def text_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in STEP_SUFFIXES and _fits(path))
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """All files of a folder by their paths in it."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
 def digest_of(folder: Path) -> str:
     """A fingerprint of all files of a folder, names and bytes."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return files_digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
+    return files_digest(files_of(folder))
 
 
 def file_digest(path: Path) -> str:

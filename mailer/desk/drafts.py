@@ -5,10 +5,9 @@ Each call takes the folders (`Drafts`) that the drafts are in; what they hold is
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -16,10 +15,9 @@ from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience.subscribers import get_subscriber
 from mailer.content.arrivals import Arrival, Arrivals
-from mailer.content.course_edit import SENDER, changed_course
+from mailer.content.course_edit import SENDER, changed_course, slug_in
 from mailer.content.course_files import course_files, pack
 from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepKind, read_draft
-from mailer.content.course_zip import unpack
 from mailer.content.draft_store import Drafts, Typing, file_digest
 from mailer.content.file_edit import body_of, front_matter, plain_lines, settings_of, typed_file
 from mailer.content.guide.adjust import Place, Wish
@@ -27,7 +25,6 @@ from mailer.content.guide.again import has_guide
 from mailer.content.guide.folder import file_name
 from mailer.content.guide.names import slug_of, unique_slug
 from mailer.content.guide.steps import literal
-from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, course_media, pixel_width
 from mailer.content.newest import Newest
 from mailer.content.timeline import free_day, neighbour, put_before, put_on_day
 from mailer.db import business_now
@@ -42,9 +39,6 @@ from mailer.launch.shown import Shown
 from mailer.launch.step_look import StepLook, compose_step_test, look_at_step, show_step
 from mailer.links import Signer
 from mailer.models import CheckedKind
-
-MOST_PICTURE = 2_000_000
-"""Bytes of one picture; readers on a train wait for each."""
 
 _LOOKS: Newest[tuple[Path, str, str, str], StepLook] = Newest(8)
 """Steps that this process compiled, by their folder and its digest, the file and what is typed into it."""
@@ -139,26 +133,6 @@ def make_course(
     drafts.create(slug, arrival.files(" ".join(title.split()), slug, values))
     record(session, actor, "course draft", course=slug)
     arrivals.forget(arrival.name)
-
-
-@needs(Right.WRITE)
-def take_folder(
-    session: Session, actor: Actor, drafts: Drafts, content: bytes, *, replace: bool
-) -> tuple[str, tuple[str, ...]]:
-    """Make a draft of a course folder in a zip; its slug, and what of the zip was left out.
-
-    One that is there already is replaced when `replace` says so; raises Refused.
-    """
-    unpacked = unpack(content)
-    slug = _slug_in(unpacked.files[COURSE_FILE])
-    files: dict[str, str | bytes] = dict(unpacked.files)
-    if replace and drafts.has(slug):
-        drafts.replace(slug, files)
-        record(session, actor, "course draft replace", course=slug)
-    else:
-        drafts.create(slug, files)
-        record(session, actor, "course draft", course=slug)
-    return slug, unpacked.left_out
 
 
 @needs(Right.WRITE)
@@ -340,31 +314,9 @@ def save_course(
 def save_course_text(_: Session, __: Actor, drafts: Drafts, slug: str, text: str, digest: str) -> None:
     """Write course.toml anew as a whole; its slug stays, for the folder is named after it."""
     text = plain_lines(text)
-    if _slug_in(text.encode()) != slug:
+    if slug_in(text.encode()) != slug:
         raise Refused(f'The slug stays: write slug = "{slug}". For another one, bring the folder anew.')
     drafts.save(slug, COURSE_FILE, text, before=digest)
-
-
-@needs(Right.WRITE)
-def pictures(_: Session, __: Actor, drafts: Drafts, slug: str) -> list[tuple[str, int, int]]:
-    """The draft's pictures: how a text names each, its bytes, and its width in pixels."""
-    return [
-        (one.source, len(one.content), pixel_width(one.content) or 0)
-        for one in course_media(drafts.folder(slug)).files
-    ]
-
-
-@needs(Right.WRITE)
-def add_picture(_: Session, __: Actor, drafts: Drafts, slug: str, file: str, content: bytes) -> str:
-    """Put a picture into the draft; returns how a text names it. Raises Refused."""
-    name = PurePath(file.replace("\\", "/"))
-    if name.suffix.lower() not in CONTENT_TYPES or pixel_width(content) is None:
-        raise Refused("A picture is a PNG, JPEG or GIF file; mail programs show no other everywhere.")
-    if len(content) > MOST_PICTURE:
-        raise Refused(f"The picture is larger than {MOST_PICTURE // 1_000_000} MB; make it smaller first.")
-    source = f"{MEDIA_FOLDER}/{slug_of(name.stem) or 'picture'}{name.suffix.lower()}"
-    drafts.change(slug, {source: content}, before=drafts.digest(slug))
-    return source
 
 
 @needs(Right.WRITE)
@@ -403,17 +355,6 @@ def _view(drafts: Drafts, slug: str, name: str, typing: Typing) -> StepView:
         look=_look(drafts, slug, name, typing.text),
         as_subscriber=typing.as_subscriber,
     )
-
-
-def _slug_in(toml: bytes) -> str:
-    """The slug that a course.toml says; raises Refused when it cannot be read or has none."""
-    try:
-        slug = tomllib.loads(toml.decode("utf-8-sig")).get("slug")
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Refused(f"{COURSE_FILE} cannot be read ({error}); mend it, then bring it again.") from None
-    if not isinstance(slug, str) or not slug:
-        raise Refused(f'{COURSE_FILE} has no slug; write slug = "…" in it.')
-    return slug
 
 
 def _who(actor: Actor) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -112,6 +112,13 @@ def export_person(session: Session, subscriber_id: int, now: datetime) -> dict[s
         **_courses(session, who.id),
         **_mails(session, who.id),
     }
+
+
+def course_titles(session: Session, kept: Mapping[str, Any]) -> dict[str, str]:
+    """The title of each course in what is kept of somebody, by its slug."""
+    slugs = {one["course"] for part in ("courses", "triggers") for one in kept[part]}
+    rows = session.execute(select(Course.slug, Course.title).where(Course.slug.in_(slugs)))
+    return dict(rows.all())
 
 
 def _courses(session: Session, who: int) -> dict[str, Any]:

@@ -154,6 +154,8 @@ def test_eva_signs_up_confirms_changes_her_pace_answers_and_leaves(
         mail = session.scalars(select(Delivery.id).where(Delivery.kind == DeliveryKind.DATA)).one()
     token = site.links.signer.delivery_token(mail)
     page.goto(f"/m/{token}/data")
+    press(page, "Show it here")
+    expect(page.get_by_text("eva@example.org", exact=True)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download my data").click()
     assert download.value.suggested_filename == "my-data.json"
@@ -239,6 +241,17 @@ def test_every_page_is_well_made(watched: Page, site: Site, sessions: Sessions, 
     for name in ("manage", "data", "erase", "archive"):
         watched.goto(pages[name])
         is_well_made(watched, f"reader-{name}")
+    watched.goto(pages["data"])
+    _opens_all_that_is_kept(watched)
+    is_well_made(watched, "reader-data-shown")
+
+
+def _opens_all_that_is_kept(page: Page) -> None:
+    """From the page that leads to it: what is kept, with every folded part unfolded."""
+    page.locator("button[name=show]").click()
+    page.wait_for_load_state()
+    for part in page.locator("summary").all():
+        part.click()
 
 
 def test_from_right_to_left_everything_fits_and_nothing_is_left_in_english(
@@ -258,4 +271,12 @@ def test_from_right_to_left_everything_fits_and_nothing_is_left_in_english(
             assert not overflows(watched), f"{name} is wider than {width} px"
             picture(watched, f"reader-ar-{name}-{width}")
         assert findings(watched) == [], name
+        if name == "data":
+            _opens_all_that_is_kept(watched)
+            assert not overflows(watched)
+            picture(watched, f"reader-ar-data-shown-{WIDE[0]}")
+            watched.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+            assert not overflows(watched)
+            picture(watched, f"reader-ar-data-shown-{NARROW[0]}")
+            assert findings(watched) == [], "shown"
         assert re.findall(r"\b(?:the|you|your|and|this)\b", watched.locator("main").inner_text()) == [], name

@@ -1,4 +1,4 @@
-"""Courses: the list, one course with its timeline, its settings, pictures and zip."""
+"""Courses: the list, one course with its timeline, its settings and its zip."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from fastapi import APIRouter, Request, Response
 
 from mailer.content.draft_store import Drafts
 from mailer.desk import drafts as writing
+from mailer.desk import folders
 from mailer.desk import publishing as desk
+from mailer.desk.pictures import list_pictures
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
-from mailer.web.marketer.uploads import ROOM, UploadDep
 from mailer.web.signed_in import See, Write
 from mailer.web.taking_out import attached
 
@@ -44,7 +45,16 @@ def show(request: Request, slug: str, parts: PartsDep, actor: See) -> Response:
         if published is None and not drafts.has(slug):
             raise NotFound(f"There is no course {slug!r}; look in the list of them.")
         draft = writing.show_draft(session, actor, drafts, slug) if drafts.has(slug) else None
-    return parts.desk.page(request, "courses/course.html", actor, slug=slug, published=published, draft=draft)
+        replaced_at = folders.replaced_at(session, actor, drafts, slug)
+    return parts.desk.page(
+        request,
+        "courses/course.html",
+        actor,
+        slug=slug,
+        published=published,
+        draft=draft,
+        replaced_at=replaced_at,
+    )
 
 
 @router.post(PATH + "/{slug}/move")
@@ -102,21 +112,20 @@ def change(request: Request, slug: str, fields: FormFields, parts: PartsDep, act
     return parts.desk.go(f"{PATH}/{slug}", done="Changed the course's settings.")
 
 
-@router.post(PATH + "/{slug}/pictures", max_body_size=writing.MOST_PICTURE + ROOM)
-def add_picture(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
-    """Another picture for its mails."""
-    with parts.session() as session:
-        source = writing.add_picture(session, actor, drafts_of(parts), slug, upload.file, upload.content)
-    done = f"Added {source}. Write ![What it shows]({source}) where it belongs."
-    return parts.desk.go(f"{PATH}/{slug}/settings", done=done)
-
-
 @router.get(PATH + "/{slug}/course.zip")
 def take_out(slug: str, parts: PartsDep, actor: Write) -> Response:
     """The course folder as a zip."""
     with parts.session() as session:
         content = writing.pack_folder(session, actor, drafts_of(parts), slug)
     return Response(content, media_type="application/zip", headers=attached(f"{slug}.zip"))
+
+
+@router.post(PATH + "/{slug}/bring-back")
+def bring_back(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+    """The draft as it was before it was replaced."""
+    with parts.session() as session:
+        folders.bring_back(session, actor, drafts_of(parts), slug, fields.get("digest", ""))
+    return parts.desk.go(f"{PATH}/{slug}", done="This is the draft as it was before it was replaced.")
 
 
 @router.api_route(PATH + "/{slug}/remove", methods=READ)
@@ -163,7 +172,7 @@ def _settings(
     with parts.session() as session:
         draft = writing.show_draft(session, actor, drafts_of(parts), slug)
         text, digest = writing.course_text(session, actor, drafts_of(parts), slug)
-        pictures = writing.pictures(session, actor, drafts_of(parts), slug)
+        pictures = list_pictures(session, actor, drafts_of(parts), slug)
     return parts.desk.page(
         request,
         "courses/settings.html",

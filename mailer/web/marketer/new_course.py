@@ -8,6 +8,7 @@ from mailer.content.arrivals import MOST_GUIDE, Arrival, Arrivals, slug_for
 from mailer.content.course_zip import MOST_PACKED
 from mailer.content.draft_store import Drafts
 from mailer.desk import drafts as desk
+from mailer.desk import folders
 from mailer.desk.senders import senders_to_choose
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
@@ -43,20 +44,51 @@ def take(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> 
 
 @router.post(PATH + "/folder", max_body_size=MOST_PACKED + ROOM)
 def take_folder(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
-    """Make a draft of a course folder."""
+    """Make a draft of a course folder; where there is one, say first what it would replace."""
     try:
         if not upload.file:
             raise Refused("Choose the zip of a course folder first.")
-        drafts, replace = Drafts(parts.settings.data_dir), "replace" in upload.fields
+        drafts, arrivals = Drafts(parts.settings.data_dir), Arrivals(parts.settings.data_dir)
         with parts.session() as session:
-            slug, left_out = desk.take_folder(session, actor, drafts, upload.content, replace=replace)
+            taken = folders.take_folder(session, actor, drafts, arrivals, upload.content)
     except MailerError as error:
         return _ask(request, parts, actor, folder_error=str(error))
-    done = f"Brought {slug}."
-    if left_out:
+    if taken.waits:
+        return parts.desk.go(f"{PATH}/folder/{taken.waits}")
+    done = f"Brought {taken.slug}."
+    if left_out := taken.left_out:
         done += f" Left out, for a course has no use for them: {', '.join(left_out[:5])}"
         done += f" and {len(left_out) - 5} more." if len(left_out) > 5 else "."
-    return parts.desk.go(f"/desk/courses/{slug}", done=done)
+    return parts.desk.go(f"/desk/courses/{taken.slug}", done=done)
+
+
+@router.api_route(PATH + "/folder/{arrival}", methods=READ)
+def ask_replace(request: Request, arrival: str, parts: PartsDep, actor: Write) -> Response:
+    """What the folder would replace."""
+    return _ask_replace(request, arrival, parts, actor)
+
+
+@router.post(PATH + "/folder/{arrival}")
+def replace(request: Request, arrival: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+    """Replace the draft that was looked at; look anew when somebody has changed it since."""
+    drafts, arrivals = Drafts(parts.settings.data_dir), Arrivals(parts.settings.data_dir)
+    try:
+        with parts.session() as session:
+            slug = folders.replace_draft(session, actor, drafts, arrivals, arrival, fields.get("seen", ""))
+    except NotFound:
+        raise
+    except MailerError as error:
+        return _ask_replace(request, arrival, parts, actor, str(error))
+    return parts.desk.go(f"/desk/courses/{slug}", done=f"Brought {slug}; what it replaced is kept.")
+
+
+def _ask_replace(request: Request, arrival: str, parts: Parts, actor: Write, error: str = "") -> Response:
+    drafts, arrivals = Drafts(parts.settings.data_dir), Arrivals(parts.settings.data_dir)
+    with parts.session() as session:
+        found = folders.look_at_folder(session, actor, drafts, arrivals, arrival)
+    return parts.desk.page(
+        request, "courses/folder_replace.html", actor, found=found, arrival=arrival, error=error
+    )
 
 
 @router.api_route(PATH + "/{arrival}", methods=READ)

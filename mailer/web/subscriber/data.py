@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 
+from babel.dates import format_datetime
 from fastapi import APIRouter, Response
 
+from mailer.clock import zone
 from mailer.db import business_now
 from mailer.feedback.own_data import GOOD_FOR, erase_themselves, whose_data
-from mailer.reports.export import export_person
+from mailer.i18n import answer_words, locale_of, translator
+from mailer.reports.export import course_titles, export_person
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.language import spoken
 from mailer.web.subscriber.reader import delivery_of, masked, read_reader
 from mailer.web.taking_out import attached
 
 router = APIRouter()
+
+MOST_SHOWN = 100
+"""Mails, clicks and the like on the page; the file has all of them."""
+UNFILLED = re.compile(r"\{\{.*?\}\}")
+"""What a subject line fills in for each reader."""
 
 
 @router.api_route("/m/{token}/data", methods=READ)
@@ -23,8 +34,10 @@ def show(token: str, parts: PartsDep) -> Response:
 
 
 @router.post("/m/{token}/data")
-def download(token: str, parts: PartsDep) -> Response:
-    """All of it, as a file. By POST: whatever opens links by itself gets none of it."""
+def download(token: str, fields: FormFields, parts: PartsDep) -> Response:
+    """All of it, as a file or as a page. By POST: whatever opens links by itself gets none of it."""
+    if fields.get("show") == "yes":
+        return _shown(parts, token)
     with parts.session() as session:
         now = business_now(session)
         kept = export_person(session, whose_data(session, delivery_of(parts, token), now), now)
@@ -56,6 +69,36 @@ def erase(token: str, fields: FormFields, parts: PartsDep) -> Response:
         reader.language,
         stage="erased",
         address=masked(reader.email),
+        sender_name=reader.sender_name,
+    )
+
+
+def _shown(parts: Parts, token: str) -> Response:
+    """All of it in plain words, the newest of what there is much of."""
+    with parts.session() as session:
+        now = business_now(session)
+        kept = export_person(session, whose_data(session, delivery_of(parts, token), now), now)
+        reader, titles = read_reader(parts, session, token), course_titles(session, kept)
+    language = spoken(reader.language)
+    place, words = zone(reader.zone), locale_of(language)
+
+    def at(moment: str) -> str:
+        local = datetime.fromisoformat(moment).astimezone(place)
+        return format_datetime(local, "medium", tzinfo=place, locale=words)
+
+    return parts.pages.render(
+        "subscriber/data_shown.html",
+        reader.language,
+        kept=kept,
+        titles=titles,
+        lists={one["slug"]: one["title"] for one in kept["lists"]},
+        at=at,
+        newest=lambda rows: list(reversed(rows))[:MOST_SHOWN],
+        most=MOST_SHOWN,
+        said=lambda subject: UNFILLED.sub("…", subject or ""),
+        answers=answer_words(translator(language).gettext),
+        spoken_name=words.get_language_name(kept["person"]["language"] or language),
+        zone=reader.zone,
         sender_name=reader.sender_name,
     )
 

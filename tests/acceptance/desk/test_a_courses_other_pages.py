@@ -107,3 +107,34 @@ def test_marc_puts_right_how_his_guide_was_understood(page: Page) -> None:
     page.get_by_label("Slug").fill("sleep")
     page.get_by_role("button", name="Make the course").click()
     expect(page.get_by_text("Made sleep.")).to_be_visible()
+
+
+def test_marc_looks_at_pictures_and_replaces_a_draft(page: Page, settings: Settings, tmp_path: Path) -> None:
+    folder = Drafts(settings.data_dir).home / "calm"
+    write_course(folder)
+    through_the_form(page, Role.MARKETER)
+    page.goto("/desk/courses/calm/settings")
+    shot = tmp_path / "tea.png"
+    page.screenshot(path=shot)
+    page.get_by_label("Another picture").set_input_files(shot)
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("img", name="media/tea.png")).to_be_visible()
+    is_well_made(page, "course-pictures")
+    page.get_by_role("link", name="Remove… media/tea.png").click()
+    is_well_made(page, "course-picture-remove")
+    page.get_by_role("button", name="Remove the picture").click()
+    expect(page.get_by_text("Removed tea.png.")).to_be_visible()
+    page.goto("/desk/courses/calm")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Take out the course folder").click()
+    download.value.save_as(tmp_path / "calm.zip")
+    (folder / "04-sit.md").write_text("---\nkey: sit\nsubject: Sit\nday: 5\n---\n# Sit\n\nSit.\n")
+    page.goto("/desk/new-course")
+    page.get_by_label("The folder as a zip").set_input_files(tmp_path / "calm.zip")
+    page.get_by_role("button", name="Bring it").click()
+    is_well_made(page, "course-folder-replace")
+    page.get_by_role("button", name="Replace the draft").click()
+    expect(page.get_by_role("button", name="Bring that one back")).to_be_visible()
+    is_well_made(page, "course-replaced")
+    page.get_by_role("button", name="Bring that one back").click()
+    expect(page.get_by_role("link", name="Sit", exact=True)).to_be_visible()

@@ -13,7 +13,7 @@ from mailer.db import Sessions, session_scope
 from mailer.delivery.verdict import Facts, refusal
 from mailer.feedback.own_data import ask_for_data
 from mailer.launch.messages import publish_system_mails
-from mailer.models import Action, Delivery, DeliveryKind, Subscriber, Subscription, SuppressionReason
+from mailer.models import Action, Click, Delivery, DeliveryKind, Subscriber, Subscription, SuppressionReason
 from tests.support.reader_pages import Links, Reader, make_course, signs_up, stop_clock
 
 ASK = {"action": "data"}
@@ -135,3 +135,57 @@ def test_an_address_that_cannot_be_mailed_is_told_so(
         suppress(session, "ada@example.org", SuppressionReason.HARD_BOUNCE, now)
         assert ask_for_data(session, ada.id, 1, "en", now) == "blocked"
     assert "came back" in site.post(links.manage(ada), data=ASK).text
+
+
+def test_all_of_it_is_shown_in_plain_words_by_a_post(
+    site: httpx.Client, links_to_data: str, ada: Reader, sessions: Sessions, now: datetime
+) -> None:
+    with session_scope(sessions) as session:
+        signs_up(session, make_course(session, "letters", "Letters"), now)
+        person = session.get_one(Subscriber, ada.id)
+        person.tags, person.fields = ["walker"], {"city": "<b>Graz</b>", "vegan": True}
+        suppress(session, "ada@example.org", SuppressionReason.SOFT_BOUNCE, now)
+        mine = {"delivery_id": ada.delivery_id, "subscriber_id": ada.id, "message_id": 1, "source": "list:1"}
+        for number in range(102):
+            request = {"link": 0, "url": f"https://reading.example/{number:03}", "verdict": "person"}
+            session.add(Click(at=now + timedelta(seconds=number), method="GET", **mine, **request))
+    answer = site.post(f"/m/{links_to_data}/data", data={"show": "yes"})
+    assert answer.headers["cache-control"] == "private, no-store"
+    page = answer.text
+    for words in ("ada@example.org", "walker", "&lt;b&gt;Graz&lt;/b&gt;", "Letters", "A calmer neck"):
+        assert f"<bdi>{words}</bdi>" in page
+    assert "<bdi>yes</bdi>" in page
+    assert "several mails could not be put into your mailbox" in page
+    assert "Yes, please send me" in page
+    assert "you agreed" in page
+    # Of 102 clicks the newest hundred.
+    assert "Links you followed in them (102)" in page
+    assert "The newest 100; the file has all of them." in page
+    assert ("reading.example/101" in page, "reading.example/001" in page) == (True, False)
+    # By a link alone nobody sees any of it.
+    assert "Graz" not in site.get(f"/m/{links_to_data}/data").text
+
+
+@pytest.mark.parametrize(
+    ("language", "heading", "says", "direction"),
+    [
+        ("de", "Was wir über Sie speichern", "Sie stehen darauf", "ltr"),
+        ("ar", "ما نحفظه عنك", "أنت مشترك فيها", "rtl"),
+    ],
+)
+def test_it_speaks_the_readers_language(
+    site: httpx.Client,
+    links_to_data: str,
+    ada: Reader,
+    sessions: Sessions,
+    language: str,
+    heading: str,
+    says: str,
+    direction: str,
+) -> None:
+    with session_scope(sessions) as session:
+        session.get_one(Subscriber, ada.id).language = language
+    page = site.post(f"/m/{links_to_data}/data", data={"show": "yes"}).text
+    assert f'dir="{direction}"' in page
+    assert heading in page
+    assert says in page
