@@ -44,6 +44,7 @@ from tests.integration.desk.test_every_route import routes
 from tests.support.browser import faults, needs_browser
 from tests.support.campaigns import SPRING, add_letters, draft, put_people, set_going, write_campaign
 from tests.support.cast import ADA, BEN
+from tests.support.course_desk import PIXEL
 from tests.support.desk import Desk, author_at_work
 from tests.support.feeds import WEEKLY
 from tests.support.staff import Person, signs_in, through_the_form
@@ -52,7 +53,8 @@ pytestmark = needs_browser
 
 GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
 NO_PAGES = re.compile(
-    r"\.(csv|zip|json)$|/events$|/mail$|/media/|/source$|/sign-in|/setup$|/join/|/guide/\{name\}|/preview$"
+    r"\.(csv|zip|json)$|/(events|mail|source|setup|preview|pictures/one)$"
+    r"|/(media|sign-in|join)(/|$)|/guide/\{name\}"
 )
 """Files, frames, pictures, and the pages that come before the desk, which have tests of their own."""
 
@@ -78,8 +80,7 @@ def ids(desk: str, room: Desk, settings: Settings, tmp_path: Path) -> dict[str, 
     owen = signs_in(desk, Role.OWNER)
     _campaigns(room, owen, tmp_path)
     made = _by_forms(room, owen)
-    files = (one for one in room.folder.iterdir() if one.is_file())
-    Drafts(settings.data_dir).create("calm", {one.name: one.read_text() for one in files})
+    made["folder arrival"] = _draft(room, owen, Drafts(settings.data_dir))
     return made | _ids(room)
 
 
@@ -155,6 +156,21 @@ def _by_forms(room: Desk, owen: Person) -> dict[str, str]:
     return {"file_id": arrived["/desk/imports"], "arrival": arrived["/desk/new-course"]}
 
 
+def _draft(room: Desk, owen: Person, drafts: Drafts) -> str:
+    """The course as a draft with a picture, and a folder that waits to replace it, by its address."""
+    files: dict[str, str | bytes] = {one.name: one.read_text() for one in room.folder.glob("*.*")}
+    folder = drafts.create("calm", files | {"media/cup.png": PIXEL})
+    packed = owen.client.get("/desk/courses/calm/course.zip").content
+    step = folder / "02-rest.md"
+    step.write_text(f"{step.read_text()}\nOne more line.\n")
+    file = {"file": ("calm.zip", packed)}
+    sent = owen.client.post(
+        "/desk/new-course/folder", data={"form_key": owen.key}, files=file, follow_redirects=True
+    )
+    assert "/desk/new-course/folder/" in sent.url.path, sent.text
+    return sent.url.path.rpartition("/")[2]
+
+
 OF_A_DRAFT = ("", "/edit", "/ab-test", "/audience", "/check", "/schedule", "/confirm", "/test", "/remove")
 OF_ONE_THAT_ENDED = ("/statement", "/missing", "/links", "/again")
 CAMPAIGN, COURSE = "/desk/campaigns/{slug}", "/desk/courses/{slug}"
@@ -172,6 +188,7 @@ ASKED = {
     "/desk/holds/pause": "scope=lane&target=course",
     "/desk/holds/resume": "scope=campaign&target=winter",
     "/desk/tags/change": "tag=walker",
+    f"{COURSE}/pictures/remove": "name=media/cup.png",
     "/desk/lists/{slug}/enroll": "course=calm",
     f"{CAMPAIGN}/choose": "variant=b",
     f"{CAMPAIGN}/confirm": "when=now&count=yes",
@@ -204,6 +221,8 @@ def _address(path: str, ids: dict[str, str]) -> str:
     values = ids | {"slug": SLUGS.get(path, SLUGS.get(kind, ""))}
     if path == "/desk/lists/acts/{act_id}":
         values["act_id"] = ids["list act"]
+    if path == "/desk/new-course/folder/{arrival}":
+        values["arrival"] = ids["folder arrival"]
     filled = re.sub(r"\{(\w+)\}", lambda part: values[part[1]], path)
     return f"{filled}?{ASKED[path]}" if path in ASKED else filled
 
@@ -225,7 +244,7 @@ def test_every_page_is_well_made(
         answer = page.goto(address)
         is_it = page.url.removeprefix(desk).partition("?")[0] == address.partition("?")[0]
         if answer is None or answer.status != 200 or not is_it:
-            said = page.locator("main").inner_text()[:200]
+            said = page.locator("body").inner_text()[:200]
             wrong.append(f"{address}: {answer.status if answer else '-'} at {page.url}, {said!r}")
             continue
         wrong += [f"{address}: {one}" for one in faults(page, "every" + re.sub(r"\W+", "-", path))]
