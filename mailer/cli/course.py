@@ -115,7 +115,9 @@ def publish_(
         with connected.session() as session:
             now = business_now(session)
             # As if: a course that another one is followed by has to be there before that can be planned.
-            seen = [publish(session, compiled, now) for compiled in courses]
+            *before, last = courses
+            seen = [publish(session, compiled, now) for compiled in before]
+            seen.append(plan_publication(session, last, now))
             session.rollback()
         chosen = read_bring(past or (), finished or ())
         refuse_unknown(chosen, seen)

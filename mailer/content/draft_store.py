@@ -98,9 +98,9 @@ class Drafts:
         """
         folder = self.folder(slug)
         with self._turn():
-            if digest_of(folder) != seen:
-                raise Refused(f"Somebody else has changed {slug} meanwhile; look again, then replace it.")
             before = files_of(folder)
+            if files_digest(before) != seen:
+                raise Refused(f"Somebody else has changed {slug} meanwhile; look again, then replace it.")
             kept = self._kept_path(slug)
             kept.parent.mkdir(parents=True, exist_ok=True)
             put_file(kept, pack(slug, before))

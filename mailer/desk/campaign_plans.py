@@ -164,8 +164,7 @@ def links_to_ask(session: Session, actor: Actor, slug: str, signer: Signer, base
 @needs(Right.SEND)
 def unasked_links(session: Session, _: Actor, slug: str, signer: Signer, base_url: str) -> Links:
     """Those of them that nobody asked lately."""
-    found = links_of(session, slug, signer, base_url, business_now(session))
-    return {url: found[url] for url in unasked(session, found)}
+    return unasked(session, links_of(session, slug, signer, base_url, business_now(session)))
 
 
 @needs(Right.SEE)

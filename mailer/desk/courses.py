@@ -87,7 +87,7 @@ def unasked_links(
 ) -> Links:
     """The addresses that its mails lead to and that nobody asked lately, for `ask_links`."""
     looked = look(session, of_folder(compiled), signer, base_url, business_now(session), math.inf)
-    return {url: looked.links[url] for url in unasked(session, looked.links)}
+    return unasked(session, looked.links)
 
 
 @needs(Right.SEND)

@@ -12,6 +12,7 @@ from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.content.arrivals import Arrivals
 from mailer.content.course_edit import slug_in
+from mailer.content.course_files import files_digest
 from mailer.content.course_folder import COURSE_FILE
 from mailer.content.course_zip import unpack
 from mailer.content.draft_store import Drafts, files_of
@@ -60,14 +61,14 @@ def look_at_folder(_: Session, __: Actor, drafts: Drafts, arrivals: Arrivals, na
     """What a folder that waits would replace; raises NotFound when it or the draft is gone."""
     unpacked = unpack(arrivals.zip(name))
     slug, new = slug_in(unpacked.files[COURSE_FILE]), unpacked.files
-    old, seen = files_of(drafts.folder(slug)), drafts.digest(slug)
+    old = files_of(drafts.folder(slug))
     return Replacing(
         slug,
         changed=sorted(file for file in old.keys() & new.keys() if old[file] != new[file]),
         added=sorted(new.keys() - old.keys()),
         gone=sorted(old.keys() - new.keys()),
         left_out=unpacked.left_out,
-        seen=seen,
+        seen=files_digest(old),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from sqlalchemy.orm import Session
 
 from mailer.accounts.rights import Actor, Right, needs
+from mailer.content.course_files import files_digest
 from mailer.content.draft_store import Drafts, text_files
 from mailer.content.guide.names import slug_of
 from mailer.content.media import CONTENT_TYPES, MEDIA_FOLDER, MediaFile, course_media, pixel_width
@@ -39,7 +40,7 @@ def list_pictures(_: Session, __: Actor, drafts: Drafts, slug: str) -> list[Pict
         Picture(
             *(one.source, len(one.content), pixel_width(one.content) or 0),
             [name for name, text in texts.items() if one.source in text],
-            drafts.digest_of_files(slug, [one.source]),
+            files_digest({one.source: one.content}),
         )
         for one in course_media(folder).files
     ]

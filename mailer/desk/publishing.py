@@ -175,7 +175,7 @@ def effect_of(session: Session, _: Actor, checked: Checked, signer: Signer, base
     now = business_now(session)
     plan = plan_publication(session, checked.compiled, now)
     looked = look(session, of_folder(checked.compiled), signer, base_url, now, LOOKING)
-    to_ask = {url: looked.links[url] for url in unasked(session, looked.links)}
+    to_ask = unasked(session, looked.links)
     words = None
     if looked.is_done and plan.changes and is_published(session, plan.slug):
         words = draft_difference(session, get_course(session, plan.slug), checked.compiled)
@@ -189,7 +189,7 @@ def links_to_ask(session: Session, _: Actor, checked: Checked, signer: Signer, b
     if checked.compiled is None:
         return {}
     looked = look(session, of_folder(checked.compiled), signer, base_url, business_now(session), 0)
-    return {url: looked.links[url] for url in unasked(session, looked.links)} if looked.is_done else {}
+    return unasked(session, looked.links) if looked.is_done else {}
 
 
 @needs(Right.SEND)

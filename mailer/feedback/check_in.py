@@ -23,6 +23,7 @@ from mailer.models import (
 )
 from mailer.schedule.answers import answer_since
 from mailer.schedule.decide import WEEK
+from mailer.schedule.rounds import is_since_it_began
 
 KEEPS_ANSWERS = (EnrollmentState.ACTIVE, EnrollmentState.FINISHED)
 """Whoever has left asked for no more to be kept about them."""
@@ -167,15 +168,9 @@ def _standing(session: Session, delivery_id: int, *, is_to_change: bool = False)
 
 def _sent(session: Session, enrollment: Enrollment) -> tuple[int, ...]:
     """The steps whose mails were due since this round of the course began, oldest first."""
-    since = () if enrollment.begun_at is None else (Delivery.due_at >= enrollment.begun_at,)
     rows = session.scalars(
         select(Delivery.step_id)
-        .where(
-            Delivery.subscriber_id == enrollment.subscriber_id,
-            Delivery.enrollment_id == enrollment.id,
-            Delivery.step_id.is_not(None),
-            *since,
-        )
+        .where(is_since_it_began(enrollment), Delivery.step_id.is_not(None))
         .order_by(Delivery.id)
     )
     return tuple(step_id for step_id in rows if step_id is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,7 +14,8 @@ from mailer.audience.segments import SAMPLE, checked
 from mailer.db import business_now, in_time
 from mailer.errors import Refused
 from mailer.launch.invented import Invented, read_people
-from mailer.models import FieldType, MailingList, Subscriber, Subscription, SubscriptionState
+from mailer.models import FieldType, Subscriber, SubscriptionState
+from mailer.reports.subscribers import PersonRow, person_rows
 from mailer.rules import as_sql
 
 MOST_READERS = 100
@@ -59,27 +60,12 @@ def readers_who(session: Session, rule: str) -> dict[str, Invented]:
         raise Refused("Finding people who meet this rule takes too long; name a segment or a list of fewer.")
     if not some:
         raise Refused("Nobody meets this rule.")
-    lists = _lists(session, some)
-    return {one.email: _invented(one, lists.get(one.id, ())) for one in some}
+    rows = person_rows(session, some, business_now(session))
+    return {row.person.email: _invented(row) for row in rows}
 
 
-def _lists(session: Session, people: Sequence[Subscriber]) -> dict[int, list[str]]:
-    """The lists that each of them is active on."""
-    rows = session.execute(
-        select(Subscription.subscriber_id, MailingList.slug)
-        .join(MailingList, MailingList.id == Subscription.list_id)
-        .where(
-            Subscription.subscriber_id.in_([one.id for one in people]),
-            Subscription.state == SubscriptionState.ACTIVE,
-        )
-    )
-    found: dict[int, list[str]] = {}
-    for subscriber_id, slug in rows:
-        found.setdefault(subscriber_id, []).append(slug)
-    return found
-
-
-def _invented(one: Subscriber, lists: Sequence[str]) -> Invented:
+def _invented(row: PersonRow) -> Invented:
+    one = row.person
     return Invented(
         email=one.email,
         name=one.name,
@@ -87,7 +73,7 @@ def _invented(one: Subscriber, lists: Sequence[str]) -> Invented:
         language=one.language or "",
         tags=tuple(one.tags),
         fields={key: _written(value) for key, value in one.fields.items()},
-        lists=tuple(sorted(lists)),
+        lists=tuple(slug for slug, _, state in row.lists if state == SubscriptionState.ACTIVE),
     )
 
 

@@ -66,10 +66,11 @@ def ask_links(
 
     Returns how many are left over after `seconds`. `progress` hears (asked, all).
     """
-    urls = list(links)
+    wanted = links
     if not anew:
         with scope() as session:
-            urls = unasked(session, links)
+            wanted = unasked(session, links)
+    urls = list(wanted)
     verdicts = asyncio.run(_ask_all(urls, fetcher, progress, time.monotonic() + seconds)) if urls else {}
     if verdicts:
         with scope() as session:
@@ -77,11 +78,11 @@ def ask_links(
     return len(urls) - len(verdicts)
 
 
-def unasked(session: Session, links: Links) -> list[str]:
+def unasked(session: Session, links: Links) -> Links:
     """Which of these nobody has asked lately."""
     now = clock_now(session)
     fresh = {row.url for row in _known(session, links) if row.at > now - (BAD_FRESH if row.what else FRESH)}
-    return [url for url in links if url not in fresh]
+    return {url: place for url, place in links.items() if url not in fresh}
 
 
 def link_problems(session: Session, links: Links) -> list[Problem]:

@@ -76,41 +76,44 @@ def publish(session: Session, compiled: CompiledCourse, now: datetime, *, bring:
     _put_version(session, course, compiled, now)
     go_on(session, course.id, plan.passed, now)
     pass_over_what_they_had(session, course, had, now)
-    _bring(session, course, source, plan, bring)
-    if wanted := [key for key in plan.finished if key in bring.finished]:
-        _bring_to_finished(session, course, wanted, max(step.day for step in source.steps), now)
+    _bring(session, course, source, plan, bring, now)
     session.flush()
     begin_triggers(session, course, known_triggers, now)
     return plan
 
 
-def _bring(session: Session, course: Course, source: CourseSource, plan: Plan, bring: Bring) -> None:
-    """Give the steps that readers are past to them after all, in the order of the course."""
-    ids = _step_ids(session, course)
-    for key in (step.key for step in source.steps):
-        past = bring.past_of(key)
-        if key not in plan.past or past is Past.SKIP:
-            continue
-        column = Enrollment.extras if past is Past.NEXT else Enrollment.last_extras
+def _bring(
+    session: Session, course: Course, source: CourseSource, plan: Plan, bring: Bring, now: datetime
+) -> None:
+    """Give the steps that come too late for readers to them after all, in the order of the course."""
+    past = {key: readers for key, readers in plan.past.items() if bring.past_of(key) is not Past.SKIP}
+    finished = [key for key in plan.finished if key in bring.finished]
+    if not past and not finished:
+        return
+    ids = dict(session.execute(select(Step.key, Step.id).where(Step.course_id == course.id)).all())
+    for key in (step.key for step in source.steps if step.key in past):
+        column = Enrollment.extras if bring.past_of(key) is Past.NEXT else Enrollment.last_extras
         session.execute(
             update(Enrollment)
-            .where(Enrollment.id.in_(plan.past[key]))
+            .where(Enrollment.id.in_(past[key]))
             .values({column: func.array_append(column, ids[key])})
         )
+    if finished:
+        last_day = max(step.day for step in source.steps)
+        _bring_to_finished(session, course, [ids[key] for key in finished], last_day, now)
 
 
 def _bring_to_finished(
-    session: Session, course: Course, keys: Sequence[str], last_day: int, now: datetime
+    session: Session, course: Course, step_ids: Sequence[int], last_day: int, now: datetime
 ) -> None:
     """Have those who finished get these steps, one a day, and nothing else that is new."""
-    ids = _step_ids(session, course)
     is_finished = (Enrollment.course_id == course.id, Enrollment.state == EnrollmentState.FINISHED)
     session.execute(update(Enrollment).where(*is_finished).values(extras=[], last_extras=[]))
-    for key in keys:
+    for step_id in step_ids:
         session.execute(
             update(Enrollment)
-            .where(finished_without(course, ids[key]))
-            .values(last_extras=func.array_append(Enrollment.last_extras, ids[key]))
+            .where(finished_without(course, step_id))
+            .values(last_extras=func.array_append(Enrollment.last_extras, step_id))
         )
     session.execute(
         update(Enrollment)
@@ -122,10 +125,6 @@ def _bring_to_finished(
             last_day=func.greatest(Enrollment.last_day, last_day),
         )
     )
-
-
-def _step_ids(session: Session, course: Course) -> dict[str, int]:
-    return dict(session.execute(select(Step.key, Step.id).where(Step.course_id == course.id)).all())
 
 
 def _triggers(session: Session, slug: str) -> set[Trigger]:

@@ -32,14 +32,15 @@ def in_order(sources: Sequence[CourseSource]) -> list[CourseSource]:
 
 def refuse_broken_references(session: Session, source: CourseSource) -> None:
     """Raises Refused with a line for each thing that a course names and that is not there."""
-    problems = [*_of_rules(session, source), *_of_follow_ups(session, source)]
-    if problems:
-        raise Refused("\n".join(str(problem) for problem in problems))
+    _refuse([*_of_rules(session, source), *_of_follow_ups(session, source)])
 
 
 def refuse_broken_rules(session: Session, source: CourseSource) -> None:
     """Raises Refused with a line for each thing that a course's rules name and that is not there."""
-    problems = [*_of_rules(session, source)]
+    _refuse([*_of_rules(session, source)])
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
         raise Refused("\n".join(str(problem) for problem in problems))
 

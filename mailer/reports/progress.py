@@ -32,6 +32,7 @@ from mailer.schedule.cap import lessons_of, read_cap
 from mailer.schedule.conditions import NOT_ASKED, look
 from mailer.schedule.courses import load_plan
 from mailer.schedule.plan import place_of, select_places
+from mailer.schedule.rounds import is_since_it_began
 from mailer.schedule.simulate import live
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,6 @@ class _Titles:
 
 def _had(session: Session, enrollment: Enrollment, zone: str, titles: _Titles) -> Iterator[Letter]:
     """What has left of what was due since this round began."""
-    since = () if enrollment.begun_at is None else (Delivery.due_at >= enrollment.begun_at,)
     eased = aliased(Step)
     week = func.coalesce(Step.week, eased.week).label("week")
     columns: tuple[Any, ...] = (Step.id, Step.subject, week, Step.easier_than, Delivery.kind)
@@ -141,9 +141,7 @@ def _had(session: Session, enrollment: Enrollment, zone: str, titles: _Titles) -
         .join(Step, Step.id == Delivery.step_id)
         .outerjoin(eased, (eased.course_id == Step.course_id) & (eased.key == Step.easier_than))
         .where(
-            Delivery.subscriber_id == enrollment.subscriber_id,
-            Delivery.enrollment_id == enrollment.id,
-            *since,
+            is_since_it_began(enrollment),
             Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)),
             Delivery.settled_at.is_not(None),
         )

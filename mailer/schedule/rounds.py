@@ -32,6 +32,12 @@ def is_this_round(delivery: type[Delivery]) -> ColumnElement[bool]:
     return round_of(delivery) == Enrollment.round
 
 
+def is_since_it_began(enrollment: Enrollment) -> ColumnElement[bool]:
+    """Whether a delivery is of this enrollment, and was due since its course began, or began anew."""
+    is_its = and_(Delivery.subscriber_id == enrollment.subscriber_id, Delivery.enrollment_id == enrollment.id)
+    return is_its if enrollment.begun_at is None else and_(is_its, Delivery.due_at >= enrollment.begun_at)
+
+
 def is_still_had() -> ColumnElement[bool]:
     """Whether a mail of an earlier round still counts: none of the rounds since began before its step's day.
 

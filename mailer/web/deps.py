@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -16,6 +17,7 @@ from mailer.delivery.one_mail import OneMail, send_at_once
 from mailer.delivery.retry import SmtpReply
 from mailer.errors import BadSetting
 from mailer.fetch import Fetcher, fetcher_of
+from mailer.launch.link_checks import ASKING, Links, ask_links
 from mailer.links import Signer
 from mailer.queue import Broker, client_url
 from mailer.sealing import Seal
@@ -62,6 +64,16 @@ class Parts:
         return send_at_once(
             self.sessions, self.seal, default_url, self.fetcher, mail.transport_id, mail.email
         )
+
+    def ask_links(self, find: Callable[[Session], Links], *, anew: bool = False) -> int:
+        """Ask the links that `find` finds; how many they are. Takes seconds: hold no session.
+
+        What they said is kept, and the preflight tells it.
+        """
+        with self.session() as session:
+            links = find(session)
+        ask_links(self.session, links, self.fetcher, seconds=ASKING, anew=anew)
+        return len(links)
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction; workers are told of new mail after its commit."""

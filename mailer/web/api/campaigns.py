@@ -13,7 +13,6 @@ from mailer.clock import zone
 from mailer.desk import campaigns as desk
 from mailer.desk.campaign_plans import unasked_links
 from mailer.launch.campaign import Launch
-from mailer.launch.link_checks import ASKING, ask_links
 from mailer.models import CampaignState
 from mailer.reports import statement as statements
 from mailer.reports.campaigns import CampaignRow
@@ -264,9 +263,7 @@ def approve_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, as
 
 def _ask_links(parts: PartsDep, actor: Send, slug: Slug) -> None:
     """Ask about its links before, so that those that lead nowhere are among what is wrong."""
-    with parts.session() as session:
-        links = unasked_links(session, actor, slug, parts.signer, parts.base_url)
-    ask_links(parts.session, links, parts.fetcher, seconds=ASKING)
+    parts.ask_links(lambda session: unasked_links(session, actor, slug, parts.signer, parts.base_url))
 
 
 @router.post("/{slug}/unschedule", response_model=Changed)

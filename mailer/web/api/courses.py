@@ -13,7 +13,6 @@ from mailer.clock import zone
 from mailer.desk import courses as desk
 from mailer.launch.effect import read_bring
 from mailer.launch.invented import Invented
-from mailer.launch.link_checks import ASKING, ask_links
 from mailer.launch.publish import Past, Plan
 from mailer.launch.simulate import Simulation
 from mailer.launch.uploaded import compile_course
@@ -242,9 +241,9 @@ def publish_course(
     """Publish a course folder: new, or a new version of a course. The same folder again changes nothing."""
     compiled, found = compile_course(content)
     bring = read_bring([past.value, *past_of], finished)
-    with parts.session() as session:
-        links = desk.unasked_links(session, actor, compiled, parts.signer, parts.base_url)
-    ask_links(parts.session, links, parts.fetcher, seconds=ASKING)
+    parts.ask_links(
+        lambda session: desk.unasked_links(session, actor, compiled, parts.signer, parts.base_url)
+    )
     return once.answer(
         actor,
         lambda session: PlanShown.of(

@@ -16,8 +16,6 @@ from mailer.desk import campaign_drafts as writing
 from mailer.desk import campaign_plans as plans
 from mailer.desk import campaigns as desk
 from mailer.errors import MailerError, NotFound, Refused
-from mailer.launch.link_checks import ASKING
-from mailer.launch.link_checks import ask_links as ask_all
 from mailer.launch.send_test import MOST_TESTS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.campaigns import PATH, is_sent
@@ -50,13 +48,13 @@ def check(request: Request, slug: str, parts: PartsDep, actor: See, count: str =
 @router.post(CHECK)
 def ask_links(request: Request, slug: str, parts: PartsDep, actor: Write) -> Response:
     """The same with every link asked, which takes a moment."""
-    with parts.session() as session:
-        links = plans.links_to_ask(session, actor, slug, parts.signer, parts.base_url)
-    ask_all(parts.session, links, parts.fetcher, seconds=ASKING, anew=True)
+    links = parts.ask_links(
+        lambda session: plans.links_to_ask(session, actor, slug, parts.signer, parts.base_url), anew=True
+    )
     with parts.session() as session:
         asked = session, actor, slug, parts.signer, parts.base_url
         found = plans.check_campaign(*asked, is_asked=True)
-    return _check(request, parts, actor, slug, found, links=len(links))
+    return _check(request, parts, actor, slug, found, links=links)
 
 
 @router.api_route(TEST, methods=READ)
@@ -251,14 +249,15 @@ def _confirm(
     ahead, text, cannot = None, None, ""
     try:
         plan = read_plan(typed)
+        if is_asked:
+            _ask_links_first(parts, actor, slug)
         with parts.session() as session:
             asked = session, actor, slug, plan, parts.signer, parts.base_url
             ahead = plans.look_at_plan(*asked, is_asked=is_asked)
+            links = session, actor, slug, parts.signer, parts.base_url
+            if ahead is not None and plans.unasked_links(*links):
+                ahead = None
             text = writing.find_text(session, actor, slug)
-        if ahead is not None and (found := _about_links(parts, actor, slug, is_asked=is_asked)) is not None:
-            with parts.session() as session:
-                asked = session, actor, slug, plan, parts.signer, parts.base_url
-                ahead = plans.look_at_plan(*asked, is_asked=True) if found else None
     except NotFound:
         raise
     except MailerError as refused:
@@ -282,16 +281,9 @@ def _confirm(
     )
 
 
-def _about_links(parts: Parts, actor: Send, slug: str, *, is_asked: bool) -> bool | None:
-    """Whether every link of it was asked by now, which is done where a page `is_asked` to take its time.
-
-    None where there was none to ask.
-    """
-    with parts.session() as session:
-        links = plans.unasked_links(session, actor, slug, parts.signer, parts.base_url)
-    if not links:
-        return None
-    return is_asked and not ask_all(parts.session, links, parts.fetcher, seconds=ASKING)
+def _ask_links_first(parts: Parts, actor: Send, slug: str) -> None:
+    """Ask those of its links that nobody asked lately: until then nothing can be agreed to."""
+    parts.ask_links(lambda session: plans.unasked_links(session, actor, slug, parts.signer, parts.base_url))
 
 
 def _approve(
@@ -304,18 +296,14 @@ def _approve(
     *,
     is_asked: bool,
 ) -> Response:
+    if is_asked:
+        _ask_links_first(parts, actor, slug)
     with parts.session() as session:
         asked = session, actor, slug, parts.signer, parts.base_url
         waiting = plans.look_at_approval(*asked, is_asked=is_asked)
+        if waiting.ahead is not None and plans.unasked_links(*asked):
+            waiting = replace(waiting, ahead=None)
         text = writing.find_text(session, actor, slug)
-    if (
-        waiting.ahead is not None
-        and (found := _about_links(parts, actor, slug, is_asked=is_asked)) is not None
-    ):
-        with parts.session() as session:
-            asked = session, actor, slug, parts.signer, parts.base_url
-            waiting = plans.look_at_approval(*asked, is_asked=found)
-            waiting = waiting if found else replace(waiting, ahead=None)
     return parts.desk.page(
         request,
         "campaigns/approve.html",

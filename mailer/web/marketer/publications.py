@@ -8,8 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from mailer.desk import publishing as desk
 from mailer.errors import MailerError, NotFound, Refused
-from mailer.launch.effect import Bring, Past
-from mailer.launch.link_checks import ASKING, ask_links
+from mailer.launch.effect import Bring, read_bring
 from mailer.reports.course_versions import MOST_VERSIONS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.courses import PATH, drafts_of, number
@@ -23,10 +22,13 @@ router = APIRouter()
 def ask_publish(request: Request, slug: str, parts: PartsDep, actor: Send, look: str = "") -> Response:
     """What publishing would do, and to how many; to look on asks its links, which takes a moment."""
     if look == "on":
-        with parts.session() as session:
-            checked = desk.check_draft(session, actor, drafts_of(parts), slug)
-            links = desk.links_to_ask(session, actor, checked, parts.signer, parts.base_url)
-        ask_links(parts.session, links, parts.fetcher, seconds=ASKING)
+        drafts = drafts_of(parts)
+        parts.ask_links(
+            lambda session: desk.links_to_ask(
+                *(session, actor, desk.check_draft(session, actor, drafts, slug)),
+                *(parts.signer, parts.base_url),
+            )
+        )
     return _effect(request, parts, actor, slug)
 
 
@@ -133,14 +135,11 @@ def undo(slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Respons
 
 def _bring(fields: Mapping[str, str]) -> Bring:
     """To whom new steps are brought, as it was chosen of each; raises Refused."""
-    of: dict[str, Past] = {}
-    for name, value in fields.items():
-        if name.startswith("past-"):
-            if value not in list(Past):
-                raise Refused("Say what becomes of new steps for those who are past their day.")
-            of[name.removeprefix("past-")] = Past(value)
-    finished = (name.removeprefix("finished-") for name in fields if name.startswith("finished-"))
-    return Bring(of=of, finished=frozenset(finished))
+    past = [
+        f"{name.removeprefix('past-')}={value}" for name, value in fields.items() if name.startswith("past-")
+    ]
+    finished = [name.removeprefix("finished-") for name in fields if name.startswith("finished-")]
+    return read_bring(past, finished)
 
 
 def _effect(request: Request, parts: Parts, actor: Send, slug: str, error: str = "") -> Response:
