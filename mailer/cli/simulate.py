@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,20 +13,24 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from mailer.audience.fields import declared_fields
 from mailer.cli.connect import connect
 from mailer.cli.course import AsJson, app
-from mailer.cli.show import as_json, as_table, count, say, warn
+from mailer.cli.show import as_json, as_table, console, count, say, warn
 from mailer.content.course_folder import COURSE_FILE, read_draft
 from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.launch.asked import refuse_faulty
 from mailer.launch.draft_plan import plan_of
+from mailer.launch.foreseen import Foreseen, maker_of
 from mailer.launch.invented import read_people
+from mailer.launch.published import published_subjects
 from mailer.launch.references import refuse_broken_rules
-from mailer.launch.simulate import Simulation, compare, setting_of, simulate
-from mailer.launch.typical import published_subjects
+from mailer.launch.simulate import Line, Simulation, compare, setting_of, simulate
+from mailer.links import Signer
 from mailer.models import MailingList
 from mailer.schedule.courses import CoursePlan, get_course, load_plan
+from mailer.settings import Settings
 
 TESTS = "tests"
 SHOWN = 200
@@ -39,17 +45,28 @@ From = Annotated[
     datetime | None,
     typer.Option("--from", formats=["%Y-%m-%d"], help="The day they enroll, else today."),
 ]
+Mails = Annotated[
+    Path | None,
+    typer.Option("--mails", help="Write each mail into this folder as its reader would get it (.eml)."),
+]
 Weeks = Annotated[int, typer.Option(min=1, max=520, help="How many weeks to look ahead.")]
 
 
 @app.command("simulate")
 def simulate_(
-    course: Course, people: People, start: From = None, weeks: Weeks = 8, as_json_: AsJson = False
+    course: Course,
+    people: People,
+    start: From = None,
+    weeks: Weeks = 8,
+    mails: Mails = None,
+    as_json_: AsJson = False,
 ) -> None:
-    """Show what each of these people would get of a course, when and why. Nothing is sent or written."""
+    """Show what each of these people would get of a course, when and why. Nothing is sent."""
     with connect() as connected, connected.session() as session:
         day = (start or business_now(session)).date()
         found = _course(session, course)(people, day, weeks)
+        if mails is not None:
+            _write_mails(session, connected.settings, course, people, found.sends, mails)
     if as_json_:
         as_json(found.as_values())
         return
@@ -63,6 +80,24 @@ def simulate_(
     say(f"{count(len(found.sends), 'mail')} to {count(readers, 'reader')}, {len(found.skips)} passed over.")
     if len(found.sends) > SHOWN:
         say(f"The first {SHOWN} are shown; --json has all.")
+
+
+def _write_mails(
+    session: Session, settings: Settings, course: str, file: Path, lines: Sequence[Line], folder: Path
+) -> None:
+    """Write the first of these mails into `folder`, each in a file named after its place, reader and step."""
+    people = {one.email: one for one in read_people(file, declared_fields(session))}
+    signer, source = Signer(settings.secret_key), Path(course) if _is_folder(course) else course
+    folder.mkdir(parents=True, exist_ok=True)
+    with console.status("Writing mails…"):
+        for number, line in enumerate(lines[:SHOWN], start=1):
+            mail = Foreseen(people[line.email], line.step, line.due_at, dict(line.answers), line.is_repeat)
+            made = maker_of(session, source, mail, signer, settings.base_url)
+            name = re.sub(r"[^\w.@+-]", "_", f"{number:03}-{line.email}-{line.step}.eml")
+            (folder / name).write_bytes(made.as_file())
+    warn(f"Wrote {count(min(len(lines), SHOWN), 'mail')} into {folder}.")
+    if len(lines) > SHOWN:
+        warn(f"These are the first {SHOWN} of {len(lines):,}; name fewer people or --weeks for the others.")
 
 
 @app.command("test")
@@ -83,7 +118,7 @@ def compare_(
         raise Refused(f"{folder} has no CSV file with people; write one, then run this with --update.")
     failed = 0
     with connect() as connected, connected.session() as session:
-        ahead = _course(session, course)
+        ahead = _course(session, course, is_alone=True)
     for people in cases:
         failed += not _is_as_expected(ahead, people, update=update)
     if failed:
@@ -121,10 +156,13 @@ def _frame(expected: Path) -> tuple[datetime, int]:
         raise Refused(f"{expected} holds no simulation; write it with --update.") from None
 
 
-def _course(session: Session, course: str) -> Ahead:
-    """What a folder as it is now, or a published course, gives people."""
+def _course(session: Session, course: str, *, is_alone: bool = False) -> Ahead:
+    """What a folder as it is now, or a published course, gives people; not `is_alone`: and what follows."""
     plan, subjects, list_slug = _plan(session, course)
     setting = setting_of(session, plan, list_slug)
+    if is_alone:
+        # What is expected of a course does not hang on what else is published.
+        setting = replace(setting, following=())
     return lambda people, day, weeks: simulate(
         plan, subjects, read_people(people, setting.fields), day, weeks, setting
     )

@@ -18,11 +18,13 @@ from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.check import CompiledCourse
 from mailer.launch.effect import NOT_BROUGHT
 from mailer.launch.forecast import Forecast, forecast
+from mailer.launch.foreseen import Foreseen, maker_of
 from mailer.launch.invented import Invented
 from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import look, preflight
 from mailer.launch.publish import Bring, Plan, plan_publication, publish
+from mailer.launch.shown import Shown
 from mailer.launch.simulate import Simulation, setting_of, simulate
 from mailer.launch.undo import Undone, undo_publication
 from mailer.links import Signer
@@ -155,6 +157,14 @@ def simulate_course(
     day = start or business_now(session).date()
     setting = setting_of(session, plan, session.get_one(MailingList, course.list_id).slug)
     return simulate(plan, subjects, people, day, weeks, setting)
+
+
+@needs(Right.SEE)
+def show_foreseen(
+    session: Session, _: Actor, slug: str, mail: Foreseen, signer: Signer, base_url: str
+) -> Shown:
+    """A mail of `simulate_course` as its reader would get it; raises NotFound, Refused, CannotRender."""
+    return maker_of(session, slug, mail, signer, base_url).shown()
 
 
 @needs(Right.SEE)

@@ -15,8 +15,12 @@ from mailer.db import business_now
 from mailer.errors import NotFound, Refused
 from mailer.launch.chosen_readers import readers_of_text, readers_who
 from mailer.launch.draft_plan import plan_of
+from mailer.launch.foreseen import Foreseen, maker_of
+from mailer.launch.published import published_subjects
+from mailer.launch.shown import Shown
 from mailer.launch.simulate import setting_of
-from mailer.launch.typical import Life, lives_of, published_subjects, typical_people
+from mailer.launch.typical import Life, lives_of, typical_people
+from mailer.links import Signer
 from mailer.models import MailingList
 from mailer.schedule.courses import CoursePlan, get_course, is_published, load_plan
 
@@ -46,6 +50,15 @@ def live_through(
     else:
         people = typical_people(plan)
     return lives_of(plan, subjects, people, start or business_now(session).date(), setting)
+
+
+@needs(Right.SEE)
+def show_foreseen(
+    session: Session, _: Actor, drafts: Drafts, slug: str, mail: Foreseen, signer: Signer, base_url: str
+) -> Shown:
+    """One mail of `live_through` as its reader would get it; raises NotFound, Refused or CannotRender."""
+    course = drafts.folder(slug) if drafts.has(slug) else slug
+    return maker_of(session, course, mail, signer, base_url).shown()
 
 
 def _plan(session: Session, drafts: Drafts, slug: str) -> tuple[CoursePlan, Mapping[str, str], str]:

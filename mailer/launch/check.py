@@ -54,7 +54,7 @@ def check_course(folder: Path) -> tuple[CompiledCourse | None, list[Problem]]:
             course, written = in_language(source, step, translation)
             if not written.body.strip():
                 continue  # told already, and all else that could be said follows from it
-            message, found = _compiled(course, written, progress, media.names)
+            message, found = compile_cached(course, written, progress, media.names)
             problems.extend(found)
             if message is not None:
                 (translated if translation else compiled).append((step, message))
@@ -68,7 +68,7 @@ _COMPILED: Newest[str, Compiled] = Newest(500)
 """Mails by all that they are made of: after an edit only what was edited is made anew."""
 
 
-def _compiled(
+def compile_cached(
     course: CourseSource, step: StepSource, position: Progress, media: Mapping[str, str]
 ) -> Compiled:
     """As `compile_step`; wherever the folder lies, the same text is the same mail."""

@@ -92,3 +92,8 @@ def _translations(session: Session, steps: Sequence[Step]) -> dict[int, dict[str
         step.id: {tag: by_id[number] for tag, number in step.languages.items() if number != step.message_id}
         for step in steps
     }
+
+
+def published_subjects(session: Session, course_id: int) -> dict[str, str]:
+    """The subject of each published step, by its key."""
+    return dict(session.execute(select(Step.key, Step.subject).where(Step.course_id == course_id)).all())

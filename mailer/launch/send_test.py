@@ -80,7 +80,7 @@ def compose_test(
 
     Raises Refused for an unknown step, NotFound for an unknown person, BadAddress, CannotRender.
     """
-    row = _as_claimed(session, course, step_key, _reader(session, as_email), now)
+    row = as_claimed(session, course, step_key, _reader(session, as_email), now)
     return _compose(session, row, to, signer, base_url, now, keyring)
 
 
@@ -174,9 +174,7 @@ def transport_of(session: Session, sender: Sender | None) -> Transport:
     return next(iter([*healthy, *ways]), None) or get_transport(session, DEFAULT)
 
 
-def _as_claimed(
-    session: Session, course: Course, step_key: str, person: Subscriber, now: datetime
-) -> Claimed:
+def as_claimed(session: Session, course: Course, step_key: str, person: Subscriber, now: datetime) -> Claimed:
     """What a worker would have claimed, had this been a delivery."""
     step = session.execute(
         select(Step.id, Step.key, Step.day, Step.send_time, Step.message_id, Step.languages).where(

@@ -27,12 +27,16 @@ ADA: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """The mail as one person would get it; `aside` are words on that they would not, or get another."""
+    """The mail as one person would get it; `aside` are words on that they would not, or get another.
+
+    `sender` is the name it comes by, where whoever asks does not know it.
+    """
 
     who: str
     mail: Rendered
     preheader: str
     aside: str = ""
+    sender: str = ""
 
 
 def reader_for(session: Session, subscriber_id: int | None) -> tuple[str, dict[str, Any]]:

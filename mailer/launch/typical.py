@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from mailer.clock import zone
 from mailer.launch.invented import Invented
 from mailer.launch.simulate import Line, Setting, simulate
-from mailer.models import Answer, Step
+from mailer.models import Answer
 from mailer.schedule.courses import CoursePlan
 
 SLOW = 3
@@ -27,6 +24,7 @@ class Life:
     """One of them: who they are, what they got and were passed over for, each in its order."""
 
     who: str
+    reader: Invented
     sends: tuple[Line, ...]
     skips: tuple[Line, ...]
     by_day: tuple[int, ...]
@@ -40,19 +38,21 @@ def lives_of(
     start: date,
     setting: Setting,
 ) -> list[Life]:
-    """What each of these people gets of a course when they enroll on `start`; nothing is written.
+    """What each of these people gets of a course, not of those that follow it, when they enroll on `start`;
+    nothing is written.
 
     They are called as they are to be shown; no two have the same address.
     """
     slowest = max([SLOW, *(one.gap or 0 for one in people.values())])
     weeks = weeks_of(plan, slowest)
-    found = simulate(plan, subjects, list(people.values()), start, weeks, setting)
+    found = simulate(plan, subjects, list(people.values()), start, weeks, replace(setting, following=()))
     sends, skips = _by_address(found.sends), _by_address(found.skips)
     last = max((line.due_at for line in found.sends), default=None)
     days = 0 if last is None else (last.date() - start).days + 1
     return [
         Life(
             who,
+            one,
             tuple(sends[one.email]),
             tuple(skips[one.email]),
             _by_day(sends[one.email], one.zone or plan.zone, start, days),
@@ -73,11 +73,6 @@ def weeks_of(plan: CoursePlan, slowest: int) -> int:
     days = max((step.day for step in plan.steps), default=0) + slowest * len(plan.steps)
     repeats = 7 * len({step.week for step in plan.steps if step.week})
     return min(MOST_WEEKS, (days + repeats) // 7 + 4)
-
-
-def published_subjects(session: Session, course_id: int) -> dict[str, str]:
-    """The subject of each published step, by its key."""
-    return dict(session.execute(select(Step.key, Step.subject).where(Step.course_id == course_id)).all())
 
 
 def typical_people(plan: CoursePlan) -> dict[str, Invented]:

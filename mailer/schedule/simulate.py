@@ -33,12 +33,17 @@ Answers = Mapping[int, Sequence[str]]
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that leaves (`is_sent`), or is passed over; `reason` is in words."""
+    """A mail that leaves (`is_sent`), or is passed over; `reason` is in words.
+
+    `is_repeat`: it came before as it is, and says so. `answers` are what was said of each week by then.
+    """
 
     step: StepPlan
     due_at: datetime
     reason: str
     is_sent: bool = True
+    is_repeat: bool = False
+    answers: tuple[tuple[int, str], ...] = ()
 
 
 def live(
@@ -51,12 +56,13 @@ def live(
     meets: Meets | None = None,
     cap: Cap | None = None,
     lessons: Iterable[datetime] = (),
-    on_end: Callable[[datetime, str], None] = lambda _at, _rule: None,
+    on_end: Callable[[datetime, str, Mapping[int, str]], None] = lambda *_: None,
 ) -> Iterator[Mail]:
     """What a reader who stands at `place` at `start` gets before `until`, in order.
 
     A mail that is on its way at `start` leaves then. `lessons` are those that the `cap` counts besides (see
-    `cap.lessons_of`). `on_end` hears when the course ends for them, and by which rule, "" for none.
+    `cap.lessons_of`). `on_end` hears when the course ends for them, by which rule
+    ("" for none), and their newest answers.
     """
     now = start
     counted = sorted(lessons)
@@ -75,9 +81,9 @@ def live(
         decision = decide(place, plan.steps, now, plan.ways)
         match decision:
             case Finish():
-                return on_end(now, "")
+                return on_end(now, "", newest)
             case Stop(rule):
-                return on_end(now, rule)
+                return on_end(now, rule, newest)
             case Wait(moment, anchor):
                 if moment >= until:
                     return
@@ -86,7 +92,10 @@ def live(
                 yield from (Mail(step, skip.due_at, skip.reason, is_sent=False) for step in skip.steps)
                 place = past(place, skip)
             case Send() as send:
-                yield Mail(send.step, now, reason_of(place, send, plan.steps, now))
+                is_repeat = send.repeats is not None and not send.step.easier_than
+                said_by_then = tuple(newest.items()) if newest else ()
+                reason = reason_of(place, send, plan.steps, now)
+                yield Mail(send.step, now, reason, is_repeat=is_repeat, answers=said_by_then)
                 had.add(send.step.key)
                 last = now
                 counted.append(now)

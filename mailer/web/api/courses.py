@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Annotated, Any
 
@@ -12,8 +12,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 from mailer.clock import zone
 from mailer.desk import courses as desk
 from mailer.launch.effect import read_bring
+from mailer.launch.foreseen import Foreseen
 from mailer.launch.invented import Invented
 from mailer.launch.publish import Past, Plan
+from mailer.launch.simulate import Line as Foretold
 from mailer.launch.simulate import Simulation
 from mailer.launch.uploaded import compile_course
 from mailer.models import Answer
@@ -135,6 +137,7 @@ class Enrolled(BaseModel):
 class Person(Told):
     """Somebody invented, for a look ahead: who they are, when they enroll, what they answer each week."""
 
+    name: str = Field(default="", max_length=200, examples=["Ada"])
     zone: str = Field(default="", max_length=64, examples=["Europe/Lisbon"])
     language: str = Field(default="", max_length=35, examples=["en"])
     tags: list[str] = Field(default_factory=list, max_length=100)
@@ -151,6 +154,7 @@ class Person(Told):
             zone(self.zone)
         return Invented(
             email=str(number),
+            name=self.name,
             zone=self.zone,
             language=self.language,
             tags=tuple(sorted(tag.strip().lower() for tag in self.tags)),
@@ -169,6 +173,25 @@ class Simulating(Told):
     weeks: int = Field(default=8, ge=1, le=WEEKS)
 
 
+class Foreseeing(Told):
+    """One mail of a simulation: whose, which step, when, what was said of each week by then (its number and
+    the answer), and whether it comes once more (`is_repeat` of its line)."""
+
+    person: Person
+    step: str = Field(max_length=100, examples=["walk"])
+    at: AwareDatetime
+    said: dict[int, Answer] = Field(default_factory=dict)
+    is_repeat: bool = False
+
+
+class MailForeseen(BaseModel):
+    """The mail as this person would get it; its links are those of a test and change nothing."""
+
+    subject: str
+    html: str
+    text: str
+
+
 class Line(BaseModel):
     """One mail of somebody, sent or passed over, and why. `person` is their place in `people`, from 0."""
 
@@ -178,6 +201,12 @@ class Line(BaseModel):
     due_at: datetime
     local_time: str = Field(examples=["Tue 2026-12-01 08:00 WET"])
     reason: str
+    is_repeat: bool
+
+    @classmethod
+    def of(cls, line: Foretold) -> Line:
+        more = {"person": int(line.email), "is_repeat": line.is_repeat}
+        return cls.model_validate(line.as_values() | more)
 
 
 class Simulated(BaseModel):
@@ -188,10 +217,7 @@ class Simulated(BaseModel):
 
     @classmethod
     def of(cls, found: Simulation) -> Simulated:
-        sends, skips = (
-            [Line(**asdict(line) | {"person": int(line.email)}) for line in lines]
-            for lines in (found.sends, found.skips)
-        )
+        sends, skips = ([Line.of(line) for line in lines] for lines in (found.sends, found.skips))
         return cls(sends=sends, skips=skips)
 
 
@@ -308,6 +334,19 @@ def simulate_course(actor: See, once: OnceDep, slug: Slug, asked: Simulating) ->
             desk.simulate_course(session, actor, slug, people, asked.start, asked.weeks)
         ),
     )
+
+
+@router.post("/courses/{slug}/simulate/mail", response_model=MailForeseen)
+def show_foreseen(parts: PartsDep, actor: See, once: OnceDep, slug: Slug, asked: Foreseeing) -> Response:
+    """One mail of a simulation as this person would get it. Nothing is sent or written."""
+    reader = replace(asked.person.invented(0), email="reader@example.org")
+    mail = Foreseen(reader, asked.step, asked.at, dict(asked.said), asked.is_repeat)
+
+    def act(session: Any) -> MailForeseen:
+        shown = desk.show_foreseen(session, actor, slug, mail, parts.signer, parts.base_url).mail
+        return MailForeseen(subject=shown.subject, html=shown.html, text=shown.text)
+
+    return once.answer(actor, act)
 
 
 @router.get("/forecast", response_model=dict[str, Any])

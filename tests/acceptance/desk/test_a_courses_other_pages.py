@@ -84,6 +84,10 @@ def test_marc_lives_through_a_course_for_readers_he_chooses(page: Page, settings
     page.get_by_role("button", name="Live through it").click()
     expect(page.locator("canvas")).to_be_visible()
     is_well_made(page, "course-simulate-chosen")
+    page.get_by_text("ada@example.org", exact=True).last.click()
+    page.get_by_role("button", name="About hello").first.click()
+    expect(page.frame_locator(".look-light").get_by_role("heading", name="About hello")).to_be_visible()
+    is_well_made(page, "course-simulate-mail")
 
 
 def test_marc_puts_right_how_his_guide_was_understood(page: Page) -> None:

@@ -53,7 +53,7 @@ pytestmark = needs_browser
 
 GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
 NO_PAGES = re.compile(
-    r"\.(csv|zip|json)$|/(events|mail|source|setup|preview|pictures/one)$"
+    r"\.(csv|zip|json)$|/(events|mail|frame|source|setup|preview|pictures/one)$"
     r"|/(media|sign-in|join)(/|$)|/guide/\{name\}"
 )
 """Files, frames, pictures, and the pages that come before the desk, which have tests of their own."""

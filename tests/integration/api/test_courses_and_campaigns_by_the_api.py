@@ -96,6 +96,15 @@ def test_ada_is_put_into_a_course_and_what_she_will_get_is_foretold(shop: Progra
         (0, "rest", "Wed 2027-03-03 08:00 JST"),
         (0, "walk", "Fri 2027-03-05 08:00 JST"),
     ]
+    hers = {"name": "Ada", "zone": "Asia/Tokyo"}
+    mail = shop.post(
+        "/courses/calm/simulate/mail", {"person": hers, "step": "hello", "at": sends[0]["due_at"]}
+    ).json()
+    assert mail["subject"] == "About hello"
+    assert "Hello Ada," in mail["text"]
+    assert "Hello Ada," in mail["html"]
+    gone = {"person": hers, "step": "gone", "at": sends[0]["due_at"]}
+    assert kind(shop.post("/courses/calm/simulate/mail", gone)) == "refused"
     assert shop.get("/forecast", days=10).json().keys() >= {"hours", "most_per_hour", "collisions"}
 
 

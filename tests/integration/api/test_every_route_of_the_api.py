@@ -84,6 +84,7 @@ TAKES = {
     "POST /courses/{slug}/undo": Right.SEND,
     "POST /courses/{slug}/enrollments": Right.SEND,
     "POST /courses/{slug}/simulate": Right.SEE,
+    "POST /courses/{slug}/simulate/mail": Right.SEE,
     "GET /forecast": Right.SEE,
     "GET /courses/{slug}/versions": Right.SEE,
     "GET /courses/{slug}/versions/{version}/course.zip": Right.WRITE,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 from sqlalchemy import delete, func, select, update
@@ -322,3 +324,22 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
+
+
+def test_a_simulation_writes_its_mails_into_a_folder(
+    steadypost: Steadypost, database_url: str, folder: Path, tmp_path: Path
+) -> None:
+    people, mails = tmp_path / "people.csv", tmp_path / "mails"
+    people.write_text("email,name,zone\nada@reader.example,Ada,Asia/Tokyo\n")
+    asked = ("course", "simulate", folder, "--people", people, "--from", "2027-03-01")
+    told = steadypost(*asked, "--mails", mails, "--json", database_url=database_url)
+    assert (told.code, told.err) == (0, f"Wrote 3 mails into {mails}.\n")
+    assert [one["step"] for one in json.loads(told.out)["sends"]] == ["hello", "rest", "walk"]
+    first = mails / "001-ada@reader.example-hello.eml"
+    mail = message_from_bytes(first.read_bytes(), policy=default)
+    assert (mail["To"], mail["Subject"]) == ("Ada <ada@reader.example>", "About hello")
+    assert mail["Date"] == "Tue, 02 Mar 2027 08:00:00 +0900"
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "Hello Ada," in text.get_content()
+    assert len(list(mails.iterdir())) == 3

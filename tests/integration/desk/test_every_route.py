@@ -232,6 +232,8 @@ LEAST = {
     "GET /desk/archive": Role.READER,
     "GET /desk/history.csv": Role.READER,
     "GET /desk/courses/{slug}/simulate.csv": Role.READER,
+    "GET /desk/courses/{slug}/simulate/frame": Role.READER,
+    "GET /desk/courses/{slug}/simulate/mail": Role.READER,
     "GET /desk/campaigns/{slug}/statement.csv": Role.READER,
     "POST /desk/archive": Role.MARKETER,
     "GET /desk/campaigns/{slug}/progress": Role.READER,

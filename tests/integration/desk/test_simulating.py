@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 
 from mailer.audience.subscribers import Person as PersonOf
@@ -88,3 +91,30 @@ def test_some_who_are_here_get_it_as_their_tags_say(
     assert "The first 8 of 10." in page
     assert "Nobody meets this rule." in marc.post(ahead, who='tag "nobody"').text
     assert 'value="tag keen"' in marc.post(ahead, who="tag keen").text
+
+
+def test_each_mail_is_shown_as_its_reader_would_get_it(marc: Person, drafts: Drafts, ahead: str) -> None:
+    (drafts.folder("calm") / "01-hello.md").write_text(step_file("hello", 1, "Hello {{ first_name }}"))
+    page = marc.post(ahead, start="2027-03-01", people="email,name\nada@example.org,Ada <3\n").text
+    reader, mail = _asked(page, "reader"), _asked(page, "mail")
+    assert "ada@" not in reader
+    shown = marc.get(f"{ahead}/mail", reader=reader, mail=mail).text
+    assert "<h1>Hello Ada</h1>" in shown
+    assert "As ada@example.org would get it at" in shown
+    frame = marc.get(f"{ahead}/frame", reader=reader, mail=mail, dark="yes")
+    assert "Hello Ada" in frame.text
+    assert "sandbox" in frame.headers["Content-Security-Policy"]
+    (drafts.folder("calm") / "01-hello.md").unlink()
+    assert "There is no step" in marc.get(f"{ahead}/mail", reader=reader, mail=mail).text
+
+
+@pytest.mark.parametrize("reader", ["", "rubbish", "gAAAAAB"])
+def test_an_address_that_is_not_ours_shows_nothing(marc: Person, ahead: str, reader: str) -> None:
+    assert marc.get(f"{ahead}/mail", reader=reader, mail="hello x first").status_code == 404
+
+
+def _asked(page: str, name: str) -> str:
+    """The first value that the page would ask for by this name."""
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert found
+    return unescape(found[1])

@@ -26,7 +26,7 @@ from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.conditions import rules_of
 from mailer.schedule.courses import get_course, load_plan
 from mailer.settings import PROJECT
-from tests.support.cast import ADA, join, join_course, step_file, write_course
+from tests.support.cast import ADA, join, join_course, publish_folder, step_file, write_course
 from tests.support.desk import Desk
 
 PEOPLE = """\
@@ -276,3 +276,57 @@ def test_the_cap_and_quiet_hours_are_foretold(desk: Desk, people: Path, hour: st
         assert all(
             journey(session, id_, desk.house.at).is_finished for id_ in session.scalars(select(Enrollment.id))
         )
+
+
+def test_what_follows_a_course_is_lived_through_too(desk: Desk, people: Path) -> None:
+    more = write_course(desk.folder.parent / "more", {"01.md": step_file("sequel", 1)})
+    course = more / "course.toml"
+    course.write_text(course.read_text().replace('slug = "calm"', 'slug = "more"'))
+    with session_scope(desk.sessions) as session:
+        publish_folder(session, more, desk.start)
+    flow = '[[then]]\ncourse = "more"\nwhen = \'finished "calm" and zone is "Asia/Tokyo"\'\n[sender]'
+    desk.edit("course.toml", "[sender]", flow)
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        plan = load_plan(session, get_course(session, "calm").id)
+        setting = setting_of(session, plan, "calm")
+    found = simulate(plan, {}, read_people(people), desk.start.date(), 8, setting)
+    (sequel,) = [line for line in found.sends if line.step == "more/sequel"]
+    ends = {end.email: [one.reason for one in found.ends if one.email == end.email] for end in found.ends}
+    assert sequel.email == "ben@reader.example"
+    assert sequel.subject == "About sequel"
+    assert ends["ada@reader.example"] == ["finished"]
+    assert ends["ben@reader.example"] == ["finished; more follows", "more/finished"]
+    ben = read_people(people)[1]
+    desk.house.enroll(ben.email, ben.zone)
+    answers = {week: list(words) for week, words in ben.answers.items()}
+    for day in range(1, 6 * 7):
+        desk.live_to(day, hour=7)
+        if answers[1]:
+            for email, key, _moment in sent(desk):
+                answer(desk, email, key, answers)
+    his = [line for line in found.sends if line.email == ben.email]
+    told = [(line.step.removeprefix("more/"), line.local_time) for line in his]
+    assert sorted(mail[1:] for mail in sent(desk)) == sorted(told)
+
+
+def test_who_is_not_on_the_list_of_what_follows_does_not_get_it(desk: Desk, people: Path) -> None:
+    more = write_course(desk.folder.parent / "more", {"01.md": step_file("sequel", 1)})
+    course = more / "course.toml"
+    course.write_text(course.read_text().replace('"calm"', '"more"'))
+    with session_scope(desk.sessions) as session:
+        publish_folder(session, more, desk.start)
+    desk.edit("course.toml", "[sender]", '[[then]]\ncourse = "more"\n[sender]')
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        plan = load_plan(session, get_course(session, "calm").id)
+        setting = setting_of(session, plan, "calm")
+    ada, *others = read_people(people)
+    known = [replace(ada, lists=("more",)), *others]
+    found = simulate(plan, {}, known, desk.start.date(), 8, setting)
+    assert [line.email for line in found.sends if line.step == "more/sequel"] == ["ada@reader.example"]
+    assert {end.reason for end in found.ends} == {
+        "finished; more follows",
+        "more/finished",
+        "finished; more does not follow: not on its list",
+    }
