@@ -38,7 +38,7 @@ from mailer.schedule.local_time import LocalTime
 from mailer.schedule.place import Place
 from mailer.schedule.plan import IS_ACTIVE, place_of
 from mailer.schedule.series import coming
-from mailer.schedule.simulate import Mail, live
+from mailer.schedule.simulate import Mail, Reading, live
 
 HOUR = timedelta(hours=1)
 MOST_COMING = 400
@@ -168,7 +168,7 @@ def _mails(plan: CoursePlan, place: Place, now: datetime, until: datetime, cap: 
     Of the cap it knows the quiet hours, and what this course's own mails leave room for.
     """
     met = Met(place.holds, place.stop)
-    return list(live(plan, place, now, until, meets=lambda *_: met, cap=cap))
+    return list(live(Reading(plan, place, now, meets=lambda *_: met), until, cap=cap))
 
 
 def _campaigns(session: Session, now: datetime, until: datetime) -> list[Campaign]:

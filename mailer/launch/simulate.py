@@ -25,7 +25,7 @@ from mailer.schedule.conditions import Met, met_of, rules_of
 from mailer.schedule.courses import CoursePlan, get_course, is_published, load_plan
 from mailer.schedule.flow import FollowUp
 from mailer.schedule.place import Place
-from mailer.schedule.simulate import Mail, Meets, live
+from mailer.schedule.simulate import Mail, Meets, Reading, live
 from mailer.schedule.timing import Anchor
 
 NOON = time(12)
@@ -209,16 +209,13 @@ class _Life:
         plan, setting = course.plan, course.setting
         self._stand(plan, Where.ENROLLED, begin)
         ended: list[tuple[datetime, str, Mapping[int, str]]] = []
-        mails = tuple(
-            live(
-                *(plan, place, begin, self._until),
-                answers={} if prefix else self._person.answers,
-                meets=_asked(course, self._facts, begin) if setting.rules else None,
-                cap=setting.cap,
-                lessons=self._lessons,
-                on_end=lambda *end: ended.append(end),
-            )
+        reading = Reading(
+            *(plan, place, begin),
+            answers={} if prefix else self._person.answers,
+            meets=_asked(course, self._facts, begin) if setting.rules else None,
+            on_end=lambda *end: ended.append(end),
         )
+        mails = tuple(live(reading, self._until, cap=setting.cap, lessons=self._lessons))
         at = len(self.parts)
         self.parts.append(_Part(mails, None, place.zone, course.subjects, prefix))
         if not ended:

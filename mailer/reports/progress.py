@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from mailer.clock import instant_of, local_date
+from mailer.clock import local_date
 from mailer.content.variables import CANNOT_RENDER
 from mailer.errors import MailerError
 from mailer.links import BadLink
@@ -28,17 +28,10 @@ from mailer.models import (
 from mailer.render.context import About, MailLinks, Reader, build_context
 from mailer.render.personalize import compiled
 from mailer.schedule.answers import newest_answers
-from mailer.schedule.cap import lessons_of, read_cap
-from mailer.schedule.conditions import NOT_ASKED, look
-from mailer.schedule.courses import load_plan
-from mailer.schedule.plan import place_of, select_places
+from mailer.schedule.dates import dates_of
 from mailer.schedule.rounds import is_since_it_began
-from mailer.schedule.simulate import live
 
 log = logging.getLogger(__name__)
-
-FARTHEST = timedelta(days=4000)
-"""Longer than any course takes; a page must end."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +90,8 @@ def journey(session: Session, enrollment_id: int, now: datetime) -> Journey:
         .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)
         .where(Enrollment.id == enrollment_id)
     ).one()
-    zone = subscriber.zone or course.zone
     titles = _Titles(course, subscriber)
-    had = tuple(_had(session, enrollment, zone, titles))
+    had = tuple(_had(session, enrollment, titles))
     come = {letter.step_id for letter in had}
     return Journey(
         enrollment_id=enrollment.id,
@@ -114,7 +106,7 @@ def journey(session: Session, enrollment_id: int, now: datetime) -> Journey:
 
 
 class _Titles:
-    """Subjects as this reader sees them: an author may have written variables into them."""
+    """Subjects as this reader sees them: an author may have written variables into them; and their zone."""
 
     def __init__(self, course: Course, subscriber: Subscriber) -> None:
         about = About(course.title, "", "", course.title, course.subtitle, course.days)
@@ -122,6 +114,7 @@ class _Titles:
         links = MailLinks("", "", "", "")
         self._context = build_context(reader, about, links, language=course.language, base_url="")
         self._fallback = course.title
+        self.zone = subscriber.zone or course.zone
 
     def of(self, subject: str) -> str:
         """The subject filled in; the course's title when that cannot be."""
@@ -131,7 +124,7 @@ class _Titles:
             return self._fallback
 
 
-def _had(session: Session, enrollment: Enrollment, zone: str, titles: _Titles) -> Iterator[Letter]:
+def _had(session: Session, enrollment: Enrollment, titles: _Titles) -> Iterator[Letter]:
     """What has left of what was due since this round began."""
     eased = aliased(Step)
     week = func.coalesce(Step.week, eased.week).label("week")
@@ -150,7 +143,7 @@ def _had(session: Session, enrollment: Enrollment, zone: str, titles: _Titles) -
     for row in rows:
         at: datetime = row.settled_at
         is_repeat = row.kind == DeliveryKind.REPEAT or bool(row.easier_than)
-        yield Letter(row.id, titles.of(row.subject), local_date(at, zone), at, row.week, is_repeat)
+        yield Letter(row.id, titles.of(row.subject), local_date(at, titles.zone), at, row.week, is_repeat)
 
 
 def _weeks(session: Session, enrollment: Enrollment, come: set[int | None]) -> tuple[Week, ...]:
@@ -186,33 +179,16 @@ def _ahead(
 
     `had` are the steps that came already.
     """
-    plan = load_plan(session, enrollment.course_id)
-    row = session.execute(select_places().where(Enrollment.id == enrollment.id)).one()
-    met = look(session, plan, [enrollment.subscriber_id], now).get(enrollment.subscriber_id, NOT_ASKED)
-    place = place_of(row, plan.zone, met)
-    starts_at = max(now, enrollment.next_due_at or now)
-    if enrollment.paused_until is not None:
-        starts_at = max(starts_at, instant_of(enrollment.paused_until, time.min, place.zone))
-    if place.is_last_open:
-        # It is on its way: today is its day.
-        place = replace(place, is_last_open=False, last_left_on=local_date(now, place.zone))
-    known = {step.id: titles.of(step.subject) for step in _steps(session, enrollment)}
-    weeks = {step.key: step.week for step in plan.steps}
+    columns = Step.id, Step.key, Step.subject, Step.week
+    steps = session.execute(select(*columns).where(Step.course_id == enrollment.course_id)).all()
+    known = {step.id: titles.of(step.subject) for step in steps}
+    weeks = {step.key: step.week for step in steps}
     come = set(had)
-    cap = read_cap(session)
-    mine = [enrollment.subscriber_id]
-    lessons = lessons_of(session, mine, now).get(enrollment.subscriber_id, ()) if cap is not None else ()
-    until = starts_at + FARTHEST
-    for mail in live(plan, place, starts_at, until, meets=lambda *_: met, cap=cap, lessons=lessons):
+    for mail in dates_of(session, enrollment, now):
         step = mail.step
         if mail.is_sent:
             week = weeks.get(step.easier_than, step.week)
             is_repeat = step.id in come or bool(step.easier_than)
-            yield Letter(
-                step.id, known[step.id], local_date(mail.due_at, place.zone), mail.due_at, week, is_repeat
-            )
+            on = local_date(mail.due_at, titles.zone)
+            yield Letter(step.id, known[step.id], on, mail.due_at, week, is_repeat)
             come.add(step.id)
-
-
-def _steps(session: Session, enrollment: Enrollment) -> Any:
-    return session.execute(select(Step.id, Step.subject).where(Step.course_id == enrollment.course_id))

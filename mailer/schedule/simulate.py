@@ -6,8 +6,9 @@ Each mail is taken to leave at the moment it is due, as it does while servers ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heapreplace
 
 from mailer.clock import local_date
 from mailer.schedule.cap import WEEK, Cap, with_room
@@ -46,29 +47,61 @@ class Mail:
     answers: tuple[tuple[int, str], ...] = ()
 
 
-def live(
-    plan: CoursePlan,
-    place: Place,
-    start: datetime,
-    until: datetime,
-    *,
-    answers: Answers | None = None,
-    meets: Meets | None = None,
-    cap: Cap | None = None,
-    lessons: Iterable[datetime] = (),
-    on_end: Callable[[datetime, str, Mapping[int, str]], None] = lambda *_: None,
-) -> Iterator[Mail]:
-    """What a reader who stands at `place` at `start` gets before `until`, in order.
+@dataclass(frozen=True)
+class Reading:
+    """A course from `start` on for a reader who stands at `place` then.
 
-    A mail that is on its way at `start` leaves then. `lessons` are those that the `cap` counts besides (see
-    `cap.lessons_of`). `on_end` hears when the course ends for them, by which rule
-    ("" for none), and their newest answers.
+    A mail that is on its way at `start` leaves then. `on_end` hears when the course ends for them, by which
+    rule ("" for none), and their newest answers.
     """
-    now = start
+
+    plan: CoursePlan
+    place: Place
+    start: datetime
+    answers: Answers = field(default_factory=dict)
+    meets: Meets | None = None
+    on_end: Callable[[datetime, str, Mapping[int, str]], None] = lambda *_: None
+
+
+def live(
+    reading: Reading, until: datetime, *, cap: Cap | None = None, lessons: Iterable[datetime] = ()
+) -> Iterator[Mail]:
+    """What the reader gets of a course before `until`, in order.
+
+    `lessons` are those that the `cap` counts besides (see `cap.lessons_of`).
+    """
+    return (mail for _, mail in live_together([reading], until, cap=cap, lessons=lessons))
+
+
+def live_together(
+    readings: Sequence[Reading], until: datetime, *, cap: Cap | None = None, lessons: Iterable[datetime] = ()
+) -> Iterator[tuple[int, Mail]]:
+    """What one reader gets of several courses, each mail with its course's place among the `readings`.
+
+    Under a `cap` they make room for each other. Of two that are due at one moment the first one goes first.
+    """
     counted = sorted(lessons)
+    turns = [(one.start, at, _lived(one, until, cap, counted)) for at, one in enumerate(readings)]
+    heapify(turns)
+    while turns:
+        _, at, going = turns[0]
+        for found in going:
+            if isinstance(found, datetime):
+                heapreplace(turns, (found, at, going))
+                break
+            yield at, found
+        else:
+            heappop(turns)
+
+
+def _lived(
+    reading: Reading, until: datetime, cap: Cap | None, counted: list[datetime]
+) -> Iterator[Mail | datetime]:
+    """The mails of one course, and when it is to be asked again; `counted` are all mails of this reader."""
+    plan, place, now, meets = reading.plan, reading.place, reading.start, reading.meets
     if place.is_last_open:
-        place = replace(place, is_last_open=False, last_left_on=local_date(start, place.zone))
-    said: dict[int, list[str]] = {week: list(words) for week, words in (answers or {}).items()}
+        place = replace(place, is_last_open=False, last_left_on=local_date(now, place.zone))
+    said: dict[int, list[str]] = {week: list(words) for week, words in reading.answers.items()}
     newest: dict[int, str] = {}
     had: set[str] = set()
     last: datetime | None = None
@@ -76,18 +109,19 @@ def live(
         met = meets(now, newest, frozenset(had), last) if meets else NOT_ASKED
         place = replace(place, holds=met.holds, stop=met.stop)
         if cap is not None:
-            counted = [moment for moment in counted if moment > now - COUNTED]
+            counted[:] = [moment for moment in counted if moment > now - COUNTED]
             place = with_room(place, cap, counted, now)
         decision = decide(place, plan.steps, now, plan.ways)
         match decision:
             case Finish():
-                return on_end(now, "", newest)
+                return reading.on_end(now, "", newest)
             case Stop(rule):
-                return on_end(now, rule, newest)
+                return reading.on_end(now, rule, newest)
             case Wait(moment, anchor):
                 if moment >= until:
                     return
                 place, now = replace(place, anchor=anchor), moment
+                yield now
             case Skip() as skip:
                 yield from (Mail(step, skip.due_at, skip.reason, is_sent=False) for step in skip.steps)
                 place = past(place, skip)
