@@ -15,7 +15,14 @@ from rich.table import Table
 
 from benchmarks import pages, signing
 from benchmarks.campaigns import materialised
-from benchmarks.foreseeing import make_due, restricted, simulating
+from benchmarks.foreseeing import (
+    idle_triggers,
+    make_due,
+    restricted,
+    restrictions,
+    simulating,
+    simulating_rules,
+)
 from benchmarks.importing import imported
 from benchmarks.latency import confirmation
 from benchmarks.segments import counting
@@ -98,6 +105,8 @@ class Measuring:
     def _simulation(self) -> None:
         few, many = simulating(FEW), simulating(10 * FEW)
         self._note(simulated=many, simulated_growth=many / few / 10)
+        few, many = simulating_rules(FEW // 10), simulating_rules(FEW)
+        self._note(ruled=many, ruled_growth=many / few / 10)
 
     def _sending(self) -> None:
         mails, port = self._sizes.mails, self._port
@@ -144,9 +153,12 @@ class Measuring:
         sizes = self._sizes
         house = self._scene.house(FEW, 0)
         small, few = idle_tick(house), counting(house)
+        small_capped, small_triggers = capped_tick(house), idle_triggers(house)
         written = materialised(house, self._scene.folder)
         house = self._scene.house(sizes.many, 0)
-        self._note(idle=idle_tick(house) / small)
+        self._note(idle=idle_tick(house) / small, idle_capped=capped_tick(house) / small_capped)
+        triggers = idle_triggers(house)
+        self._note(triggers=triggers, triggers_growth=triggers / small_triggers / (sizes.many / FEW))
         many = counting(house)
         self._note(counted=many, counted_growth=many / few / (sizes.many / FEW))
         make_due(house, DUE)
@@ -169,6 +181,12 @@ def idle_tick(house: House) -> float:
     return statistics.median(times)
 
 
+def capped_tick(house: House) -> float:
+    """The same with a cap and a condition on each step."""
+    with restrictions(house):
+        return idle_tick(house)
+
+
 def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
     """What each figure is called, and its goal."""
     return {
@@ -182,7 +200,12 @@ def names(sizes: Sizes) -> dict[str, tuple[str, str]]:
         "restricted_growth": (f"the same among {sizes.many:,} enrollments, ratio to {DUE:,}", ">= 0.8"),
         "simulated": (f"simulation of {10 * FEW:,} people over 30 days, s", ""),
         "simulated_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
+        "ruled": (f"the same of {FEW:,} people no two alike, with rules, answers and a cap, s", ""),
+        "ruled_growth": (f"the same for each person, against {FEW // 10:,}", "<= 1.3"),
         "idle": (f"idle tick at {sizes.many:,} enrollments against {FEW:,}", "<= 1.3"),
+        "idle_capped": ("the same with conditions and a cap", "<= 1.3"),
+        "triggers": (f"asking a trigger that nobody of {sizes.many:,} people meets anew, ms", "<= 1000"),
+        "triggers_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
         "counted": (f"counting a segment of five conditions among {sizes.many:,} people, s", "<= 2"),
         "counted_growth": (f"the same for each person, against {FEW:,}", "<= 1.3"),
         "page": (

@@ -181,8 +181,10 @@ def _is_full(cap: Cap, days: Sequence[date], day: date) -> bool:
 def with_room(place: Place, cap: Cap, lessons: Iterable[datetime], now: datetime) -> Place:
     """The place with the room that a person's courses leave, this one too; `lessons` as in `lessons_of`."""
     day = free_from(cap, place.zone, lessons, now)
-    is_full = day > local_date(now, place.zone)
-    return replace(place, room_from=day if is_full else None, quiet=cap.quiet)
+    room_from = day if day > local_date(now, place.zone) else None
+    if (room_from, cap.quiet) == (place.room_from, place.quiet):
+        return place
+    return replace(place, room_from=room_from, quiet=cap.quiet)
 
 
 def room_for(

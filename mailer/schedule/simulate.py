@@ -107,7 +107,9 @@ def _lived(
     last: datetime | None = None
     for _ in range(MOST):
         met = meets(now, newest, frozenset(had), last) if meets else NOT_ASKED
-        place = replace(place, holds=met.holds, stop=met.stop)
+        # Most decisions find what the one before them found, and making a place anew costs most of one.
+        if (met.holds, met.stop) != (place.holds, place.stop):
+            place = replace(place, holds=met.holds, stop=met.stop)
         if cap is not None:
             counted[:] = [moment for moment in counted if moment > now - COUNTED]
             place = with_room(place, cap, counted, now)
@@ -120,7 +122,8 @@ def _lived(
             case Wait(moment, anchor):
                 if moment >= until:
                     return
-                place, now = replace(place, anchor=anchor), moment
+                place = place if anchor == place.anchor else replace(place, anchor=anchor)
+                now = moment
                 yield now
             case Skip() as skip:
                 yield from (Mail(step, skip.due_at, skip.reason, is_sent=False) for step in skip.steps)
