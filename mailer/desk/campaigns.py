@@ -19,6 +19,8 @@ from mailer.launch.asked import NotAgreed as NotAgreed
 from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.campaign import Approval, Launch
 from mailer.launch.campaign_findings import findings
+from mailer.launch.mailing import of_campaign
+from mailer.launch.shown import Shown, show_published
 from mailer.launch.surprises import Surprise
 from mailer.launch.uploaded import compile_campaign
 from mailer.links import Signer
@@ -136,6 +138,19 @@ def approve_campaign(
     yes = _agreed_to(session, seen, signer, base_url, now, agreed, people_at_most)
     launch.approve(session, seen, now, who=actor.who, operator_id=actor.operator_id, agreed=yes)
     return seen
+
+
+@needs(Right.SEE)
+def show_mail(
+    session: Session, _: Actor, slug: str, number: int, signer: Signer, base_url: str
+) -> tuple[Shown, list[str]]:
+    """A mail of a campaign as it would leave, and what all of its mails (languages, variants) are called.
+
+    Raises NotFound, Refused when none of its lists is there any more, CannotRender.
+    """
+    mailing = of_campaign(session, slug)
+    shown = show_published(session, mailing, number, business_now(session), signer, base_url)
+    return shown, [draft.place for draft in mailing.drafts]
 
 
 @needs(Right.SEND)

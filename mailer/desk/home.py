@@ -46,7 +46,10 @@ class Need:
 
 @dataclass(frozen=True)
 class Line:
-    """What leaves on a day of one course, campaign or series; `mails` is None while nobody has counted."""
+    """What leaves on a day of one course, campaign or series; `mails` is None while nobody has counted.
+
+    `steps` are those of a course by subject, with how many get each, most first.
+    """
 
     kind: str
     slug: str
@@ -55,6 +58,7 @@ class Line:
     first_at: datetime | None
     is_at_least: bool = False
     if_news: bool = False
+    steps: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -138,13 +142,14 @@ def _days(session: Session, week: Week, now: datetime, zone_name: str) -> list[C
     coming = {one.slug: one for one in home.scheduled(session, ends)}
     slugs = {part.slug for day in days for part in day.parts if part.kind == "course"}
     titles = home.course_titles(session, sorted(slugs)) | {slug: one.subject for slug, one in coming.items()}
+    subjects = home.step_subjects(session, sorted(slugs))
     made = []
     counted: set[str] = set()
     for day in days:
         # One that was cancelled or put off since is told by the campaigns, not by an older look.
         parts = [_known(part, coming) for part in day.parts if part.kind != "campaign" or part.slug in coming]
         counted |= {part.slug for part in parts if part.kind == "campaign"}
-        made.append((day, [_line(part, titles) for part in parts]))
+        made.append((day, [_line(part, titles, subjects) for part in parts]))
     for one in coming.values():
         if one.slug not in counted:
             lines = _day_of(made, max(one.starts_at, now))
@@ -164,9 +169,10 @@ def _day_of(made: Sequence[tuple[Day, list[Line]]], moment: datetime) -> list[Li
     return next((lines for day, lines in reversed(made) if day.begins_at <= moment), made[0][1])
 
 
-def _line(part: Part, titles: Mapping[str, str]) -> Line:
+def _line(part: Part, titles: Mapping[str, str], subjects: Mapping[tuple[str, str], str]) -> Line:
     title = titles.get(part.slug, part.slug)
-    return Line(part.kind, part.slug, title, part.mails, part.first_at, if_news=part.if_news)
+    steps = [(subjects.get((part.slug, key), key), mails) for key, mails in part.steps]
+    return Line(part.kind, part.slug, title, part.mails, part.first_at, if_news=part.if_news, steps=steps)
 
 
 def _due_today(session: Session, until: datetime) -> Iterator[Line]:

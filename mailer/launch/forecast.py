@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -47,10 +47,12 @@ MOST_COMING = 400
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour (its beginning, UTC) and its mails by what they are part of."""
+    """One hour (its beginning, UTC), its mails by what they are part of, and those of courses by step
+    ("calm/hello")."""
 
     begins_at: datetime
     mails: Mapping[str, int]
+    steps: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -73,7 +75,10 @@ class Forecast:
         """As plain values, for JSON."""
         return {
             "hours": [
-                {"begins_at": hour.begins_at.isoformat(), "mails": dict(hour.mails), "total": hour.total}
+                {
+                    **{"begins_at": hour.begins_at.isoformat(), "mails": dict(hour.mails)},
+                    **{"steps": dict(hour.steps), "total": hour.total},
+                }
                 for hour in self.hours
             ],
             "most_per_hour": self.most_per_hour,
@@ -99,6 +104,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     """
     until = now + timedelta(days=days)
     hours: dict[datetime, Counter[str]] = {}
+    steps: dict[datetime, Counter[str]] = {}
     undecided: dict[str, str] = {}
     campaigns, cap = _campaigns(session, now, until), read_cap(session)
     meetings = Meetings(campaigns, now)
@@ -119,6 +125,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
             for mail in mails:
                 if mail.is_sent:
                     _count(hours, mail.due_at, f"course {plan.slug}", row.readers)
+                    _count(steps, mail.due_at, f"{plan.slug}/{mail.step.key}", row.readers)
             meetings.add((plan, rules, people), row.place_key, (row.zone, place.zone), mails)
     for campaign in campaigns:
         for due_at, readers in _leaving(session, campaign, now):
@@ -126,7 +133,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     for name, due_at, readers in (*_under_way(session, now, until), *_series(session, now, until)):
         _count(hours, due_at, name, readers)
     return Forecast(
-        tuple(Hour(begins_at, dict(mails)) for begins_at, mails in sorted(hours.items())),
+        tuple(Hour(at, dict(mails), dict(steps.get(at, {}))) for at, mails in sorted(hours.items())),
         _most_per_hour(session),
         meetings.found(session),
         undecided,

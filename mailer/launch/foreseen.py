@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.audience.fields import declared_fields, typed_value
@@ -24,9 +22,9 @@ from mailer.launch.check import CompiledCourse, compile_cached, in_language, pro
 from mailer.launch.invented import Invented
 from mailer.launch.mailing import of_folder
 from mailer.launch.send_test import as_claimed, nearest
-from mailer.launch.shown import Shown, with_pictures
+from mailer.launch.shown import Shown, published_pictures, with_pictures
 from mailer.links import Signer
-from mailer.models import DeliveryKind, Media, Subscriber
+from mailer.models import DeliveryKind, Subscriber
 from mailer.schedule.courses import get_course
 
 ITSELF = 1
@@ -90,9 +88,7 @@ def _of_course(session: Session, slug: str, mail: Foreseen, signer: Signer, base
     row = as_claimed(session, get_course(session, slug), mail.step, person, mail.at)._replace(**mail.kept())
     setting = read_setting(session, [row])
     composer = Composer(signer, base_url, setting, course_facts(session, [row]), said={ITSELF: mail.answers})
-    names = re.findall(r"/media/([\w.-]+)", setting.messages[row.message_id].templates.html)
-    found = session.execute(select(Media).where(Media.name.in_(set(names)))).scalars()
-    pictures = tuple(MediaFile("", one.name, one.content_type, one.content) for one in found)
+    pictures = published_pictures(session, setting.messages[row.message_id].templates.html)
     return Maker(composer, row, "", pictures)
 
 

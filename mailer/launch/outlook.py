@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,13 +38,17 @@ PER_DAY = {Period.DAY: 1, Period.HOUR: 24, Period.MINUTE: 24 * 60}
 
 @dataclass(frozen=True)
 class Part:
-    """What leaves of one course, campaign or series (`kind`) on a day; `first_at` is its first hour."""
+    """What leaves of one course, campaign or series (`kind`) on a day; `first_at` is its first hour.
+
+    `steps` are those of a course by key, with how many get each, most first.
+    """
 
     kind: str
     slug: str
     mails: int
     first_at: datetime
     if_news: bool = False
+    steps: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Day:
 class Week:
     """What was found. `age` is in seconds, None while nothing was found yet; `is_asked`: a new one is coming.
 
-    `per_day` and `per_hour` are what all transports together may send; None: no limit.
+    `per_day` and `per_hour` are what all transports together may send; None: no limit. `steps` are the mails
+    of courses in each hour by step, as in the forecast.
     """
 
     age: float | None
@@ -77,6 +82,7 @@ class Week:
     per_hour: int | None
     collisions: Sequence[Collision]
     undecided: Mapping[str, str]
+    steps: Mapping[datetime, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def too_much(self) -> list[tuple[datetime, int]]:
@@ -96,7 +102,7 @@ class Week:
         for begins_at, mails in self.hours:
             if begins_at >= over:
                 by_day.setdefault(f"{begins_at.astimezone(here):%Y%m%d}", []).append((begins_at, mails))
-        return [_day(day, by_day.get(f"{day:%Y%m%d}", ())) for day in begins]
+        return [_day(day, by_day.get(f"{day:%Y%m%d}", ()), self.steps) for day in begins]
 
 
 def see_week(session: Session) -> Week:
@@ -114,6 +120,7 @@ def see_week(session: Session) -> Week:
         # What an older version found says less; it is worked out anew within a quarter of an hour.
         [_collision(*one) for one in found.get("collisions", ()) if len(one) > 2],
         found.get("undecided", {}),
+        {datetime.fromisoformat(at): mails for at, mails in found.get("steps", ())},
     )
 
 
@@ -160,6 +167,7 @@ def _is_asked(row: Outlook) -> bool:
 def _kept(found: Forecast, per_day: int | None) -> dict[str, Any]:
     return {
         "hours": [[hour.begins_at.isoformat(), dict(hour.mails)] for hour in found.hours],
+        "steps": [[hour.begins_at.isoformat(), dict(hour.steps)] for hour in found.hours if hour.steps],
         "per_hour": found.most_per_hour,
         "per_day": per_day,
         "collisions": [
@@ -190,8 +198,13 @@ def _per_day(session: Session) -> int | None:
     return sum(min(each) for each in most.values()) if most and all(most.values()) else None
 
 
-def _day(begins_at: datetime, hours: Iterable[tuple[datetime, Mapping[str, int]]]) -> Day:
+def _day(
+    begins_at: datetime,
+    hours: Iterable[tuple[datetime, Mapping[str, int]]],
+    steps: Mapping[datetime, Mapping[str, int]],
+) -> Day:
     counted: Counter[str] = Counter()
+    by_step: Counter[str] = Counter()
     first: dict[str, datetime] = {}
     totals: Counter[datetime] = Counter()
     for at, mails in hours:
@@ -199,16 +212,20 @@ def _day(begins_at: datetime, hours: Iterable[tuple[datetime, Mapping[str, int]]
             counted[name] += number
             first.setdefault(name, at)
             totals[at] += number
-    parts = sorted((_part(name, mails, first[name]) for name, mails in counted.items()), key=_order)
+        by_step.update(steps.get(at, {}))
+    parts = sorted((_part(name, mails, first[name], by_step) for name, mails in counted.items()), key=_order)
     busiest, most = totals.most_common(1)[0] if totals else (None, 0)
     return Day(begins_at, parts, busiest, most)
 
 
-def _part(name: str, mails: int, first_at: datetime) -> Part:
+def _part(name: str, mails: int, first_at: datetime, by_step: Counter[str]) -> Part:
     """As the forecast names them: "course calm", "series weekly (if its feed has news)"."""
     kind, _, rest = name.partition(" ")
     slug, _, news = rest.partition(" ")
-    return Part(kind, slug, mails, first_at, bool(news))
+    begins = f"{slug}/"
+    ranked = by_step.most_common() if kind == "course" else []
+    own = [(key.removeprefix(begins), number) for key, number in ranked if key.startswith(begins)]
+    return Part(kind, slug, mails, first_at, bool(news), own)
 
 
 def _order(part: Part) -> tuple[datetime, str, str]:

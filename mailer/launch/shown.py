@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.content.media import MediaFile
 from mailer.errors import NotFound
-from mailer.models import Subscriber
+from mailer.launch.mailing import Mailing
+from mailer.links import Signer
+from mailer.models import Media, Subscriber
 from mailer.render.personalize import Rendered
 
 ADA: Mapping[str, Any] = {
@@ -65,3 +69,25 @@ def in_scheme(html: str, *, is_dark: bool) -> str:
     always, never = "(min-width:0)", "(max-width:0)"
     html = re.sub(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", always if is_dark else never, html)
     return re.sub(r"\(\s*prefers-color-scheme\s*:\s*light\s*\)", never if is_dark else always, html)
+
+
+def published_pictures(session: Session, html: str) -> tuple[MediaFile, ...]:
+    """The published pictures that a mail shows."""
+    names = set(re.findall(r"/media/([\w.-]+)", html))
+    found = session.execute(select(Media).where(Media.name.in_(names))).scalars() if names else ()
+    return tuple(MediaFile("", one.name, one.content_type, one.content) for one in found)
+
+
+def show_published(
+    session: Session, mailing: Mailing, number: int, now: datetime, signer: Signer, base_url: str
+) -> Shown:
+    """The mail of this number of what is published or scheduled, for nobody in particular.
+
+    Raises NotFound without such a mail, CannotRender.
+    """
+    if not 0 <= number < len(mailing.drafts):
+        raise NotFound("There is no such mail any more.")
+    who, person = reader_for(session, None)
+    mail = mailing.composer(signer, base_url).render(mailing.row(number, now, **person))
+    html = with_pictures(mail.html, published_pictures(session, mail.html), base_url)
+    return Shown(who, replace(mail, html=html), "", sender=mailing.sender.name)

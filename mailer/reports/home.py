@@ -27,6 +27,7 @@ from mailer.models import (
     SigningKey,
     SignUpForm,
     Span,
+    Step,
     Subscriber,
 )
 from mailer.outbox import campaign_source
@@ -249,6 +250,16 @@ def course_titles(session: Session, slugs: Sequence[str]) -> dict[str, str]:
     """The titles of published courses."""
     rows = session.execute(select(Course.slug, Course.title).where(Course.slug.in_(slugs)))
     return {slug: title for slug, title in rows}  # noqa: C416  (a row is not a pair for mypy)
+
+
+def step_subjects(session: Session, slugs: Sequence[str]) -> dict[tuple[str, str], str]:
+    """The subjects of these courses' steps, by the course's slug and the step's key."""
+    rows = session.execute(
+        select(Course.slug, Step.key, Step.subject)
+        .join(Step, Step.course_id == Course.id)
+        .where(Course.slug.in_(slugs))
+    )
+    return {(slug, key): subject for slug, key, subject in rows}
 
 
 def sent_since(session: Session, begins_at: datetime) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
 
 from mailer.clock import zone_names
 from mailer.content.amounts import share_words
@@ -17,9 +18,11 @@ from mailer.desk import campaign_plans as plans
 from mailer.desk import campaigns as desk
 from mailer.errors import MailerError, NotFound, Refused
 from mailer.launch.send_test import MOST_TESTS
+from mailer.launch.shown import Shown
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.campaigns import PATH, is_sent
 from mailer.web.marketer.chosen import ChosenFields, addresses_of
+from mailer.web.marketer.mail_frame import framed, shown_or_why
 from mailer.web.marketer.plan_form import read_plan
 from mailer.web.signed_in import See, Send, Write
 
@@ -130,9 +133,11 @@ def launch(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, a
 
 
 @router.api_route(APPROVE, methods=READ)
-def ask_approve(request: Request, slug: str, parts: PartsDep, actor: Send, count: str = "") -> Response:
-    """What approving it means, to how many."""
-    return _approve(request, parts, actor, slug, [], is_asked=count == "yes")
+def ask_approve(
+    request: Request, slug: str, parts: PartsDep, actor: Send, count: str = "", mail: int = 0
+) -> Response:
+    """What approving it means, to how many, and what they get: one of its languages and variants."""
+    return _approve(request, parts, actor, slug, [], is_asked=count == "yes", mail=mail)
 
 
 @router.post(APPROVE)
@@ -151,6 +156,17 @@ def approve(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, 
     except MailerError as error:
         return _approve(request, parts, actor, slug, agreed, _in_words(error), is_asked=True)
     return parts.desk.go(f"{PATH}/{slug}", done=f"Approved {slug}.")
+
+
+@router.get(PATH + "/{slug}/approve/frame")
+def show_frame(slug: str, parts: PartsDep, actor: Send, mail: int = 0, dark: bool = False) -> Response:
+    """A mail of it by itself, for a frame that lets nothing out of it."""
+    shown, cannot = shown_or_why(parts, lambda session: _mail(session, parts, actor, slug, mail)[0])
+    return framed(shown, cannot, is_dark=dark)
+
+
+def _mail(session: Session, parts: Parts, actor: Send, slug: str, number: int) -> tuple[Shown, list[str]]:
+    return desk.show_mail(session, actor, slug, number, parts.signer, parts.base_url)
 
 
 def _people(fields: Mapping[str, list[str]]) -> int:
@@ -295,6 +311,7 @@ def _approve(
     error: str = "",
     *,
     is_asked: bool,
+    mail: int = 0,
 ) -> Response:
     if is_asked:
         _ask_links_first(parts, actor, slug)
@@ -304,6 +321,12 @@ def _approve(
         if waiting.ahead is not None and plans.unasked_links(*asked):
             waiting = replace(waiting, ahead=None)
         text = writing.find_text(session, actor, slug)
+    try:
+        with parts.session() as session:
+            shown, mails = _mail(session, parts, actor, slug, mail)
+        cannot = ""
+    except MailerError as wrong:
+        shown, mails, cannot = None, [], str(wrong)
     return parts.desk.page(
         request,
         "campaigns/approve.html",
@@ -316,4 +339,8 @@ def _approve(
         files=[one.name for one in text.files] if text else [],
         agreed=agreed,
         error=error,
+        shown=shown,
+        mails=mails,
+        mail=mail,
+        cannot=cannot,
     )

@@ -57,6 +57,8 @@ def test_from_an_empty_list_to_a_campaign_that_a_second_person_approved(
     through_the_form(second, Role.OPERATOR)
     second.goto("/desk/campaigns/spring-walks")
     second.get_by_role("link", name="Look at it and approve").click()
+    mail = second.frame_locator(".look-light")
+    expect(mail.get_by_text("The garden is open again.")).to_be_visible()
     is_well_made(second, "campaign-approve")
     second.get_by_role("button", name="Approve it for 10 people").click()
     expect(second.get_by_text("Approved spring-walks.")).to_be_visible()

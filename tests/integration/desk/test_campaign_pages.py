@@ -252,7 +252,13 @@ def test_what_marc_schedules_waits_for_somebody_else(
     assert "Nothing was found." not in marc.get(f"{HOME}/spring/check").text
     assert "Nothing was found." in marc.get(f"{HOME}/spring/check", count="yes").text
     assert "waits for somebody else" in confirms(marc, "confirm", when="now", count="yes")
-    assert PEOPLE.search(opal.get(f"{HOME}/spring/approve").text) is None
+    page = opal.get(f"{HOME}/spring/approve").text
+    assert PEOPLE.search(page) is None
+    assert f"{HOME}/spring/approve/frame?mail=0" in page
+    frame = opal.get(f"{HOME}/spring/approve/frame", mail="0", dark="yes")
+    assert "sandbox" in frame.headers["Content-Security-Policy"]
+    assert "The garden is open." in frame.text
+    assert "There is no such mail" in opal.get(f"{HOME}/spring/approve/frame", mail="7").text
     monkeypatch.undo()
     assert "waiting for approval" in marc.get(HOME).text
     assert "waits for a second person" in marc.get("/desk").text

@@ -178,6 +178,7 @@ LEAST = {
     "GET /desk/campaigns/{slug}/confirm": Role.MARKETER,
     "POST /desk/campaigns/{slug}/confirm": Role.MARKETER,
     "GET /desk/campaigns/{slug}/approve": Role.MARKETER,
+    "GET /desk/campaigns/{slug}/approve/frame": Role.MARKETER,
     "POST /desk/campaigns/{slug}/approve": Role.MARKETER,
     "GET /desk/webhooks": Role.OWNER,
     "POST /desk/webhooks": Role.OWNER,

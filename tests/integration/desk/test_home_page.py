@@ -64,6 +64,7 @@ def test_the_week_tells_every_lesson_that_is_to_come_and_how_old_that_is(
     page = marc.get("/desk").text
     # Two readers, and lessons on days 1, 2 and 4 from today: three days with two mails.
     assert page.count(">A calm week</a>: 2") == 3
+    assert page.count(">About hello</span>") == page.count(">About walk</span>") == 1
     assert "Expected counts of 0 s ago" in page
     assert not week_worked_out(sessions)  # it is fresh
     answer = marc.post("/desk/outlook")
