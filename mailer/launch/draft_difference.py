@@ -32,6 +32,7 @@ def draft_difference(session: Session, course: Course, compiled: CompiledCourse)
             {
                 **{name: getattr(step, name) for name in SETTINGS},
                 "send_time": f"{step.send_time:%H:%M}",
+                "timing": step.timing.as_values(),
                 "message_id": ids.pop(""),
                 "languages": ids,
             }

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
+from mailer.content.timing_words import shown_weekdays
 from mailer.content.variables import CANNOT_RENDER, author_environment, sample_context
 from mailer.errors import NotFound
 from mailer.models import Course, CourseVersion, Message
@@ -21,8 +22,12 @@ MOST_VERSIONS = 50
 CONTEXT = 160
 """Signs of what is the same that are shown around a difference."""
 WORDS = re.compile(r"\n+|[^\S\n]+|[^\s]+")
-HEADER_NAMES = {"list": "list", "list_title": "list's title", "opt_in": "opt-in"}
-SETTINGS = ("subject", "kind", "day", "send_time", "week", "condition", "instead_of", "easier_than")
+NAMES = {"list_title": "list's title", "opt_in": "opt-in", "quiet": "quiet dates", "until": "leaves before"}
+TIMING = ("until", "weekdays", "not_before", "quiet")
+SETTINGS = (
+    *("subject", "kind", "day", "send_time", *TIMING),
+    *("week", "condition", "instead_of", "easier_than"),
+)
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,10 @@ def _mails(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Each step by its key, and each of its translations by "key.language"; a translation has no settings."""
     found: dict[str, dict[str, Any]] = {}
     for step in manifest["steps"]:
-        found[step["key"]] = step
+        timing = dict(step.get("timing", {}))
+        if "weekdays" in timing:
+            timing["weekdays"] = shown_weekdays(timing["weekdays"])
+        found[step["key"]] = {**step, **timing}
         for language, message_id in step.get("languages", {}).items():
             if message_id != step["message_id"]:
                 about = {"day": step["day"], "subject": f"{step['subject']} ({language})"}
@@ -199,7 +207,7 @@ def _of_step(
 
 def _settings(old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str]) -> tuple[Setting, ...]:
     return tuple(
-        Setting(HEADER_NAMES.get(name, name.replace("_", " ")), _shown(old.get(name)), _shown(new.get(name)))
+        Setting(NAMES.get(name, name.replace("_", " ")), _shown(old.get(name)), _shown(new.get(name)))
         for name in dict.fromkeys(names)
         if (old.get(name) or "") != (new.get(name) or "")
     )

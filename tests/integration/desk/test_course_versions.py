@@ -45,6 +45,23 @@ def test_publishing_shows_the_words_that_change_and_no_others(
     assert "<ins>Stille.</ins>" in marc.get(f"{calm}/versions").text
 
 
+def test_publishing_shows_the_hours_and_days_that_change(marc: Person, drafts: Drafts, calm: str) -> None:
+    publishes(marc, calm)
+    path = drafts.folder("calm") / "03-walk.md"
+    timing = "window: 09:00-11:00\nweekdays: mon-fri\nnot_before: 2027-01-04\nquiet: 12-25, 2027-04-01\n"
+    path.write_text(path.read_text().replace("day: 4\n", f"day: 4\n{timing}"))
+    page = marc.get(f"{calm}/publish").text
+    for name, after in (
+        ("leaves before", "11:00"),
+        ("weekdays", "mon-fri"),
+        ("not before", "2027-01-04"),
+        ("quiet dates", "12-25, 2027-04-01"),
+    ):
+        assert re.search(rf"{name}[^<]*(<[^>]+>\s*)*{after}</ins>", page), name
+    publishes(marc, calm)
+    assert "12-25, 2027-04-01" in marc.get(f"{calm}/versions").text
+
+
 def test_a_draft_like_the_version_that_was_gone_back_to_differs_in_nothing_it_has(
     marc: Person, drafts: Drafts, calm: str
 ) -> None:
