@@ -141,7 +141,8 @@ class Measuring:
         many = self._sizes.many
         house = self._scene.house(many, 0)
         pages.fill(house, many, 10 * many)
-        found = pages.measure(house, self._scene.settings(house.url, f"smtp://127.0.0.1:{self._port}"))
+        settings = self._scene.settings(house.url, f"smtp://127.0.0.1:{self._port}")
+        found = pages.measure(house, settings, self._scene.folder / "course")
         self.pages = found
         self._note(
             page=found[0].milliseconds,

@@ -1,4 +1,4 @@
-"""How long the desk's pages take, and how much they send, with a large house behind them."""
+"""How long the desk's and the readers' pages take, and how much they send, with a large house behind them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -25,13 +26,26 @@ from mailer import tally
 from mailer.accounts.operators import add_operator
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import begin_session, session_now
+from mailer.content.draft_store import Drafts
 from mailer.db import session_scope
-from mailer.models import Campaign, Course, Delivery, MailingList, Operator, Role, Segment, Sender, Subscriber
+from mailer.links import Signer
+from mailer.models import (
+    AlarmChannel,
+    CourseVersion,
+    Delivery,
+    Enrollment,
+    Operator,
+    Role,
+    Segment,
+    Subscriber,
+    Webhook,
+)
 from mailer.outbox import first_id, period_of
 from mailer.sealing import Seal
 from mailer.settings import Settings
 from mailer.web.app import create_app
 from mailer.web.cookie import COOKIE
+from mailer.web.desk import FORM_KEY
 from mailer.web.pages import asset_packed
 
 BARE = "/desk/sign-in"
@@ -40,10 +54,15 @@ BARE = "/desk/sign-in"
 PARTS = ("list=bench&state=active", "list=bench&state=ended", "tag=vip")
 WORDS = ("reader55555", "reader777@reader.example", "@reader", "9", "reader5 99", "nobody")
 """Who is looked for: one of a million, all of them, a part of them, nobody."""
-OF_A_CAMPAIGN = ("progress", "statement", "missing", "links", "again")
-"""Pages of one that has ended."""
-OF_A_DRAFT = ("check", "schedule", "confirm?when=now")
-"""Pages of one that is to be sent."""
+CAMPAIGN = "/desk/campaigns/{slug}"
+OF_A_DRAFT = ("", "/edit", "/audience", "/ab-test", "/check", "/schedule", "/test", "/remove", "/confirm")
+"""Pages of a campaign that is to be sent; all others are looked at with one that has ended."""
+MOMENT = "?when=now"
+READERS = ("", "/manage", "/pace", "/progress", "/check-in", "/data", "/erase", "/unsubscribe", "/course.ics")
+"""Pages behind the links of a mail."""
+OPEN = ("/archive", "/f/bench")
+"""Pages for everybody."""
+NO_PAGES = re.compile(r"\.(csv|zip|json|ics)$|/(events|mail|frame|source|setup)$|^/desk/(sign-in|media|join)")
 
 ROUNDS = 9
 CHUNK = 1_000_000
@@ -56,7 +75,8 @@ MAILS = """
     )
     SELECT :first + nextval('delivery_numbers'), 1 + n % :people, c.message_id, c.list_id, c.id, c.step_id,
            now() - interval '1 hour' * (n % 700), now(), now() - interval '1 hour' * (n % 700),
-           1, 'bench:' || n, 'step', 'course', 'course:' || c.id,
+           1, 'step:' || c.id || ':letter-' || n || ':' || 1 + n % :people || ':1', 'step', 'course',
+           'course:' || c.id,
            CASE WHEN n % 1000 = 0 THEN 'failed' WHEN n % 500 = 1 THEN 'bounced'
                 WHEN n % 2000 = 2 THEN 'quarantined' ELSE 'accepted' END,
            CASE WHEN n % 1000 = 0 THEN 'gave up after three days' ELSE '' END,
@@ -116,6 +136,13 @@ class Page:
     kilobytes: float
 
 
+# One reader's mails belong to their enrollment, as all of them would.
+READER = """
+    UPDATE deliveries AS d SET enrollment_id = e.id FROM enrollments AS e
+    WHERE e.subscriber_id = 7 AND d.subscriber_id = 7 AND d.course_id = e.course_id
+"""
+
+
 def fill(house: House, people: int, mails: int) -> None:
     """Write `mails` of a course to `people`, some of whom they could not reach, and a letter to everybody."""
     for low in range(1, mails + 1, CHUNK):
@@ -124,7 +151,7 @@ def fill(house: House, people: int, mails: int) -> None:
             session.execute(text(MAILS), {**values, "low": low, "high": min(mails, low + CHUNK - 1)})
     with session_scope(house.sessions) as session:
         values = {"first": first_id(period_of(datetime.now(UTC))), "people": people}
-        for statement in (LETTER, DRAFT, LETTERS, CLICKS):
+        for statement in (LETTER, DRAFT, LETTERS, CLICKS, READER):
             session.execute(
                 text(statement), {name: values[name] for name in values if f":{name}" in statement}
             )
@@ -133,21 +160,30 @@ def fill(house: House, people: int, mails: int) -> None:
         session.execute(text("ANALYZE"))
 
 
-def measure(house: House, settings: Settings) -> list[Page]:
-    """Every page that an owner can open, slowest first; one with an id is asked about one that is there."""
+def measure(house: House, settings: Settings, course: Path) -> list[Page]:
+    """Every page that an owner or a reader can open, slowest first; one with an id is asked about one that is
+    there. `course` is the folder of the published one."""
     app = create_app(settings)
     with session_scope(house.sessions) as session:
         now = session_now(session)
         owner = add_operator(session, at_the_machine("bench"), "owner@bench.example", Role.OWNER, now)
         secret = begin_session(session, owner, now, needs_factor=False, browser="bench", way="password")
-        paths = [path for route in _pages(app) if (path := _filled(session, route)) is not None]
-    paths += [f"/desk/subscribers?{asked}" for asked in PARTS]
-    paths += [f"/desk/campaigns/bench-draft/{page}" for page in OF_A_DRAFT]
+        mine = select(Delivery.id).where(Delivery.subscriber_id == 7, Delivery.enrollment_id.is_not(None))
+        mail = session.execute(mine.order_by(Delivery.id).limit(1)).scalar_one()
+    files = {one.name: one.read_text(encoding="utf-8") for one in course.glob("*.*")}
+    Drafts(settings.data_dir).create("bench", files)
+    link = f"/m/{Signer(settings.secret_key).delivery_token(mail)}"
+    paths = [f"/desk/subscribers?{asked}" for asked in PARTS]
+    paths += [f"{link}{page}" for page in READERS] + list(OPEN)
     seal = Seal(settings.secret_key)
     with _served(app) as address, httpx.Client(base_url=address, follow_redirects=True) as client:
         client.cookies.set(COOKIE, secret)
+        _make(client)
+        with session_scope(house.sessions) as session:
+            paths += [path for route in _pages(app) if (path := _filled(session, route)) is not None]
         bare, _ = _timed(client, BARE)
-        found = [_page(client, path, bare) for path in paths if _is_whole(client, path)]
+        whole = [path for path in paths if _is_whole(client, path)]
+        found = [_page(client, path.replace(link, "/m/…"), bare, path) for path in whole]
         found += [_search(client, words, seal, bare) for words in WORDS]
     return sorted(found, key=lambda page: -page.milliseconds)
 
@@ -179,9 +215,21 @@ def _search(client: httpx.Client, words: str, seal: Seal, bare: float) -> Page:
     return Page(f"/desk/subscribers, found by {words}", took, took / bare, kilobytes)
 
 
-def _page(client: httpx.Client, path: str, bare: float) -> Page:
+def _make(client: httpx.Client) -> None:
+    """One of each that nothing sends: a form, a webhook, an alarm's channel, a segment, a campaign's text."""
+    found = re.search(rf'name="{FORM_KEY}" value="([^"]+)"', client.get("/desk/forms").text)
+    for path, fields in {
+        "/desk/forms": {"slug": "bench", "list": "bench", "title": "Bench", "consent": "Yes, please."},
+        "/desk/webhooks": {"name": "shop", "url": "https://shop.bench.example/", "kinds": "course.finished"},
+        "/desk/alarms": {"kind": "mail", "address": "olive@bench.example"},
+        "/desk/new-campaign": {"subject": "Bench", "slug": "bench-text", "list": "bench", "kind": "md"},
+    }.items():
+        client.post(path, data={FORM_KEY: found[1] if found else "", **fields}).raise_for_status()
+
+
+def _page(client: httpx.Client, name: str, bare: float, path: str) -> Page:
     took, kilobytes = _timed(client, path)
-    return Page(path, took, took / bare, kilobytes)
+    return Page(name, took, took / bare, kilobytes)
 
 
 def _timed(client: httpx.Client, path: str) -> tuple[float, float]:
@@ -217,24 +265,30 @@ def _pages(app: FastAPI) -> list[str]:
 
 
 def _filled(session: Session, path: str) -> str | None:
-    """The path with an id or slug that is there; None when nothing of the kind is, or it never ends."""
-    ended = select(Campaign.slug).where(Campaign.state == "finished")
-    known = {
-        "/desk/senders/{slug}": select(Sender.slug),
-        "/desk/subscribers/{subscriber_id}": select(Subscriber.id),
-        "/desk/deliveries/{delivery_id}": select(Delivery.id).where(Delivery.state == "failed"),
-        "/desk/lists/{slug}": select(MailingList.slug),
-        "/desk/campaigns/{slug}": select(Campaign.slug),
-        **{f"/desk/campaigns/{{slug}}/{page}": ended for page in OF_A_CAMPAIGN},
-        "/desk/reports/courses/{slug}": select(Course.slug),
-        "/desk/segments/{slug}": select(Segment.slug),
-        "/desk/people/{operator_id}": select(Operator.id),
+    """The path with what is there in its parts; None when nothing of the kind is, or it is no page."""
+    if NO_PAGES.search(path):
+        return None
+    kind = path.removeprefix("/desk/").partition("/")[0]
+    of_campaign = path.removeprefix(CAMPAIGN)
+    slugs = {
+        "campaigns": "bench-text" if of_campaign in OF_A_DRAFT else "bench-letter",
+        "segments": session.execute(select(Segment.slug).limit(1)).scalar() or "",
+        **dict.fromkeys(("courses", "reports", "forms", "lists", "senders"), "bench"),
     }
-    if "{" not in path:
-        is_no_page = path.endswith(("/events", ".csv", "/setup")) or path.startswith("/desk/sign-in")
-        return None if is_no_page else path
-    for beginning, asked in known.items():
-        if path == beginning:
-            value = session.execute(asked.limit(1)).scalar()
-            return None if value is None else re.sub(r"\{.*?\}", str(value), path)
-    return None
+    ids = {
+        "subscriber_id": select(Subscriber.id).where(Subscriber.id == 7),
+        "delivery_id": select(Delivery.id).where(Delivery.state == "failed"),
+        "enrollment_id": select(Enrollment.id).where(Enrollment.subscriber_id == 7),
+        "operator_id": select(Operator.id),
+        "channel_id": select(AlarmChannel.id),
+        "webhook_id": select(Webhook.id),
+        "version": select(CourseVersion.number),
+    }
+    values = {"slug": slugs.get(kind, ""), "name": "01-letter.md"}
+    for name in re.findall(r"\{(\w+)\}", path):
+        if name in ids:
+            values[name] = str(session.execute(ids[name].limit(1)).scalar() or "")
+        if not values.get(name):
+            return None
+    filled = re.sub(r"\{(\w+)\}", lambda part: values[part[1]], path)
+    return f"{filled}{MOMENT}" if of_campaign == "/confirm" else filled
