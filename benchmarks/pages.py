@@ -44,8 +44,7 @@ from mailer.outbox import first_id, period_of
 from mailer.sealing import Seal
 from mailer.settings import Settings
 from mailer.web.app import create_app
-from mailer.web.cookie import COOKIE
-from mailer.web.desk import FORM_KEY
+from mailer.web.cookie import COOKIE, FORM_KEY
 from mailer.web.pages import asset_packed
 
 BARE = "/desk/sign-in"
@@ -75,7 +74,7 @@ MAILS = """
     )
     SELECT :first + nextval('delivery_numbers'), 1 + n % :people, c.message_id, c.list_id, c.id, c.step_id,
            now() - interval '1 hour' * (n % 700), now(), now() - interval '1 hour' * (n % 700),
-           1, 'step:' || c.id || ':letter-' || n || ':' || 1 + n % :people || ':1', 'step', 'course',
+           1, 'step:' || c.id || '\\:letter-' || n || ':' || 1 + n % :people || '\\:1', 'step', 'course',
            'course:' || c.id,
            CASE WHEN n % 1000 = 0 THEN 'failed' WHEN n % 500 = 1 THEN 'bounced'
                 WHEN n % 2000 = 2 THEN 'quarantined' ELSE 'accepted' END,

@@ -23,7 +23,7 @@ from mailer.launch.asked import WARNINGS
 from mailer.launch.check import CompiledCourse, check_course
 from mailer.launch.checked import keep_check
 from mailer.launch.draft_difference import draft_difference
-from mailer.launch.effect import Bring, Plan, plan_publication
+from mailer.launch.effect import Bring, Plan, plan_publication, refuse_unpublishable
 from mailer.launch.kept_files import files_of_version, keeps_files
 from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
@@ -34,6 +34,7 @@ from mailer.models import CheckedKind, Course, MailingList
 from mailer.reports.course_list import courses_at_a_glance
 from mailer.reports.course_versions import MOST_VERSIONS, Difference, VersionRow, difference, versions_of
 from mailer.reports.overview import StepRow, course_steps
+from mailer.reports.patience import is_large
 from mailer.schedule.courses import get_course, is_published
 
 LOOKING = 0.7
@@ -77,22 +78,23 @@ class Checked:
 class Effect:
     """What publishing would do. `seal` tells whether it is still the same when somebody says yes to it.
 
-    While `looked` is not done, not all of the mails were made for a sample of its readers yet, and the words
-    that change are not compared; nor are they for a first version. `to_ask` are the links that nobody asked
-    lately whether they answer.
+    While `looked` is not done, not all of the mails were made for a sample of its readers yet. `to_ask` are
+    the links that nobody asked lately whether they answer. Until both are through there is no `plan`, nor
+    while nobody has asked for it in a house where counting whom it reaches takes long. For a first version
+    the words that change are not compared.
     """
 
-    plan: Plan
+    plan: Plan | None
     problems: Sequence[Problem]
-    seal: str
     looked: Looked
     to_ask: Links
+    seal: str = ""
     difference: Difference | None = None
 
     @property
     def is_seen(self) -> bool:
         """Whether all was looked at."""
-        return self.looked.is_done and not self.to_ask
+        return self.plan is not None
 
     @property
     def errors(self) -> int:
@@ -164,23 +166,28 @@ def check_draft(session: Session, _: Actor, drafts: Drafts, slug: str) -> Checke
 
 
 @needs(Right.SEND)
-def effect_of(session: Session, _: Actor, checked: Checked, signer: Signer, base_url: str) -> Effect:
+def effect_of(
+    session: Session, _: Actor, checked: Checked, signer: Signer, base_url: str, *, is_asked: bool
+) -> Effect:
     """What publishing this would do to its readers, and what a sample of them would find wrong.
 
-    It takes LOOKING at most, so ask again until its `looked` is done; what was looked at is kept.
-    Raises Refused for what cannot be published at all.
+    It takes LOOKING at most, so ask again until it `is_seen`; what was looked at is kept. Whom it reaches is
+    counted at once where that is quick, and else when it `is_asked`. Raises Refused for what cannot be
+    published at all.
     """
     if checked.compiled is None:
         raise Refused("Mend the errors first.")
     now = business_now(session)
-    plan = plan_publication(session, checked.compiled, now)
+    refuse_unpublishable(session, checked.compiled.source)
     looked = look(session, of_folder(checked.compiled), signer, base_url, now, LOOKING)
     to_ask = unasked(session, looked.links)
-    words = None
-    if looked.is_done and plan.changes and is_published(session, plan.slug):
-        words = draft_difference(session, get_course(session, plan.slug), checked.compiled)
     problems = [*checked.problems, *looked.problems]
-    return Effect(plan, problems, _seal(plan, checked.digest), looked, to_ask, words)
+    if not looked.is_done or to_ask or (is_large(session) and not is_asked):
+        return Effect(None, problems, looked, to_ask)
+    plan, words = plan_publication(session, checked.compiled, now), None
+    if plan.changes and is_published(session, plan.slug):
+        words = draft_difference(session, get_course(session, plan.slug), checked.compiled)
+    return Effect(plan, problems, looked, to_ask, _seal(plan, checked.digest), words)
 
 
 @needs(Right.SEND)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, select
@@ -17,7 +18,7 @@ from mailer.launch.check import CompiledCourse
 from mailer.launch.in_words import shown_hours, shown_whom
 from mailer.launch.kept_files import are_kept
 from mailer.launch.published import Known, known_steps, published_header, source_digest, text_digests
-from mailer.launch.reach import NOBODY, Readers, read_readers
+from mailer.launch.reach import NOBODY, Group, Readers, read_readers
 from mailer.launch.references import refuse_broken_references
 from mailer.models import (
     Course,
@@ -132,12 +133,7 @@ class Plan:
 def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) -> Plan:
     """What `publish` would do at `now`, changing nothing. Raises Refused when the list cannot be had."""
     source = compiled.source
-    course = session.execute(
-        # As it is now, whatever this session saw of it before it had the lock.
-        select(Course).where(Course.slug == source.slug).execution_options(populate_existing=True)
-    ).scalar_one_or_none()
-    _refuse_other_list(session, course, source)
-    refuse_broken_references(session, source)
+    course = refuse_unpublishable(session, source)
     known = {} if course is None else known_steps(session, course, compiled)
     added = {step.key for step in source.steps if _is_new(known.get(step.key))}
     readers = NOBODY
@@ -146,18 +142,26 @@ def plan_publication(session: Session, compiled: CompiledCourse, now: datetime) 
         steps = tuple(_step_plan(step) for step in source.steps if step.is_plain)
         readers = read_readers(session, course, steps, added, days, now)
     changes = [*_of_steps(source, known, readers), *_gone(source, known, readers)]
-    everybody = readers.waiting + len(readers.active)
+    everybody = readers.everybody
     changes += [*_of_pictures(compiled, known, readers), *_of_course(session, course, source, everybody)]
     if not changes and any(not found.is_same_mail for found in known.values() if not found.step.retired_at):
         changes.append(Change(ChangeKind.CHANGE, "layout", "the mails' own layout", everybody))
-    passed = {
-        reader.enrollment_id: reader.day_after for reader in readers.active if reader.day_after != reader.day
-    }
     version = (0 if course is None else course.version) + bool(changes)
     has_other_files = course is not None and not are_kept(session, course, compiled.files)
     past = _past(source, known, readers)
     finished = {} if course is None else _finished(session, course, source, known)
-    return Plan(source.slug, version, tuple(changes), passed, past, finished, has_other_files)
+    return Plan(source.slug, version, tuple(changes), readers.moved, past, finished, has_other_files)
+
+
+def refuse_unpublishable(session: Session, source: CourseSource) -> Course | None:
+    """Raises Refused when its list cannot be had, or what its rules name is not there; its course, if any."""
+    course = session.execute(
+        # As it is now, whatever this session saw of it before it had the lock.
+        select(Course).where(Course.slug == source.slug).execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    _refuse_other_list(session, course, source)
+    refuse_broken_references(session, source)
+    return course
 
 
 def _past(source: CourseSource, known: Mapping[str, Known], readers: Readers) -> dict[str, tuple[int, ...]]:
@@ -168,16 +172,17 @@ def _past(source: CourseSource, known: Mapping[str, Known], readers: Readers) ->
         if not step.is_plain or step.condition:
             continue
         before = None if found is None or _is_new(found) else found.step.day
-        chosen = tuple(
-            reader.enrollment_id
-            for reader in readers.active
-            if step.day <= (reader.day_after if before is None else reader.day)
-            and (before is None or reader.day < before)
-            and (reader.enrollment_id, found.step.id if found else None) not in readers.had
-        )
+        chosen = readers.who(found.step.id if found else None, partial(_is_past, step.day, before))
         if chosen:
             past[step.key] = chosen
     return past
+
+
+def _is_past(day: int, before: int | None, group: Group) -> bool:
+    """Whether a group is past this day, on which a step is now; it was on day `before`, None: nowhere."""
+    if before is None:
+        return day <= group.day_after
+    return day <= group.day < before
 
 
 def _finished(
@@ -319,8 +324,8 @@ def _whom(step: StepSource) -> tuple[str, str, str]:
 
 def _moved(before: Step, step: StepSource, readers: Readers) -> Change:
     """A move; whoever stands between the new day and the old one never gets the mail, and that is said."""
-    lost = readers.count(before.id, lambda reader: step.day <= reader.day < before.day)
-    reached = readers.count(before.id, lambda reader: reader.day < max(before.day, step.day))
+    lost = readers.count(before.id, lambda group: step.day <= group.day < before.day)
+    reached = readers.count(before.id, lambda group: group.day < max(before.day, step.day))
     what = f"{shown_hours(*_hours_of(before))} to {_place(step)}"
     if lost:
         what += f" ({lost:,} past that day will not get it)"

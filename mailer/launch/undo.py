@@ -110,8 +110,7 @@ def _passed(
     )
     added = {plan.key for plan in plans} - in_use
     found = read_readers(session, course, plans, added, {}, now)
-    moved = {one.enrollment_id: one.day_after for one in found.active if one.day_after != one.day}
-    return moved, found.waiting + len(found.active)
+    return found.moved, found.everybody
 
 
 def _put_header(session: Session, course: Course, header: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ def ask_publish(request: Request, slug: str, parts: PartsDep, actor: Send, look:
                 *(parts.signer, parts.base_url),
             )
         )
-    return _effect(request, parts, actor, slug)
+    return _effect(request, parts, actor, slug, is_asked=look == "on")
 
 
 @router.post(PATH + "/{slug}/publish")
@@ -45,7 +45,7 @@ def publish(request: Request, slug: str, fields: FormFields, parts: PartsDep, ac
     except NotFound:
         raise
     except MailerError as error:
-        return _effect(request, parts, actor, slug, str(error))
+        return _effect(request, parts, actor, slug, str(error), is_asked=True)
     done = f"Published {slug} as version {plan.version}." if plan.changes else "It was published already."
     if plan.has_other_files and not plan.changes:
         done = f"Version {plan.version} keeps these files now."
@@ -142,14 +142,17 @@ def _bring(fields: Mapping[str, str]) -> Bring:
     return read_bring(past, finished)
 
 
-def _effect(request: Request, parts: Parts, actor: Send, slug: str, error: str = "") -> Response:
+def _effect(
+    request: Request, parts: Parts, actor: Send, slug: str, error: str = "", *, is_asked: bool
+) -> Response:
     effect = None
     with parts.session() as session:
         checked = desk.check_draft(session, actor, drafts_of(parts), slug)
         published = desk.find_published(session, actor, slug)
         if checked.compiled is not None:
             try:
-                effect = desk.effect_of(session, actor, checked, parts.signer, parts.base_url)
+                asked = session, actor, checked, parts.signer, parts.base_url
+                effect = desk.effect_of(*asked, is_asked=is_asked)
             except Refused as refused:
                 error = error or str(refused)
         return parts.desk.page(

@@ -21,6 +21,7 @@ from mailer.desk import publishing
 from mailer.desk.publishing import check_draft
 from mailer.launch import preflight
 from mailer.models import Action, Course, CourseVersion, Role
+from mailer.reports import patience
 from mailer.settings import Settings
 from tests.support.cast import step_file
 from tests.support.course_desk import PIXEL, SEAL, digest, publishes, upload
@@ -283,6 +284,17 @@ def test_publishing_shows_its_effect_and_is_refused_when_the_course_changed_sinc
     assert "Published calm as version 1." in publishes(marc, calm)
     with session_scope(sessions) as session:
         assert session.query(Action).filter_by(what="course publish").one().detail["version"] == 1
+
+
+def test_where_there_are_many_mails_whom_it_reaches_is_counted_when_somebody_asks(
+    marc: Person, calm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Publish version 1" in marc.get(f"{calm}/publish").text
+    monkeypatch.setattr(patience, "MANY", -1)
+    page = marc.get(f"{calm}/publish").text
+    assert "Whom it reaches is being counted" in page
+    assert "Publish version 1" not in page
+    assert "Publish version 1" in marc.get(f"{calm}/publish", look="on").text
 
 
 def test_a_publication_is_compared_in_words_and_taken_back_once(
