@@ -19,7 +19,7 @@ from mailer.launch.list_acts import Newcomers
 from mailer.models import Course, ListAct, MailingList, OptIn
 from mailer.reports.audience_counts import ListCounts, ListView, list_counts, list_view
 from mailer.reports.overview import ListRow, lists_overview
-from mailer.reports.patience import counted
+from mailer.reports.patience import counted, is_large
 from mailer.schedule.courses import get_course
 
 
@@ -123,8 +123,9 @@ class ActView:
 @needs(Right.AUDIENCE)
 def look_at_removal(session: Session, _: Actor, slug: str) -> Removal:
     """What deleting it would mean, to how many; raises NotFound."""
-    view = list_view(session, slug, is_exact=True)
-    return Removal(view, list_acts.uses_of(session, view.counts.list))
+    uses = list_acts.uses_of(session, lists.get_list(session, slug))
+    # Where nothing can be deleted, and where there are very many, near enough will do.
+    return Removal(list_view(session, slug, is_exact=not uses and not is_large(session)), uses)
 
 
 @needs(Right.AUDIENCE)
