@@ -12,8 +12,12 @@ from mailer.content.course_words import SLUG, is_address, is_language, is_one_li
 from mailer.content.front_matter import Settings, Text, read_plain, read_text
 from mailer.content.trial import TestPlan, VariantSource
 from mailer.content.trial_settings import NAMES, read_canary_setting, read_test, read_variants
+from mailer.models import Losing
 
 AIM = ("segment", "exclude_segment", "exclude_lists", "not_if_sent")
+NO_ROOM = "no_room"
+CHOSEN = ("lists", *AIM, NO_ROOM)
+"""What is chosen of whom it is for, beside its text."""
 SETTINGS = (
     "slug",
     "subject",
@@ -24,6 +28,7 @@ SETTINGS = (
     "sender",
     "disclaimer",
     "public",
+    NO_ROOM,
     *NAMES,
 )
 SEVERAL = ("lists", "exclude_lists", "not_if_sent")
@@ -38,8 +43,9 @@ class CampaignSource:
 
     `sender` is a block of its own, or the slug of a sender that is known; empty, it is the first list's.
     It is for those of the lists (none: of every list) who are in `segment`, but not in `exclude_segment`, on
-    `exclude_lists`, nor reached by the campaigns `not_if_sent`. When it `is_public`, anybody may read it in
-    the archive. What the file does not say rightly is left blank.
+    `exclude_lists`, nor reached by the campaigns `not_if_sent`. `no_room` is what becomes of a mail that the
+    cap leaves no room for; None: what the house chose. When it `is_public`, anybody may read it in the
+    archive. What the file does not say rightly is left blank.
     """
 
     path: Path
@@ -56,6 +62,7 @@ class CampaignSource:
     exclude_segment: str = ""
     exclude_lists: tuple[str, ...] = ()
     not_if_sent: tuple[str, ...] = ()
+    no_room: Losing | None = None
     variants: tuple[VariantSource, ...] = ()
     test: TestPlan | None = None
     canary: Canary | None = None
@@ -103,6 +110,7 @@ def campaign_of(path: Path, text: Text, settings: Settings, *, is_translation: b
         exclude_segment=_segment(settings, "exclude_segment"),
         exclude_lists=_slugs(settings, "exclude_lists"),
         not_if_sent=_slugs(settings, "not_if_sent"),
+        no_room=_no_room(settings),
         variants=read_variants(settings),
         test=None if is_translation else read_test(settings),
         canary=read_canary_setting(settings),
@@ -172,6 +180,17 @@ def _segment(settings: Settings, name: str) -> str:
     fix = "Write the slug of a segment; `steadypost segment list` shows them."
     settings.problem(name, f"`{name}` is {value!r}.", fix)
     return ""
+
+
+def _no_room(settings: Settings) -> Losing | None:
+    value = settings.values.get(NO_ROOM)
+    if value is None:
+        return None
+    if value in list(Losing):
+        return Losing(value)
+    fix = f"Write {' or '.join(f'`{NO_ROOM}: {one}`' for one in Losing)}."
+    settings.problem(NO_ROOM, f"`{NO_ROOM}` is {value!r}.", fix)
+    return None
 
 
 def _is_public(settings: Settings) -> bool:

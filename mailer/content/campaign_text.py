@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from mailer.content.campaign_file import AIM
+from mailer.content.campaign_file import AIM, CHOSEN
 from mailer.content.file_edit import Value, all_settings_of, changed_file, front_matter, plain_lines
 from mailer.content.front_matter import FRONT_MATTER
 from mailer.errors import NotFound, Refused
@@ -98,7 +98,7 @@ class CampaignText:
     def chosen(self) -> Mapping[str, tuple[str, ...]]:
         """The lists and the aim that the settings say, each as several slugs."""
         found: dict[str, tuple[str, ...]] = {}
-        for name in ("lists", *AIM):
+        for name in CHOSEN:
             value = self.settings.get(name)
             several = value if isinstance(value, list) else [value] if value else []
             found[name] = tuple(map(str, several))

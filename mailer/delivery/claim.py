@@ -30,7 +30,7 @@ from mailer.models import (
     Step,
 )
 from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
-from mailer.schedule.cap import NOTHING_BEFORE, Cap, mails_before, read_cap, room_after
+from mailer.schedule.cap import NOTHING_BEFORE, Cap, cap_for, mails_before, room_after
 from mailer.schedule.timing import ANY_DAY, Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
 
@@ -164,7 +164,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     setting = read_setting(session, [row for row, _ in found])
     (source,) = read_sources(session, [batch.source])
     stopped = holds.in_force(session)
-    cap = None if batch.lane == Lane.TRANSACTIONAL else read_cap(session)
+    cap = None if batch.lane == Lane.TRANSACTIONAL else cap_for(session, batch.source)
     rows, refused, waiting = [], [], []
     for row, known in found:
         try:

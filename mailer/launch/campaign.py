@@ -95,6 +95,7 @@ def put_draft(
     campaign.canary = {**asked, "written": source.canary.as_values()} if source.canary else asked
     campaign.subject, campaign.language, campaign.list_ids = source.subject, source.language, list_ids
     campaign.aim, campaign.is_public = _aim(source, campaign).as_values(), source.is_public
+    campaign.no_room = source.no_room or ""
     is_changed = is_new or _content(campaign) != was
     was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
     if is_changed:
@@ -131,7 +132,7 @@ def unschedule(session: Session, slug: str, now: datetime, *, who: str, reason: 
 def _content(campaign: Campaign) -> tuple[object, ...]:
     """What readers would get, which readers, and who of them first."""
     said = campaign.messages, campaign.language, campaign.trial, _of_file(campaign)
-    return *said, campaign.list_ids, campaign.sender_id, campaign.aim
+    return *said, campaign.list_ids, campaign.sender_id, campaign.aim, campaign.no_room
 
 
 def _of_file(campaign: Campaign) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -81,6 +81,7 @@ class Campaign(Base):
     waits_since: Mapped[datetime | None]
     findings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     is_public: Mapped[bool] = mapped_column(server_default=text("false"))
+    no_room: Mapped[str] = mapped_column(server_default="")
     scheduled_by: Mapped[str] = mapped_column(server_default="")
     scheduled_by_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id", ondelete="SET NULL"))
     awaits_approval: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -90,6 +91,7 @@ class Campaign(Base):
         Index("ix_campaigns_public", "begun_at", "id", postgresql_where=text("is_public")),
         one_of("state", CampaignState),
         one_of("phase", CampaignPhase),
+        CheckConstraint("no_room IN ('', 'move', 'drop')", name="no_room"),
     )
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mailer.clock import local_date, zone
 from mailer.content.course_words import parse_send_time
 from mailer.db import as_array
 from mailer.errors import Refused
-from mailer.models import FrequencyCap, Losing
+from mailer.models import Campaign, FrequencyCap, Losing
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.timing import Window, first_from, leaves_at, quiet_until
 
@@ -144,6 +144,17 @@ def read_cap(session: Session) -> Cap | None:
     if row is None:
         return None
     return Cap(row.per_day, row.per_week, row.quiet_from, row.quiet_until, Losing(row.losing))
+
+
+def cap_for(session: Session, source: str) -> Cap | None:
+    """The cap as it is for the mails of one source (`Delivery.source`): a campaign may have a way of its own
+    with those that there is no room for."""
+    cap = read_cap(session)
+    kind, _, number = source.partition(":")
+    if cap is None or kind != "campaign":
+        return cap
+    own = session.execute(select(Campaign.no_room).where(Campaign.id == int(number))).scalar()
+    return replace(cap, losing=Losing(own)) if own else cap
 
 
 def set_cap(session: Session, cap: Cap | None) -> None:

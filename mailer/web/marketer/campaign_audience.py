@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request, Response
 
 from mailer.audience.aim import Aim
-from mailer.content.campaign_file import AIM
+from mailer.content.campaign_file import CHOSEN, NO_ROOM
 from mailer.content.file_edit import Value
 from mailer.content.trial import OTHERS, Measure
 from mailer.desk import campaign_drafts as desk
@@ -48,9 +48,10 @@ def choose(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, a
     """Save the choice; the form again when somebody else has changed it meanwhile."""
     chosen = _chosen(fields)
     settings: dict[str, Value] = {}
-    for name in ("lists", *AIM):
+    for name in CHOSEN:
         value = chosen[name]
-        settings[name] = (value[0] if name.endswith("segment") else list(value)) if value else None
+        is_one = name.endswith("segment") or name == NO_ROOM
+        settings[name] = (value[0] if is_one else list(value)) if value else None
     try:
         with parts.session() as session:
             saved = desk.save_settings(session, actor, slug, settings, _one(fields, "digest"))
@@ -118,7 +119,7 @@ def _variant(fields: Mapping[str, list[str]], slug: str, letter: str) -> dict[st
 
 
 def _chosen(fields: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(one for one in fields.get(name, ()) if one) for name in ("lists", *AIM)}
+    return {name: tuple(one for one in fields.get(name, ()) if one) for name in CHOSEN}
 
 
 def _reached(parts: Parts, actor: Write, chosen: Chosen) -> tuple[LookedAt | None, str]:

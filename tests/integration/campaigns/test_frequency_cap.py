@@ -73,6 +73,31 @@ def test_a_campaign_without_room_is_dropped_where_that_was_chosen(spring: House)
     assert of_campaign(spring) == ("skipped", "no room for it: at most 1 a day")
 
 
+@pytest.mark.parametrize(
+    ("of_house", "own", "state"),
+    [
+        (Losing.MOVE, "drop", "skipped"),
+        (Losing.DROP, "move", "planned"),
+        (Losing.DROP, "", "skipped"),
+        (Losing.MOVE, "", "planned"),
+    ],
+)
+def test_its_author_says_whether_a_campaign_waits_or_is_dropped(
+    spring: House, tmp_path: Path, of_house: Losing, own: str, state: str
+) -> None:
+    path = write_campaign(tmp_path)
+    said = f"slug: {SPRING}\nno_room: {own}\n" if own else f"slug: {SPRING}\n"
+    path.write_text(path.read_text().replace(f"slug: {SPRING}\n", said))
+    with session_scope(spring.sessions) as session:
+        draft(session, [path], spring.at)
+    cap(spring, per_day=1, losing=of_house)
+    spring.enroll(ADA)
+    spring.go_to((spring.at + timedelta(days=1)).replace(hour=5))
+    set_going(spring)
+    spring.send()
+    assert of_campaign(spring)[0] == state
+
+
 def test_a_zone_that_nobody_knows_any_more_keeps_no_campaign_back(spring: House) -> None:
     cap(spring, per_day=1, quiet_from=time(22), quiet_until=time(5))
     with session_scope(spring.sessions) as session:

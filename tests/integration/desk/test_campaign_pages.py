@@ -199,6 +199,10 @@ def test_whom_it_is_for_is_counted_and_a_test_of_two_texts_is_made(marc: Person,
     assert "10 are on news" in counted
     assert campaign_now(sessions).aim == {"exclude_lists": ["news"]}
     assert "would reach nobody" in marc.get(f"{HOME}/spring/confirm", when="now").text
+    digest = found(DIGEST, marc.get(f"{HOME}/spring/audience").text)
+    marc.post(f"{HOME}/spring/audience", digest=digest, lists="news", exclude_lists="news", no_room="drop")
+    assert campaign_now(sessions).no_room == "drop"
+    assert '<option value="drop" selected>' in marc.get(f"{HOME}/spring/audience").text
 
     page = marc.get(f"{HOME}/spring/ab-test").text
     fields = {"b_subject": "The windows are open", "b_file": "new", "suffix": "md", "measure": "unsubscribes"}
