@@ -63,8 +63,13 @@ def invite(session: Session, actor: Actor, email: str, role: Role, now: datetime
 
 
 def invite_back(session: Session, actor: Actor, operator_id: int, now: datetime) -> Invited:
-    """A link for somebody who works here to choose a new password. Raises NotFound, Refused (suspended)."""
+    """A link for somebody else who works here to choose a new password.
+
+    Raises NotFound, and Refused for who is suspended and for oneself.
+    """
     operator = get_operator(session, operator_id)
+    if operator.id == actor.operator_id:
+        raise Refused("Your own password is changed at Your login.")
     if operator.disabled_at is not None:
         raise Refused(f"{operator.email} is suspended; restore them first.")
     _withdraw(session, now, Invitation.operator_id == operator.id)

@@ -80,8 +80,13 @@ def sign_out_everywhere(session: Session, actor: Actor, operator_id: int, now: d
 
 
 def take_factor_away(session: Session, actor: Actor, operator_id: int) -> Operator:
-    """For who lost their device and recovery codes: the password alone lets them in. Raises NotFound."""
+    """For who lost their device and recovery codes: the password alone lets them in.
+
+    Raises NotFound, and Refused for oneself.
+    """
     operator = _locked(session, operator_id)
+    if operator.id == actor.operator_id:
+        raise Refused("Your own second factor is turned off at Your login.")
     operator.totp_sealed = operator.totp_since = None
     session.execute(delete(Passkey).where(Passkey.operator_id == operator.id))
     session.flush()

@@ -34,7 +34,12 @@ class HoldsView:
     @property
     def by_themselves(self) -> list[Hold]:
         """What stopped after an outage, a restore or on a copy."""
-        return [hold for hold in self.holds if hold.cause != HoldCause.PERSON]
+        return [hold for hold in self.holds if hold.cause in (HoldCause.OUTAGE, HoldCause.FENCE)]
+
+    @property
+    def by_canaries(self) -> list[Hold]:
+        """Campaigns that their own first mails stopped."""
+        return [hold for hold in self.holds if hold.cause == HoldCause.CANARY]
 
 
 @dataclass(frozen=True)

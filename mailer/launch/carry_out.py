@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from mailer.launch.release import (
     Choice,
     begin,
     finish,
+    go_on,
     overdue_readers,
     pass_over_mails,
     pass_over_readers,
@@ -35,32 +37,35 @@ def carry_out(
 ) -> int:
     """Release what was chosen; how many mails were passed over. `show` is told of readers done, of how many.
 
-    The holds end in the last transaction: one that was cut short is done again from its beginning.
+    The holds end in the last transaction: one that was cut short is done again from its beginning. One that
+    another release was begun after stops; what it passed over stays so. Raises Refused then.
     """
     with scope() as session:
         action_id = begin(session, choice, now, who=who)
-    _until_none(scope, lambda session: write_campaigns(session, choice, now))
+
+    def step(some: Callable[[Session], int]) -> int:
+        with scope() as session:
+            go_on(session, choice, action_id)
+            return some(session)
+
+    _until_none(lambda: step(lambda session: write_campaigns(session, choice, now)))
     with scope() as session:
         groups = overdue_readers(session, choice, now)
     mails = 0
     for number, ids in enumerate(groups):
         if show is not None:
             show(number * GROUP, sum(map(len, groups)))
-        with scope() as session:
-            mails += pass_over_readers(session, choice, ids, now)
-    mails += _until_none(scope, lambda session: pass_over_mails(session, choice, now))
+        mails += step(partial(pass_over_readers, choice=choice, ids=ids, now=now))
+    mails += _until_none(lambda: step(lambda session: pass_over_mails(session, choice, now)))
     with scope() as session:
         mark = finish(session, choice, here, now, action_id=action_id, mails=mails)
     here.note(mark)
     return mails
 
 
-def _until_none(scope: Scope, some: Callable[[Session], int]) -> int:
-    """Do `some` in transactions of their own until there are no more; how many there were."""
+def _until_none(some: Callable[[], int]) -> int:
+    """Do `some` until there are no more; how many there were."""
     total = 0
-    more = 1
-    while more:
-        with scope() as session:
-            more = some(session)
+    while more := some():
         total += more
     return total

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
 from mailer import outbox
@@ -88,7 +88,8 @@ def choose(
 
 
 def begin(session: Session, choice: Choice, now: datetime, *, who: str) -> int:
-    """Write the entry in the action log; its id."""
+    """Write the entry in the action log, and take the holds over from a release that was begun before, which
+    stops; the entry's id."""
     detail: dict[str, Any] = {"policy": str(choice.policy), "lanes": list(map(str, choice.lanes))}
     if choice.policy == Policy.SKIP_STALE:
         detail["stale_after_hours"] = choice.stale_after / timedelta(hours=1)
@@ -97,7 +98,24 @@ def begin(session: Session, choice: Choice, now: datetime, *, who: str) -> int:
     action = Action(at=now, who=who, what="hold release", detail=detail)
     session.add(action)
     session.flush()
+    taken = update(Hold).where(Hold.id.in_(choice.hold_ids), Hold.released_at.is_(None))
+    if not session.execute(taken.values(release_action_id=action.id).returning(Hold.id)).all():
+        raise Refused(NOTHING_HELD)
     return action.id
+
+
+def go_on(session: Session, choice: Choice, action_id: int) -> list[Hold]:
+    """The holds that are to end, locked for this step; raises Refused when another release has them."""
+    mine = select(Hold).where(
+        Hold.id.in_(choice.hold_ids), Hold.released_at.is_(None), Hold.release_action_id == action_id
+    )
+    holds = list(session.execute(mine.order_by(Hold.id).with_for_update()).scalars())
+    if not holds:
+        raise Refused(
+            "Somebody else has let it go on meanwhile, or is about to; "
+            "`steadypost delivery actions` says who."
+        )
+    return holds
 
 
 def write_campaigns(session: Session, choice: Choice, now: datetime) -> int:
@@ -179,11 +197,11 @@ def finish(
     that state ends as uncertain. The mark is to be noted after the commit.
     """
     mark = None
+    holds = go_on(session, choice, action_id)
     if choice.is_fence:
         mark = guard.adopt(session, here)
         mails += guard.doubt_sending(session, now)
-    holds = session.execute(select(Hold).where(Hold.id.in_(choice.hold_ids), Hold.released_at.is_(None)))
-    guard.end_holds(session, list(holds.scalars()), now)
+    guard.end_holds(session, holds, now)
     action = session.get_one(Action, action_id)
     action.rows = mails
     return mark

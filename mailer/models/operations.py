@@ -64,7 +64,7 @@ class Hold(Base):
     """Sending stopped, with its reason; it holds until `released_at` is set.
 
     One of each cause may be in force at the same time: a lane that a person paused can need a choice
-    after an outage too.
+    after an outage too. `release_action_id` is the entry of the release that is at work on it.
     """
 
     __tablename__ = "holds"
@@ -76,6 +76,7 @@ class Hold(Base):
     reason: Mapped[str] = mapped_column(server_default="")
     since: Mapped[datetime]
     released_at: Mapped[datetime | None]
+    release_action_id: Mapped[int | None]
 
     __table_args__ = (
         Index(

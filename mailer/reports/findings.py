@@ -20,6 +20,7 @@ class FindingKind(StrEnum):
     BROKER_AWAY = "broker-away"
     TRANSPORT_OUT = "transport-out"
     ON_HOLD = "on-hold"
+    CANARY_STOPPED = "canary-stopped"
     QUARANTINED = "quarantined"
     BOUNCES_HIGH = "bounces-high"
     DEFERRALS_HIGH = "deferrals-high"
@@ -102,9 +103,12 @@ def findings(status: QueueStatus, ways: Sequence[Way], hour: LastHour) -> list[F
 
 def _holds(status: QueueStatus) -> Iterator[Finding]:
     for hold in status.holds:
-        if not hold.by_person:
+        if hold.by_itself:
             words = f"{hold.name.capitalize()} is on hold by itself: {hold.reason}."
             yield Finding(FindingKind.ON_HOLD, hold.name, words, "/desk/holds")
+        elif hold.by_canary:
+            words = f"{hold.name.capitalize()} was stopped by its canary: {hold.reason}."
+            yield Finding(FindingKind.CANARY_STOPPED, hold.name, words, f"/desk/campaigns/{hold.target}")
 
 
 def _broker(status: QueueStatus) -> Iterator[Finding]:
@@ -256,7 +260,7 @@ class Headline:
 
 def headline(status: QueueStatus, ways: Sequence[Way], found: Sequence[Finding]) -> Headline:
     """Whether mail flows, what is late and why."""
-    by_itself = [hold for hold in status.holds if not hold.by_person]
+    by_itself = [hold for hold in status.holds if hold.by_itself]
     if by_itself:
         names = " and ".join(hold.name for hold in by_itself)
         words = f"Nothing leaves of {names}: on hold by itself, {by_itself[0].reason}."

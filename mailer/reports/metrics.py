@@ -73,7 +73,7 @@ def as_prometheus(status: QueueStatus) -> bytes:
     holds = gauge("holds", "Holds in force.", "scope")
     for scope in sorted({hold.scope for hold in status.holds}):
         holds.labels(scope).set(sum(hold.scope == scope for hold in status.holds))
-    by_itself = gauge("holds_by_itself", "Those that nobody asked for: after an outage or a restore.")
+    by_itself = gauge("holds_by_itself", "Those of an outage, a restore or a campaign's canary.")
     by_itself.set(sum(not hold.by_person for hold in status.holds))
     works = gauge(
         "transport_up", "Whether mail goes by the transport: 0 when it is paused or out.", "transport"

@@ -96,8 +96,18 @@ class HoldStatus:
 
     @property
     def by_person(self) -> bool:
-        """Whether somebody paused it, and it did not stop by itself."""
+        """Whether somebody paused it."""
         return self.cause == HoldCause.PERSON
+
+    @property
+    def by_canary(self) -> bool:
+        """Whether a campaign's own first mails stopped it: somebody decides at the campaign."""
+        return self.cause == HoldCause.CANARY
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether it stopped after an outage, a restore or on a copy, and is to be released."""
+        return not (self.by_person or self.by_canary)
 
     @property
     def name(self) -> str:

@@ -53,9 +53,12 @@ class Entry:
 
     async def __call__(self, request: Request, parts: PartsDep) -> Actor:
         secret = request.cookies.get(COOKIE, "")
+        # Before anything of a body is read: a stranger's may be large.
+        if not secret and request.method not in READ:
+            raise NotOurForm
+        actor = await run_in_threadpool(self.find, parts, secret)
         if request.method not in READ:
             await _check_form(request, parts, secret)
-        actor = await run_in_threadpool(self.find, parts, secret)
         request.state.actor = actor
         if self.right is not None:
             actor.require(self.right)

@@ -7,10 +7,16 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
+from mailer.accounts.operators import get_operator
 from mailer.accounts.profile import prove
 from mailer.accounts.rights import Actor
 from mailer.accounts.throttle import Try
 from mailer.web.deps import Parts
+
+
+def has_password(session: Session, actor: Actor) -> bool:
+    """Whether there is a password to be asked for: not of who only comes from the identity provider."""
+    return get_operator(session, actor.operator_id or 0).password_hash is not None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from mailer.accounts.tokens import (
 )
 from mailer.errors import MailerError, Refused
 from mailer.models import Role
+from mailer.web.account.proof import has_password, proven
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import Anybody
 
@@ -37,7 +38,7 @@ def look(request: Request, parts: PartsDep, actor: Anybody) -> Response:
 def make(request: Request, fields: FormFields, parts: PartsDep, actor: Anybody) -> Response:
     """A new one, shown on this answer and nowhere else."""
     try:
-        with parts.session() as session:
+        with proven(parts, actor, fields) as session:
             now = session_now(session)
             secret = new_token(
                 *(session, actor, fields.get("name", ""), _rights(fields)),
@@ -79,6 +80,7 @@ def _page(
             request,
             "tokens.html",
             actor,
+            has_password=has_password(session, actor),
             status=status,
             mine=mine,
             others=others,

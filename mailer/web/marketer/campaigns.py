@@ -76,7 +76,7 @@ def begin(request: Request, fields: FormFields, parts: PartsDep, actor: Write) -
 
 
 @router.post(NEW + "/file", max_body_size=writing.MOST_UPLOAD + ROOM)
-def bring(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def bring(request: Request, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """A draft of a file, or of a zip of files."""
     try:
         with parts.session() as session:
@@ -121,7 +121,7 @@ def take_out(slug: str, parts: PartsDep, actor: Write) -> Response:
 
 
 @router.post(PATH + "/{slug}/source", max_body_size=writing.MOST_UPLOAD + ROOM)
-def replace(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def replace(slug: str, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """What an uploaded file says takes the place of what is written."""
     if not upload.file:
         raise Refused("Choose a file first.")

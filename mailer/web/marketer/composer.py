@@ -114,7 +114,7 @@ def remove(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Resp
 
 
 @router.post(EDIT + "/pictures", max_body_size=desk.MOST_PICTURE + ROOM)
-def add_picture(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def add_picture(slug: str, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """Another picture for its mails."""
     with parts.session() as session:
         source = desk.add_picture(session, actor, slug, upload.file, upload.content)

@@ -23,7 +23,7 @@ def ask(request: Request, slug: str, parts: PartsDep, actor: Write) -> Response:
 
 
 @router.post(PATH + "/{slug}/guide", max_body_size=MOST_GUIDE + ROOM)
-def take(request: Request, slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def take(request: Request, slug: str, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """Keep it, and show what it changes; the form again when it is no guide."""
     try:
         if not upload.file:

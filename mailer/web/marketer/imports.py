@@ -65,7 +65,7 @@ def list_(request: Request, parts: PartsDep, actor: See, before: datetime | None
 
 
 @router.post(PATH, max_body_size=MOST_BYTES + ROOM)
-def bring(request: Request, upload: LargeUploadDep, parts: PartsDep, actor: Audience) -> Response:
+def bring(request: Request, actor: Audience, upload: LargeUploadDep, parts: PartsDep) -> Response:
     """Keep a file and show how it would be understood; the form again when it is none."""
     try:
         if upload.content is None:
@@ -89,9 +89,9 @@ def show(request: Request, file_id: int, parts: PartsDep, actor: See, part: str 
 def change(
     request: Request,
     file_id: int,
+    actor: Audience,
     fields: ManyFields,
     parts: PartsDep,
-    actor: Audience,
     tasks: BackgroundTasks,
 ) -> Response:
     """Read the file in another way and show that; or begin."""

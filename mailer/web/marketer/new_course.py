@@ -28,7 +28,7 @@ def ask(request: Request, parts: PartsDep, actor: Write) -> Response:
 
 
 @router.post(PATH, max_body_size=MOST_GUIDE + ROOM)
-def take(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def take(request: Request, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """Keep a guide and show how it was understood; the form again when it was not."""
     try:
         if not upload.file:
@@ -43,7 +43,7 @@ def take(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> 
 
 
 @router.post(PATH + "/folder", max_body_size=MOST_PACKED + ROOM)
-def take_folder(request: Request, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def take_folder(request: Request, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """Make a draft of a course folder; where there is one, say first what it would replace."""
     try:
         if not upload.file:

@@ -19,7 +19,7 @@ PICTURES = PATH + "/{slug}/pictures"
 
 
 @router.post(PICTURES, max_body_size=desk.MOST_PICTURE + ROOM)
-def add(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def add(slug: str, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """Another picture for its mails, beside one of the same name."""
     with parts.session() as session:
         source = desk.add_picture(session, actor, drafts_of(parts), slug, upload.file, upload.content)

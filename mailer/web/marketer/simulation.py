@@ -41,7 +41,7 @@ def simulate(request: Request, slug: str, parts: PartsDep, actor: See, start: da
 
 
 @router.post(PATH + "/{slug}/simulate", max_body_size=2 * MOST_PEOPLE + ROOM)
-def simulate_for(request: Request, slug: str, upload: UploadDep, parts: PartsDep, actor: See) -> Response:
+def simulate_for(request: Request, slug: str, actor: See, upload: UploadDep, parts: PartsDep) -> Response:
     """What chosen readers get: of a file, or a few who meet a rule. Nothing of it is kept."""
     fields = dict(upload.fields)
     try:

@@ -113,7 +113,7 @@ def back(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Respon
 
 
 @router.post(VISUAL + "/pictures", max_body_size=composer.MOST_PICTURE + ROOM)
-def add_picture(slug: str, upload: UploadDep, parts: PartsDep, actor: Write) -> Response:
+def add_picture(slug: str, actor: Write, upload: UploadDep, parts: PartsDep) -> Response:
     """Another picture, added while the editor is open: how the text names it, or why not."""
     try:
         with parts.session() as session:

@@ -10,6 +10,7 @@ from mailer.accounts.sessions import session_now
 from mailer.desk import people
 from mailer.errors import MailerError, Refused
 from mailer.models import Role
+from mailer.web.account.proof import has_password, proven
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import Manage
 
@@ -31,13 +32,21 @@ def look(request: Request, parts: PartsDep, actor: Manage) -> Response:
     with parts.session() as session:
         now = session_now(session)
         staff = people.list_staff(session, actor, now)
-        return parts.desk.page(request, "people.html", actor, staff=staff, roles=ROLE_WORDS, now=now)
+        return parts.desk.page(
+            request,
+            "people.html",
+            actor,
+            staff=staff,
+            roles=ROLE_WORDS,
+            now=now,
+            has_password=has_password(session, actor),
+        )
 
 
 @router.post("/desk/people")
 def invite(request: Request, fields: FormFields, parts: PartsDep, actor: Manage) -> Response:
     """Send somebody a link; it is shown once to be copied, too."""
-    with parts.session() as session:
+    with proven(parts, actor, fields) as session:
         invited = people.invite(
             session, actor, fields.get("email", ""), _role(fields.get("role", "")), session_now(session)
         )
@@ -58,14 +67,20 @@ def one(request: Request, operator_id: int, parts: PartsDep, actor: Manage) -> R
     with parts.session() as session:
         found = people.get_colleague(session, actor, operator_id)
         return parts.desk.page(
-            request, "colleague.html", actor, found=found, them=found.operator, roles=ROLE_WORDS
+            request,
+            "colleague.html",
+            actor,
+            found=found,
+            them=found.operator,
+            roles=ROLE_WORDS,
+            has_password=has_password(session, actor),
         )
 
 
 @router.post("/desk/people/{operator_id}/role")
 def role(operator_id: int, fields: FormFields, parts: PartsDep, actor: Manage) -> Response:
     """Another role, from their next page on."""
-    with parts.session() as session:
+    with proven(parts, actor, fields) as session:
         them = people.change_role(session, actor, operator_id, _role(fields.get("role", "")))
         done = f"{them.email} is {them.role} from now on."
     # Who gave up being an owner sees people no more.
@@ -109,18 +124,20 @@ def sign_out(operator_id: int, parts: PartsDep, actor: Manage) -> Response:
 
 
 @router.post("/desk/people/{operator_id}/factor")
-def factor(operator_id: int, parts: PartsDep, actor: Manage) -> Response:
+def factor(operator_id: int, fields: FormFields, parts: PartsDep, actor: Manage) -> Response:
     """Their second factor is forgotten."""
-    with parts.session() as session:
+    with proven(parts, actor, fields) as session:
         them = people.take_factor_away(session, actor, operator_id)
         done = f"{them.email} signs in with the password alone, until they set up a second factor again."
     return parts.desk.go(f"/desk/people/{operator_id}", done=done)
 
 
 @router.post("/desk/people/{operator_id}/password")
-def password(request: Request, operator_id: int, parts: PartsDep, actor: Manage) -> Response:
+def password(
+    request: Request, operator_id: int, fields: FormFields, parts: PartsDep, actor: Manage
+) -> Response:
     """A link to choose a new one."""
-    with parts.session() as session:
+    with proven(parts, actor, fields) as session:
         invited = people.invite_back(session, actor, operator_id, session_now(session))
     return _link(request, parts, actor, invited)
 

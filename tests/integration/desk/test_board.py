@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select, text
 
 from mailer.alarms.sample import take_sample
-from mailer.db import Sessions, session_scope
-from mailer.delivery.holds import pause
-from mailer.models import BreakerState, Heartbeat, HoldScope, Transport
+from mailer.db import Sessions, business_now, session_scope
+from mailer.delivery.holds import pause, put_on_hold
+from mailer.models import BreakerState, Heartbeat, HoldCause, HoldScope, Transport
 from mailer.queue import QUEUES
 from mailer.reports.board import board
 from mailer.reports.findings import FindingKind
@@ -132,3 +132,20 @@ def test_who_is_told_of_alarms_is_added_and_removed_by_an_operator(opal: Person,
     assert number is not None
     assert "Tell https://hooks.example.org/… nothing" in opal.get(f"/desk/alarms/{number[1]}/remove").text
     assert "is told of no alarms any more" in opal.post(f"/desk/alarms/{number[1]}/remove").text
+
+
+@pytest.mark.parametrize("cause", list(HoldCause))
+def test_whatever_stopped_something_is_on_the_board_and_leads_on(
+    sessions: Sessions, rea: Person, cause: HoldCause
+) -> None:
+    scope, target = (HoldScope.EVERYTHING, "") if cause is HoldCause.FENCE else (HoldScope.CAMPAIGN, "spring")
+    with session_scope(sessions) as session:
+        put_on_hold(session, cause, scope, target, business_now(session), "3 of 50 bounced")
+    board = rea.get("/desk/board").text
+    assert "3 of 50 bounced" in board
+    leads = "/desk/campaigns/spring" if cause is HoldCause.CANARY else "/desk/holds"
+    assert f'href="{leads}' in board
+    assert "3 of 50 bounced" in rea.get("/desk").text
+    page = rea.get("/desk/holds").text
+    assert ("was stopped by its canary" in page) == (cause is HoldCause.CANARY)
+    assert ("and go on</a>" in page) == (cause in (HoldCause.OUTAGE, HoldCause.FENCE))

@@ -17,6 +17,8 @@ from mailer.accounts.rights import ROLES
 from mailer.models import Role
 from mailer.settings import Settings
 from mailer.web.app import create_app
+from mailer.web.marketer.imports import _fields
+from mailer.web.marketer.uploads import _large_upload, _upload
 from mailer.web.signed_in import Entry
 from tests.support.staff import Person
 
@@ -342,6 +344,15 @@ def app(settings: Settings) -> FastAPI:
 
 def test_the_table_names_every_route_of_the_desk(app: FastAPI) -> None:
     assert set(routes(app)) == OPEN | set(LEAST)
+
+
+def test_whoever_may_send_a_file_is_known_before_any_of_it_is_read(app: FastAPI) -> None:
+    reading = {_upload, _large_upload, _fields}
+    for name, route in routes(app).items():
+        calls = [dependency.call for dependency in route.dependant.dependencies]
+        read = [at for at, call in enumerate(calls) if call in reading]
+        who = [at for at, call in enumerate(calls) if isinstance(call, Entry)]
+        assert not read or who[0] < read[0], name
 
 
 def test_every_route_but_the_open_ones_asks_who_is_there(app: FastAPI) -> None:

@@ -43,7 +43,7 @@ def link_on(page: str) -> str:
 
 def invites(owen: Person, email: str = NINA, role: str = "marketer") -> str:
     owen.get("/desk/people")
-    return link_on(owen.post("/desk/people", email=email, role=role).text)
+    return link_on(owen.post("/desk/people", current=PASSWORD, email=email, role=role).text)
 
 
 def joins(client: httpx.Client, link: str, password: str = PASSWORD, again: str = "") -> httpx.Response:
@@ -82,7 +82,7 @@ def test_the_invitation_arrives_by_mail(settings: Settings, sessions: Sessions) 
 def _invited_by_mail(server: ScriptedSmtp, address: str) -> str:
     owen = signs_in(address, Role.OWNER)
     owen.get("/desk/people")
-    page = owen.post("/desk/people", email=NINA, role="marketer").text
+    page = owen.post("/desk/people", current=PASSWORD, email=NINA, role="marketer").text
     (mail,) = server.mails
     assert mail["Subject"] == "You are invited to Steadypost at The Reading Room"
     assert server.recipients == [NINA]
@@ -94,7 +94,7 @@ def _invited_by_mail(server: ScriptedSmtp, address: str) -> str:
 
 def test_a_mail_that_could_not_be_sent_leaves_the_link_to_be_copied(owen: Person) -> None:
     owen.get("/desk/people")
-    page = owen.post("/desk/people", email=NINA, role="marketer").text
+    page = owen.post("/desk/people", current=PASSWORD, email=NINA, role="marketer").text
     assert "was not sent, so hand it on yourself" in page
     assert "There is no sender yet" in page
     assert link_on(page)
@@ -148,15 +148,15 @@ def test_only_a_hash_of_the_link_is_kept(owen: Person, sessions: Sessions) -> No
 
 def test_who_has_a_login_is_not_invited(owen: Person) -> None:
     owen.get("/desk/people")
-    answer = owen.post("/desk/people", email="MARC@example.org", role="reader")
+    answer = owen.post("/desk/people", current=PASSWORD, email="MARC@example.org", role="reader")
     assert (answer.status_code, "has a login already" in answer.text) == (422, True)
-    assert owen.post("/desk/people", email=NINA, role="emperor").status_code == 422
+    assert owen.post("/desk/people", current=PASSWORD, email=NINA, role="emperor").status_code == 422
 
 
 def test_a_role_changes_with_the_next_page(owen: Person, marc: Person, sessions: Sessions) -> None:
     assert marc.get("/desk/people").status_code == 403
     owen.get("/desk/people")
-    answer = owen.post(f"/desk/people/{id_of(sessions, Role.MARKETER)}/role", role="owner")
+    answer = owen.post(f"/desk/people/{id_of(sessions, Role.MARKETER)}/role", current=PASSWORD, role="owner")
     assert "marc@example.org is owner from now on" in answer.text
     assert marc.get("/desk/people").status_code == 200
 
@@ -165,11 +165,12 @@ def test_the_last_owner_stays_one(owen: Person, sessions: Sessions) -> None:
     myself = id_of(sessions, Role.OWNER)
     owen.get("/desk/people")
     for act, fields in (("role", {"role": "operator"}), ("suspend", {}), ("remove", {})):
-        answer = owen.post(f"/desk/people/{myself}/{act}", **fields)
+        answer = owen.post(f"/desk/people/{myself}/{act}", current=PASSWORD, **fields)
         assert answer.status_code == 422, act
         assert "last owner" in answer.text or "yourself" in answer.text, act
-    owen.post(f"/desk/people/{id_of(sessions, Role.OPERATOR)}/role", role="owner")
-    assert "is operator from now on" in owen.post(f"/desk/people/{myself}/role", role="operator").text
+    owen.post(f"/desk/people/{id_of(sessions, Role.OPERATOR)}/role", current=PASSWORD, role="owner")
+    answer = owen.post(f"/desk/people/{myself}/role", current=PASSWORD, role="operator")
+    assert "is operator from now on" in answer.text
 
 
 def test_two_owners_who_demote_each_other_at_once_leave_one(sessions: Sessions) -> None:
@@ -231,9 +232,38 @@ def test_a_new_password_by_link_signs_out_everywhere_and_still_takes_the_second_
             .values(totp_since=Operator.created_at, totp_sealed="sealed")
         )
     owen.get("/desk/people")
-    link = link_on(owen.post(f"/desk/people/{them}/password").text)
+    link = link_on(owen.post(f"/desk/people/{them}/password", current=PASSWORD).text)
     answer = joins(stranger, link, "a new and better password")
     assert answer.url.path == "/desk/sign-in/factor"
     assert "Sign in" in marc.get("/desk/you").text
     owen.get("/desk/people")
-    assert "password alone" in owen.post(f"/desk/people/{them}/factor").text
+    assert "password alone" in owen.post(f"/desk/people/{them}/factor", current=PASSWORD).text
+
+
+@pytest.mark.parametrize("act", ["factor", "password"])
+def test_an_owner_changes_their_own_way_in_at_their_own_page_alone(
+    owen: Person, sessions: Sessions, act: str
+) -> None:
+    owen.get("/desk/people")
+    answer = owen.post(f"/desk/people/{id_of(sessions, Role.OWNER)}/{act}", current=PASSWORD)
+    assert answer.status_code == 422
+    assert "at Your login" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/desk/people", {"email": NINA, "role": "owner"}),
+        ("/desk/people/{marc}/role", {"role": "owner"}),
+        ("/desk/people/{marc}/factor", {}),
+        ("/desk/people/{marc}/password", {}),
+        ("/desk/tokens", {"name": "shop", "right_see": "yes"}),
+    ],
+)
+def test_a_browser_that_was_left_open_lets_nobody_in(
+    owen: Person, marc: Person, sessions: Sessions, path: str, fields: dict[str, str]
+) -> None:
+    owen.get("/desk/people")
+    answer = owen.post(path.format(marc=id_of(sessions, Role.MARKETER)), current="a wrong guess", **fields)
+    assert answer.status_code == 422
+    assert "Your current password is another one" in answer.text

@@ -8,12 +8,12 @@ from mailer.accounts.rights import Right
 from mailer.accounts.sessions import session_now
 from mailer.accounts.tokens import find_token
 from mailer.db import Sessions, session_scope
-from tests.support.staff import Person
+from tests.support.staff import PASSWORD, Person
 
 
 def makes(person: Person, **fields: str) -> str:
     person.get("/desk/tokens")
-    page = person.post("/desk/tokens", **{"name": "the shop", "lasts": "90", **fields}).text
+    page = person.post("/desk/tokens", current=PASSWORD, **{"name": "the shop", "lasts": "90", **fields}).text
     found = re.search(r'id="secret" value="(sp_[\w-]{43})"', page)
     assert found, page
     return found[1]
@@ -43,7 +43,7 @@ def test_a_role_stands_for_all_that_it_may(opal: Person, sessions: Sessions) -> 
 def test_what_somebody_may_not_is_not_offered_and_not_given(marc: Person) -> None:
     assert "right_manage" not in marc.get("/desk/tokens").text
     for fields in ({"right_manage": "yes"}, {"role": "owner"}, {}, {"right_see": "yes", "lasts": "4000"}):
-        answer = marc.post("/desk/tokens", **{"name": "too much", "lasts": "90", **fields})
+        answer = marc.post("/desk/tokens", current=PASSWORD, **{"name": "too much", "lasts": "90", **fields})
         assert answer.status_code == 422, fields
         assert "sp_" not in answer.text
         assert 'value="too much"' in answer.text

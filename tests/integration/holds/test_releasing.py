@@ -8,16 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailer.clock import local_date
 from mailer.db import session_scope
 from mailer.delivery.claim import claim_batch
-from mailer.delivery.holds import guarded
+from mailer.delivery.holds import guarded, put_on_hold
 from mailer.delivery.ledger import HOLD, Filter, act
 from mailer.delivery.ledger import choose as choose_mails
 from mailer.errors import Refused
 from mailer.launch.backlog import Backlog, backlog
+from mailer.launch.carry_out import carry_out
 from mailer.launch.release import (
     begin,
     choose,
@@ -26,7 +27,17 @@ from mailer.launch.release import (
     pass_over_mails,
     pass_over_readers,
 )
-from mailer.models import Action, Delivery, DeliveryKind, DeliveryState, Enrollment, Lane, Subscriber
+from mailer.models import (
+    Action,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Enrollment,
+    HoldCause,
+    HoldScope,
+    Lane,
+    Subscriber,
+)
 from mailer.reports.statement import course_statement
 from mailer.reports.why import why
 from mailer.schedule.catchup import STALE_AFTER, Policy
@@ -366,3 +377,25 @@ def test_after_a_restore_all_that_was_due_can_be_passed_over(place: Place, tmp_p
         assert pass_over_mails(session, choice, now) == 3
         finish(session, choice, copy.here, now, action_id=begin(session, choice, now, who="ann"), mails=3)
     assert place.house.states() == {"skipped": 3}
+
+
+def test_of_two_releases_that_are_begun_the_later_one_goes_on_and_nothing_is_doubted_twice(
+    place: Place,
+) -> None:
+    sessions, now = place.house.sessions, place.house.at
+    with session_scope(sessions) as session:
+        put_on_hold(session, HoldCause.FENCE, HoldScope.EVERYTHING, "", now, "an older state")
+    with session_scope(sessions) as session:
+        first, second = choose(session, Policy.SHIFT), choose(session, Policy.SHIFT)
+        action_id = begin(session, first, now, who="ann")
+    carry_out(lambda: session_scope(sessions), second, place.here, now, who="ben")
+    # Their welcomes are with a worker when the first one would come to its end.
+    with session_scope(sessions) as session:
+        session.execute(update(Delivery).values(state=DeliveryState.SENDING))
+    with session_scope(sessions) as session, pytest.raises(Refused, match="Somebody else has let it go on"):
+        finish(session, first, place.here, now, action_id=action_id, mails=0)
+    with pytest.raises(Refused, match="Nothing is on hold"):
+        carry_out(lambda: session_scope(sessions), first, place.here, now, who="ann")
+    with session_scope(sessions) as session:
+        states = session.execute(select(Delivery.state)).scalars().all()
+    assert set(states) == {DeliveryState.SENDING}

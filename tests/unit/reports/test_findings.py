@@ -85,6 +85,13 @@ def test_what_stopped_by_itself_is_said_first() -> None:
     assert headline(now, [WELL], found(now)).path == "/desk/holds"
 
 
+def test_a_campaign_that_its_canary_stopped_is_decided_about_at_the_campaign() -> None:
+    stopped = HoldStatus("canary", "campaign", "spring", "3 of 50 bounced", AT)
+    (one,) = found(status(holds=[stopped]))
+    assert (one.kind, one.path) == ("canary-stopped", "/desk/campaigns/spring")
+    assert headline(status(holds=[stopped]), [WELL], [one]).path == "/desk/campaigns/spring"
+
+
 def test_redis_that_is_away_is_said_once_and_not_as_five_queues_without_workers() -> None:
     assert kinds(status(silent="course", redis=False)) == ["broker-away"]
 
