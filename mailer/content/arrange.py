@@ -15,13 +15,13 @@ from mailer.models import StepKind
 def arrange(steps: Sequence[StepSource], days: int, problems: list[Problem]) -> tuple[StepSource, ...]:
     """The steps, which come in the order of their files, in that of their days.
 
-    On one day a step's variants come first and its gentler version last.
+    On one day a step's variants come first, by their keys, and its gentler version last.
     """
     problems.extend(_same_keys(steps))
     dated = list(_after_waits(steps))
     originals = {step.key: step for step in dated if step.key}
     arranged = [_beside(step, originals, problems) for step in dated]
-    arranged.sort(key=lambda step: (step.day, bool(step.easier_than), not step.instead_of, step.path.name))
+    arranged.sort(key=lambda step: (step.day, bool(step.easier_than), not step.instead_of, step.key))
     problems.extend(_clashes(arranged, days))
     problems.extend(_second_gentler(arranged))
     return tuple(arranged)
@@ -49,6 +49,9 @@ def _beside(step: StepSource, originals: Mapping[str, StepSource], problems: lis
         return replace(step, day=NO_DAY)
     original = originals[step.instead_of or step.easier_than]
     problems.extend(_own_day(step, setting, original))
+    if step.week not in (None, original.week):
+        what = f"Week {step.week} is not that of {original.key}, which it stands beside (`{setting}`)."
+        problems.append(Problem(*place_of(step, "week"), what, "Delete the line: the week is the same."))
     if setting == "instead_of" and "when" not in step.lines:
         what = f"Nobody would get it: a step that stands for {original.key} needs a rule."
         problems.append(Problem(*place_of(step, setting), what, 'Write for instance `when: tag "vip"`.'))
@@ -109,11 +112,16 @@ def _same_keys(steps: Sequence[StepSource]) -> Iterator[Problem]:
 
 
 def _clashes(steps: Sequence[StepSource], days: int) -> Iterator[Problem]:
-    """Two steps on one day, and steps after the course's end."""
+    """Two steps on one day, or of one week, and steps after the course's end."""
     by_day: dict[int, StepSource] = {}
+    by_week: dict[int, StepSource] = {}
     for step in steps:
         if step.day == NO_DAY or not step.is_plain:
             continue
+        if step.week and (other := by_week.setdefault(step.week, step)) is not step:
+            what = f"Week {step.week} already has {other.path.name}."
+            fix = "Give each protocol step a week of its own: what readers answer is kept by its number."
+            yield Problem(*place_of(step, "week"), what, fix)
         setting = "wait" if step.wait else "day"
         if (other := by_day.setdefault(step.day, step)) is not step:
             what = f"Day {step.day} already has {other.path.name}."

@@ -87,9 +87,13 @@ def _week(settings: Settings, kind: StepKind) -> int | None:
     if not re.fullmatch(r"[0-9]{1,3}", value) or int(value) < 1:
         settings.problem("week", f"`week` is {value!r}.", "Write the week of the protocol, a number from 1.")
         return None
+    is_beside = not settings.lines.keys().isdisjoint(("instead_of", "easier_than"))
+    if is_beside and "kind" not in settings.lines:
+        return int(value)  # its kind is the original's, and so has the week to be
     if kind is not StepKind.PROTOCOL and "kind" not in settings.blank:
         what = f"`week` means nothing for a {kind}."
         settings.problem("week", what, "Delete it, or write `kind: protocol`.", is_warning=True)
+        return None
     return int(value)
 
 

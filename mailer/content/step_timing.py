@@ -56,7 +56,7 @@ def inherited(step: StepSource, original: StepSource) -> StepSource:
         step,
         day=original.day,
         kind=step.kind if "kind" in said else original.kind,
-        week=step.week if "week" in said else original.week,
+        week=original.week,
         send_time=step.send_time if has_hours else original.send_time,
         timing=TimingSource(
             until=mine.until if has_hours else theirs.until,

@@ -30,7 +30,7 @@ from mailer.models import (
     Step,
 )
 from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
-from mailer.schedule.cap import NOTHING_BEFORE, Cap, cap_for, mails_before, room_after
+from mailer.schedule.cap import NOTHING_BEFORE, NOWHERE, Cap, cap_for, mails_before, room_after
 from mailer.schedule.timing import ANY_DAY, Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
 
@@ -164,7 +164,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     setting = read_setting(session, [row for row, _ in found])
     (source,) = read_sources(session, [batch.source])
     stopped = holds.in_force(session)
-    cap = None if batch.lane == Lane.TRANSACTIONAL else cap_for(session, batch.source)
+    cap, elsewhere = (None, NOWHERE) if batch.lane == Lane.TRANSACTIONAL else cap_for(session, batch.source)
     rows, refused, waiting = [], [], []
     for row, known in found:
         try:
@@ -181,7 +181,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
             waiting.append((row, *wait))
         else:
             rows.append(row)
-    rows = _with_room(session, cap, rows, refused, waiting, now)
+    rows = _with_room(session, cap, elsewhere, rows, refused, waiting, now)
     way = (batch.transport_id, batch.domain_group, batch.made_at)
     return Claim(
         batch.id,
@@ -200,12 +200,16 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
 def _with_room(
     session: Session,
     cap: Cap | None,
+    elsewhere: str,
     rows: list[Claimed],
     refused: list[Any],
     waiting: list[Any],
     now: datetime,
 ) -> list[Claimed]:
-    """The rows that their readers have room for. Only of campaigns: a lesson found its day when planned."""
+    """The rows that their readers have room for. Only of campaigns: a lesson found its day when planned.
+
+    `elsewhere` is the zone of readers without one.
+    """
     asked = [(row.id, row.subscriber_id) for row in rows if row.kind == DeliveryKind.CAMPAIGN]
     if cap is None or not asked:
         return rows
@@ -213,8 +217,8 @@ def _with_room(
     kept = []
     for row in rows:
         # One that newer zone rules do not have must not keep the whole batch from being claimed.
-        zone = row.zone if row.zone in zone_names() else "Etc/UTC"
-        full = room_after(cap, zone or "Etc/UTC", mails.get(row.id, NOTHING_BEFORE), row.due_at, now)
+        zone = row.zone if row.zone in zone_names() else elsewhere
+        full = room_after(cap, zone or elsewhere, mails.get(row.id, NOTHING_BEFORE), row.due_at, now)
         if full is None:
             kept.append(row)
         elif full.until is None:

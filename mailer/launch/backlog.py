@@ -222,6 +222,7 @@ PLACES: tuple[Any, ...] = (
     *CHOSEN,
     Enrollment.paused_until,
     *(Subscriber.zone, Delivery.state.label("last_state"), Delivery.kind.label("last_kind")),
+    Delivery.step_id.label("last_step_id"),
     func.date_bin(text("interval '15 minutes'"), Delivery.settled_at, text("timestamptz 'epoch'")).label(
         "last_settled_at"
     ),

@@ -23,7 +23,9 @@ def plan_of(source: CourseSource) -> CoursePlan:
         zone=source.zone,
         language=source.language,
         steps=tuple(step for step in steps if not step.easier_than),
-        ways=Ways(tuple(step for step in steps if step.easier_than), flow.policy, flow.stale_after),
+        ways=Ways(
+            tuple(step for step in steps if step.easier_than), flow.policy, flow.stale_after, bool(flow.then)
+        ),
         flow=flow,
     )
 

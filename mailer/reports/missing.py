@@ -122,6 +122,7 @@ def _without_row(course: Course, now: datetime) -> Any:
             *(Subscriber.zone, *CHOSEN),
             *(Step.key, Step.day, last.state.label("last_state")),
             last.settled_at.label("last_settled_at"),
+            *(last.kind.label("last_kind"), last.step_id.label("last_step_id")),
             func.coalesce(before_it_at, Enrollment.created_at).label("before_it_at"),
         )
         .join(Subscriber, Subscriber.id == Enrollment.subscriber_id)

@@ -160,6 +160,6 @@ def is_about_a_day(rule: Rule) -> bool:
         case All(parts):
             return any(map(is_about_a_day, parts))
         case Some(parts):
-            return all(map(is_about_a_day, parts))
+            return any(map(is_about_a_day, parts))
         case _:
             return isinstance(rule, Field) and rule.compare is Compare.DAY

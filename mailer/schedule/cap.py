@@ -22,6 +22,8 @@ from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.timing import Window, first_from, leaves_at, quiet_until
 
 WEEK = timedelta(days=7)
+NOWHERE = "Etc/UTC"
+"""By whose clock a campaign's mail leaves to people of whom no zone is known."""
 FOR_ROOM = "waits for room: "
 """How the reason of a mail begins that its reader has no room for yet."""
 A_MOMENT = timedelta(minutes=1)
@@ -146,15 +148,17 @@ def read_cap(session: Session) -> Cap | None:
     return Cap(row.per_day, row.per_week, row.quiet_from, row.quiet_until, Losing(row.losing))
 
 
-def cap_for(session: Session, source: str) -> Cap | None:
-    """The cap as it is for the mails of one source (`Delivery.source`): a campaign may have a way of its own
-    with those that there is no room for."""
+def cap_for(session: Session, source: str) -> tuple[Cap | None, str]:
+    """The cap as it is for the mails of one source (`Delivery.source`), and the zone of people without one.
+
+    A campaign may have a way of its own with those that there is no room for, and leave by local times.
+    """
     cap = read_cap(session)
     kind, _, number = source.partition(":")
     if cap is None or kind != "campaign":
-        return cap
-    own = session.execute(select(Campaign.no_room).where(Campaign.id == int(number))).scalar()
-    return replace(cap, losing=Losing(own)) if own else cap
+        return cap, NOWHERE
+    own = session.execute(select(Campaign.no_room, Campaign.local).where(Campaign.id == int(number))).one()
+    return replace(cap, losing=Losing(own.no_room or cap.losing)), own.local.get("zone", NOWHERE)
 
 
 def set_cap(session: Session, cap: Cap | None) -> None:

@@ -127,7 +127,9 @@ def _back_to_dates(backlog: _Backlog, now: datetime) -> CatchUp:
     today = local_date(now, backlog.place.zone)
     line, overdue = backlog.line, backlog.late
     come = list(takewhile(lambda step: backlog.date_of(step) <= today, line))
-    if not overdue or len(come) == len(line):
+    # One that weekdays or quiet dates put on a later day is not late before that.
+    is_late = bool(overdue) and backlog.date_of(overdue[0]) < today
+    if not is_late or len(come) == len(line):
         return CatchUp((), overdue, backlog.anchor, _delay(backlog, now))
     following = line[len(come)]
     # Counted by the course's own date, which its weekdays may then move on.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -27,6 +28,11 @@ class CoursePlan:
     steps: tuple[StepPlan, ...]
     ways: Ways = AS_WRITTEN
     flow: Flow = NO_FLOW
+
+    @cached_property
+    def gentler(self) -> frozenset[int]:
+        """The ids of its weeks' gentler versions."""
+        return frozenset(step.id for step in self.ways.easier)
 
 
 def get_course(session: Session, slug: str) -> Course:
@@ -63,7 +69,9 @@ def load_plan(session: Session, course_id: int) -> CoursePlan:
         course.zone,
         course.language,
         tuple(step for step in steps if not step.easier_than),
-        Ways(tuple(step for step in steps if step.easier_than), flow.policy, flow.stale_after),
+        Ways(
+            tuple(step for step in steps if step.easier_than), flow.policy, flow.stale_after, bool(flow.then)
+        ),
         flow,
     )
 

@@ -46,15 +46,20 @@ WEEK = 7
 class Send:
     """`step` leaves now; it was due at `due_at`. `because` tells readers of `why` what is out of the way.
 
-    `repeats` is the week that it sends once more, `is_extra` that it stands outside the course's days.
+    `repeats` is the week that it sends once more, `extra_of` the id of the step that stands outside the
+    course's days, of which it may be a variant; 0: it does not.
     """
 
     step: StepPlan
     due_at: datetime
     anchor: Anchor
     repeats: int | None = None
-    is_extra: bool = False
+    extra_of: int = 0
     because: str = ""
+
+    @property
+    def is_extra(self) -> bool:
+        return bool(self.extra_of)
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,13 @@ class Wait:
 
 @dataclass(frozen=True)
 class Skip:
-    """These steps are passed over for good, for this reason."""
+    """These steps are passed over for good, for this reason; `extra_of` as for `Send`."""
 
     steps: tuple[StepPlan, ...]
     due_at: datetime
     anchor: Anchor
     reason: str
+    extra_of: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,11 +99,15 @@ Decision = Send | Wait | Skip | Stop | Finish
 
 @dataclass(frozen=True)
 class Ways:
-    """How a course goes about things beside its steps: gentler versions, and what is done when it is late."""
+    """How a course goes about things beside its steps: gentler versions, and what is done when it is late.
+
+    One that `is_followed` ends when its last mail has left: what follows may ask about that.
+    """
 
     easier: tuple[StepPlan, ...] = ()
     policy: Policy = Policy.SHIFT
     stale_after: timedelta = STALE_AFTER
+    is_followed: bool = False
 
 
 AS_WRITTEN = Ways()
@@ -115,14 +125,17 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = 
         return _extra(place, steps, now, ways, anchor, place.extras[0])
     position = bisect_right(steps, place.last_day, key=lambda step: step.day)
     if position == len(steps):
-        if not place.last_extras:
-            return Finish()
-        return _extra(place, steps, now, ways, anchor, place.last_extras[0])
-    again = _once_more(place, steps, position, ways)
+        if place.last_extras:
+            return _extra(place, steps, now, ways, anchor, place.last_extras[0])
+        if ways.is_followed and place.is_last_open and steps:
+            return Wait(now + RECHECK, anchor, steps[-1])
+        return Finish()
+    anchor = _behind_a_late_repeat(place, steps, position, anchor)
+    again, week = _once_more(place, steps, position, ways)
     if again is not None:
         day = date_of(place, anchor, steps[position].day, steps)
         sent = _leave(place, again, day, anchor, now)
-        return replace(sent, repeats=again.week or _week_of(again, steps)) if isinstance(sent, Send) else sent
+        return replace(sent, repeats=week) if isinstance(sent, Send) else sent
     step = _choice(place, steps, position)
     if ways.policy is not Policy.SHIFT:
         found = catch_up(place, steps, now, ways.policy, stale_after=ways.stale_after)
@@ -134,12 +147,41 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = 
     day = date_of(place, anchor, base.day, steps)
     decision = _leave(place, step or base, day, anchor, now)
     if step is None and isinstance(decision, Send):
+        if place.gap is not None:
+            # Readers chose days from mail to mail: the next one comes on this day in its place.
+            anchor = Anchor(day - timedelta(days=place.gap), base.day)
         return Skip((base,), decision.due_at, anchor, f"only for those with: {base.condition}")
+    if isinstance(decision, Wait) and place.room_from is not None and ways.policy is not Policy.SHIFT:
+        return _without_room(place, decision, base, steps)
     return decision
+
+
+def _without_room(place: Place, wait: Wait, base: StepPlan, steps: Sequence[StepPlan]) -> Wait:
+    """The wait of a step that has no room on its day: it belongs on the day with room from now on, or a
+    policy would take it for one that an outage made late."""
+    on = local_date(wait.until, place.zone) - timedelta(days=place.nights(wait.step))
+    is_moved = on > date_of(place, wait.anchor, base.day, steps)
+    return replace(wait, anchor=Anchor(on, base.day)) if is_moved else wait
+
+
+def _behind_a_late_repeat(place: Place, steps: Sequence[StepPlan], position: int, anchor: Anchor) -> Anchor:
+    """The anchor, where a week's mail that came once more left later than it was planned: what follows is
+    a week behind it all the same."""
+    following, last = steps[position], _last_week(steps, position)
+    if not place.is_repeated or place.last_left_on is None or last is None or last.week is None:
+        return anchor
+    if anchor.day != following.day:
+        return anchor
+    left_on = place.last_left_on - timedelta(days=place.nights(last))
+    earliest = left_on + timedelta(days=_span(place, steps, position, last.week))
+    return Anchor(earliest, following.day) if anchor.on < earliest else anchor
 
 
 def past(place: Place, skip: Skip) -> Place:
     """The reader's place behind what is passed over."""
+    if skip.extra_of:
+        extras, last_extras = _extras_behind(place, skip.extra_of)
+        return replace(place, extras=extras, last_extras=last_extras)
     last_day = max(place.last_day, *(step.day for step in skip.steps))
     return replace(place, anchor=skip.anchor, last_day=last_day)
 
@@ -150,7 +192,7 @@ def after(place: Place, send: Send, steps: Sequence[StepPlan], today: date) -> P
     answers, repeats, extras, last_extras = place.answers, place.repeats, place.extras, place.last_extras
     if send.is_extra:
         last_day = place.last_day
-        extras, last_extras = _extras_behind(place, send.step.id)
+        extras, last_extras = _extras_behind(place, send.extra_of)
     elif send.repeats is not None:
         last_day = place.last_day
         position = bisect_right(steps, last_day, key=lambda step: step.day)
@@ -169,6 +211,7 @@ def after(place: Place, send: Send, steps: Sequence[StepPlan], today: date) -> P
         last_day=last_day,
         is_last_open=False,
         last_left_on=today,
+        is_repeated=send.repeats is not None,
         is_asked=False,
         answers=answers,
         repeats=repeats,
@@ -215,9 +258,16 @@ def _extra(
         extras, last_extras = _extras_behind(place, step_id)
         following = decide(replace(place, extras=extras, last_extras=last_extras), steps, now, ways)
         return following if not isinstance(following, Stop) else Finish()
-    # It belongs on no day of the course: today's hour is the first that it can be late for.
-    sent = _leave(place, step, local_date(now, place.zone), anchor, now)
-    return replace(sent, is_extra=True) if isinstance(sent, Send) else sent
+    # Rules and variants are asked as they would be on its day; a gentler version is somebody's answer.
+    first = next((at for at, one in enumerate(steps) if one.day == step.day), 0)
+    chosen = step if step.easier_than else _choice(place, steps, first)
+    # It belongs on no day of the course: today's hour is the first that it can be late for, or, of an evening
+    # in the quiet hours, yesterday's.
+    day = local_date(now, place.zone) - timedelta(days=place.nights(chosen or step))
+    sent = _leave(place, chosen or step, day, anchor, now)
+    if chosen is None and isinstance(sent, Send):
+        return Skip((step,), sent.due_at, anchor, f"only for those with: {step.condition}", step_id)
+    return replace(sent, extra_of=step_id) if isinstance(sent, Send) else sent
 
 
 def _extras_behind(place: Place, step_id: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -242,25 +292,29 @@ def _choice(place: Place, steps: Sequence[StepPlan], position: int) -> StepPlan 
     return None
 
 
-def _once_more(place: Place, steps: Sequence[StepPlan], position: int, ways: Ways) -> StepPlan | None:
-    """The week's step to be sent again before the reader goes on, if they were not ready for that.
+def _once_more(
+    place: Place, steps: Sequence[StepPlan], position: int, ways: Ways
+) -> tuple[StepPlan | None, int | None]:
+    """The week's step to be sent again before the reader goes on, if they were not ready for that; its week.
 
-    "Not yet" repeats the week once; said again, or "too hard", it asks for the gentler version, once.
+    "Not yet" repeats the week once, as the variant that is this reader's; said again, or "too hard", it asks
+    for the gentler version, once.
     """
     answers = dict(place.answers)
     if not answers:
-        return None
+        return None, None
     last = _last_week(steps, position)
     if last is None or last.week is None or not _is_week_over(last, steps[position]):
-        return None
+        return None, None
     answer, times = answers.get(last.week), dict(place.repeats).get(last.week, 0)
     easier = next((one for one in ways.easier if one.easier_than == last.key), None)
+    same = _choice(place, steps, next(at for at, one in enumerate(steps) if one.day == last.day)) or last
     match answer:
         case Answer.NOT_YET:
-            return last if times == 0 else easier if times == 1 else None
+            return (same if times == 0 else easier if times == 1 else None), last.week
         case Answer.TOO_HARD:
-            return (easier or last) if times == 0 else easier if times == 1 else None
-    return None
+            return ((easier or same) if times == 0 else easier if times == 1 else None), last.week
+    return None, None
 
 
 def _last_week(steps: Sequence[StepPlan], position: int) -> StepPlan | None:
@@ -273,12 +327,8 @@ def _is_week_over(week: StepPlan, following: StepPlan) -> bool:
     return following.week is not None or following.day - week.day >= WEEK
 
 
-def _week_of(step: StepPlan, steps: Sequence[StepPlan]) -> int | None:
-    return next((one.week for one in steps if one.key == step.easier_than), None)
-
-
 def _span(place: Place, steps: Sequence[StepPlan], position: int, week: int) -> int:
     """How many days the week takes, so that what follows comes as much later."""
-    first = next(step for step in steps if step.week == week)
+    first = next(step for step in steps if step.week == week and not step.instead_of)
     gap = date_of(place, Anchor(date(2000, 1, 1), first.day), steps[position].day, steps)
     return max(1, (gap - date(2000, 1, 1)).days)

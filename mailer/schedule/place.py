@@ -45,7 +45,8 @@ class Place:
     """Where somebody is in a course, and what they asked for.
 
     `last_day` is the course day of the mail planned last (0: the welcome); `is_last_open` says that
-    it is still on its way, `last_left_on` on which day in their zone it left.
+    it is still on its way, `last_left_on` on which day in their zone it left, `is_repeated` that it was a
+    week's mail once more.
 
     `gap` is the days from mail to mail that the reader chose (None: as written); `send_time` and `weekdays`
     take the place of the author's. `is_asked`: they want the next one now. `answers` and `repeats` are by
@@ -72,6 +73,7 @@ class Place:
     stop: str = ""
     room_from: date | None = None
     quiet: tuple[time, time] | None = None
+    is_repeated: bool = False
 
     @property
     def wishes(self) -> tuple[object, ...]:

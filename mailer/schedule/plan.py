@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from mailer.models import (
 from mailer.schedule.cap import Cap, lessons_of, read_cap, with_room
 from mailer.schedule.conditions import NOT_ASKED, Met, look
 from mailer.schedule.courses import CoursePlan, load_plan
-from mailer.schedule.decide import Decision, Finish, Send, Skip, Stop, Wait, after, decide, past
+from mailer.schedule.decide import RECHECK, Decision, Finish, Send, Skip, Stop, Wait, after, decide, past
 from mailer.schedule.follow import follow
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.reasons import as_written, reason_of
@@ -183,6 +183,8 @@ def select_places() -> Select[Any]:
         Subscriber.language,
         Delivery.state.label("last_state"),
         Delivery.settled_at.label("last_settled_at"),
+        Delivery.kind.label("last_kind"),
+        Delivery.step_id.label("last_step_id"),
     )
     return (
         select(*columns)
@@ -191,8 +193,11 @@ def select_places() -> Select[Any]:
     )
 
 
-def place_of(row: Any, course_zone: str, met: Met = NOT_ASKED) -> Place:
-    """Where somebody is in their course, from a row of `select_places`."""
+def place_of(
+    row: Any, course_zone: str, met: Met = NOT_ASKED, gentler: Collection[int] = frozenset()
+) -> Place:
+    """Where somebody is in their course, from a row of `select_places`; `gentler` are the ids of its weeks'
+    gentler versions."""
     zone = row.zone or course_zone
     return Place(
         zone=zone,
@@ -210,6 +215,7 @@ def place_of(row: Any, course_zone: str, met: Met = NOT_ASKED) -> Place:
         last_extras=tuple(row.last_extras) if row.last_extras else (),
         holds=met.holds,
         stop=met.stop,
+        is_repeated=row.last_kind == DeliveryKind.REPEAT or row.last_step_id in gentler,
     )
 
 
@@ -219,7 +225,7 @@ def _by_week(values: Mapping[str, Any]) -> tuple[tuple[int, Any], ...]:
 
 def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None:
     plan = course.plan
-    place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED))
+    place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED), plan.gentler)
     if course.cap is not None:
         lessons = course.lessons.get(row.subscriber_id, ())
         place = with_room(place, course.cap, lessons, now)
@@ -239,10 +245,10 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
         case Send() as send:
             lesson = lesson_of(row, plan, send.step, send.due_at, send, chain.because)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
-            change = _after_send(row, chain, lesson.dedup_key, now)
+            change = _after_send(row, chain, lesson.dedup_key, now, is_followed=plan.ways.is_followed)
             course.lessons.setdefault(row.subscriber_id, []).append(now)
-            if chain.then.wishes != place.wishes:
-                batch.wishes.append(_wishes(row.id, chain.then))
+    if chain.then.wishes != place.wishes:
+        batch.wishes.append(_wishes(row.id, chain.then))
     if change["state"] == EnrollmentState.FINISHED:
         batch.finished.append((plan, row.id, row.subscriber_id))
     batch.deliveries += [*mails, lesson] if lesson else mails
@@ -314,10 +320,13 @@ def _left_on(row: Any, zone: str) -> date | None:
     return local_date(row.last_settled_at, zone)
 
 
-def _after_send(row: Any, chain: _Chain, key: str, now: datetime) -> dict[str, Any]:
+def _after_send(row: Any, chain: _Chain, key: str, now: datetime, *, is_followed: bool) -> dict[str, Any]:
     """The enrollment after its mail: at the step's day, due again when the step after it is."""
     change: dict[str, Any] = {"last_day": chain.then.last_day, "dedup_key": key}
     following = chain.following
+    if isinstance(following, Finish) and is_followed:
+        # What follows may ask whether this mail came; the course ends when it has.
+        return change_of(row, **change, anchor=chain.then.anchor, next_due_at=now + RECHECK)
     if isinstance(following, Finish):
         state = EnrollmentState.FINISHED
         return change_of(row, **change, anchor=chain.then.anchor, state=state, ended_at=now)

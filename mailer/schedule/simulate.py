@@ -136,7 +136,11 @@ def _lived(
                 had.add(send.step.key)
                 last = now
                 counted.append(now)
-                place = _answered(after(place, send, plan.steps, local_date(now, place.zone)), send, said)
+                then = after(place, send, plan.steps, local_date(now, place.zone))
+                if then.last_day >= plan.steps[-1].day and not (then.extras or then.last_extras):
+                    # With its last mail the course is over, before anybody says something about that.
+                    return reading.on_end(now, "", newest)
+                place = _answered(then, send, said)
                 newest.update(place.answers)
 
 

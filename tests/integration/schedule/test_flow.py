@@ -250,7 +250,12 @@ def test_a_follow_up_that_cannot_be_asked_keeps_nobody_else_waiting_and_comes_on
         pass
     assert [key for key, _, _ in rows(session, ADA)] == ["walk"]
     assert [key for key, _, _ in rows(session, BEN)] == ["hello"]
-    assert state(session, ADA, "more") is None
+    # Her last letter leaves, and then her course would end.
+    left = update(Delivery).where(Delivery.state == "planned")
+    session.execute(left.values(state="accepted", settled_at=later))
+    while plan_due(session, later + timedelta(minutes=6)):
+        pass
+    assert (state(session, ADA, "calm"), state(session, ADA, "more")) == ("active", None)
     course.flow = {"then": [{"course": "more", "when": ""}]}
     while plan_due(session, later + timedelta(hours=1)):
         pass

@@ -330,3 +330,42 @@ def test_who_is_not_on_the_list_of_what_follows_does_not_get_it(desk: Desk, peop
         "more/finished",
         "finished; more does not follow: not on its list",
     }
+
+
+@pytest.mark.parametrize(
+    ("when", "follows"), [('reached step "end"', True), ('answered "too-hard" to week 3', False), ("", True)]
+)
+def test_what_follows_knows_the_last_letter_and_not_what_will_be_said_of_it(
+    desk: Desk, people: Path, when: str, follows: bool
+) -> None:
+    """As it is foretold, so it happens: a course that is followed ends when its last letter has left."""
+    if "week 3" in when:
+        desk.edit("05.md", "kind: lesson", "kind: protocol\nweek: 3")
+    more = write_course(desk.folder.parent / "more", {"01.md": step_file("sequel", 1)})
+    course = more / "course.toml"
+    course.write_text(course.read_text().replace('slug = "calm"', 'slug = "more"'))
+    with session_scope(desk.sessions) as session:
+        publish_folder(session, more, desk.start)
+    rule = f"when = '{when}'\n" if when else ""
+    desk.edit("course.toml", "[sender]", f'[[then]]\ncourse = "more"\n{rule}[sender]')
+    desk.publish()
+    with session_scope(desk.sessions) as session:
+        plan = load_plan(session, get_course(session, "calm").id)
+        setting = setting_of(session, plan, "calm")
+    ada = replace(read_people(people)[0], answers={3: ("too-hard",)})
+    found = simulate(plan, {}, [ada], desk.start.date(), 8, setting)
+    assert ("more/sequel" in [line.step for line in found.sends]) == follows
+    desk.house.enroll(ada.email, ada.zone)
+    for day in range(1, 4 * 7):
+        desk.live_to(day, hour=9)
+        enrollment = next(one for one in enrollments(desk) if one.course_id == plan.id)
+        if "end" in [key for _, key, _ in sent(desk)] and not enrollment.answers:
+            with session_scope(desk.sessions) as session:
+                said = {"answers": {"3": "too-hard"}}
+                session.execute(update(Enrollment).where(Enrollment.id == enrollment.id).values(said))
+    assert ("sequel" in [key for _, key, _ in sent(desk)]) == follows
+
+
+def enrollments(desk: Desk) -> list[Enrollment]:
+    with session_scope(desk.sessions) as session:
+        return list(session.scalars(select(Enrollment)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.content.course_folder import read_draft
 from mailer.content.course_source import TimingSource
 from mailer.models import StepKind
 from tests.support.course_folder import Folder
@@ -102,6 +103,9 @@ def test_a_wait_after_a_variant_counts_from_its_original(folder: Folder) -> None
         ("wait: soon", 4, "'soon' is not a wait."),
         ("wait: 40 days", 4, "Day 41 is after the course's last day, 30."),
         ("wait: 7 days", 4, "Day 8 already has 02-rest.md."),
+        ("easier_than: week\nweek: 9", 5, "Week 9 is not that of week, which it stands beside"),
+        ('when: tag "a"\ninstead_of: week\nweek: 2', 6, "Week 2 is not that of week, which it stands beside"),
+        ("day: 4\nkind: protocol\nweek: 1", 6, "Week 1 already has 02-rest.md."),
         ("day: 4\nwhen:", 5, "`when` is empty."),
         ("instead_of: rest", 4, "`instead_of` leads in a circle back to rest."),
         ('when: tag "a"\ninstead_of: helo', 5, "`instead_of` names 'helo', which is no step."),
@@ -123,6 +127,20 @@ def test_a_mistake_is_one_problem_on_its_line(folder: Folder, settings: str, lin
     assert problem.what.startswith(what)
     assert problem.fix.endswith((".", "?"))
     assert not problem.is_warning
+
+
+def test_a_week_means_nothing_for_a_lesson_and_is_not_kept(folder: Folder) -> None:
+    folder.step("02-rest", "day: 4\nkind: lesson\nweek: 3")
+    (problem,) = folder.problems()
+    assert (problem.what, problem.is_warning) == ("`week` means nothing for a lesson.", True)
+    course, _ = read_draft(folder.path)
+    assert [step.week for step in course.steps] == [None, None, 1]
+
+
+def test_variants_of_one_step_are_in_the_order_of_their_keys_as_when_published(folder: Folder) -> None:
+    folder.step("02b-zeta", 'when: tag "a"\ninstead_of: rest')
+    folder.step("02c-alpha", 'when: tag "b"\ninstead_of: rest')
+    assert [step.key for step in folder.read().steps][1:4] == ["alpha", "zeta", "rest"]
 
 
 def test_steps_that_stand_for_each_other_in_a_circle(folder: Folder) -> None:
