@@ -12,14 +12,15 @@ from mailer.errors import Refused
 
 
 class Try(StrEnum):
-    """What is counted: failures from one network address, tries at one login's password or second factor, and
-    links for a forgotten password, by address and by network."""
+    """What is counted: failures from one network address, tries at one login's password or second factor,
+    links for a forgotten password, by address and by network, and ways to the identity provider and back."""
 
     NETWORK = "network"
     PASSWORD = "password"  # noqa: S105
     FACTOR = "factor"
     LINK = "link"
     LINK_FROM = "link-from"
+    PROVIDER = "provider"
 
 
 MOST: dict[Try, RateLimitItem] = {
@@ -30,6 +31,7 @@ MOST: dict[Try, RateLimitItem] = {
     # Nobody is to be mailed more of them because a stranger asks.
     Try.LINK: RateLimitItemPerMinute(3, 60, namespace="steadypost"),
     Try.LINK_FROM: RateLimitItemPerMinute(20, 60, namespace="steadypost"),
+    Try.PROVIDER: RateLimitItemPerMinute(60, 10, namespace="steadypost"),
 }
 """So many in so many minutes. What comes after is refused without a look, and does not count."""
 
@@ -66,4 +68,5 @@ class Throttle:
 
 
 def _key(kind: Try, who: str) -> str:
-    return hashed(network_of(who) if kind in (Try.NETWORK, Try.LINK_FROM) else who.strip().lower())
+    by_network = (Try.NETWORK, Try.LINK_FROM, Try.PROVIDER)
+    return hashed(network_of(who) if kind in by_network else who.strip().lower())

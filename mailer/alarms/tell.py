@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,7 +31,8 @@ from mailer.sealing import Seal
 from mailer.webhooks.signature import headers_of
 
 AT_ONCE = 10
-LEASE = timedelta(minutes=3)
+PATH_OF_URL = re.compile(r"(https?://[^/\s]+)/\S+")
+LEASE = timedelta(minutes=5)
 """After which a note that a lost process had is told again, under the same id."""
 
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800))
@@ -132,7 +134,8 @@ def _tell(note: Told, sessions: Sessions, seal: Seal, fetcher: Fetcher, smtp_url
             return _call(note, fetcher)
         return _mail(note, sessions, seal, fetcher, smtp_url)
     except MailerError as error:
-        return str(error)[:300]
+        # Everybody reads it, and what follows the host of an address is often a secret.
+        return PATH_OF_URL.sub(r"\1/…", str(error))[:300]
 
 
 def _call(note: Told, fetcher: Fetcher) -> str:

@@ -32,10 +32,20 @@ def is_many(seen: int) -> bool:
     return seen > AT_ONCE
 
 
-def ask(session: Session, verb: str, filter_: Filter, seen: int, *, who: str, because: str = "") -> BulkAct:
-    """Have a worker do `verb` to those that the filter names, to no more than were `seen`."""
+def ask(
+    session: Session,
+    verb: str,
+    filter_: Filter,
+    seen: int,
+    *,
+    who: str,
+    because: str = "",
+    seen_at: datetime | None = None,
+) -> BulkAct:
+    """Have a worker do `verb` to those that the filter names, to no more than were `seen` then (now)."""
     named = {name: value for name, value in asdict(filter_).items() if value}
     asked = BulkAct(who=who, verb=verb, filter=named, seen=seen, because=because)
+    asked.asked_at = seen_at or clock_now(session)
     session.add(asked)
     session.flush()
     return asked
@@ -78,13 +88,14 @@ def do_part(session: Session) -> bool:
 
 def _do_some(session: Session, mine: BulkAct, now: datetime) -> None:
     verb, filter_ = VERBS[mine.verb], filter_of(mine)
-    chosen = ledger.choose_part(session, verb, filter_, mine.up_to, _room(mine))
+    # None that came after somebody had looked: their places may be taken by others meanwhile.
+    chosen = ledger.choose_part(session, verb, filter_, mine.up_to, _room(mine), mine.asked_at)
     mine.changed += ledger.change(session, chosen, now, because=mine.because).total()
     mine.up_to = max((number for ids in chosen.ids.values() for number in ids), default=mine.up_to)
     if not chosen.total:
         _end(session, mine, now, "")
     elif not _room(mine):
-        after = ledger.choose_part(session, verb, filter_, mine.up_to, 1)
+        after = ledger.choose_part(session, verb, filter_, mine.up_to, 1, mine.asked_at)
         _end(session, mine, now, MORE if after.total else "")
 
 

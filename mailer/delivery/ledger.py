@@ -297,15 +297,24 @@ def _is_meant(verb: Verb, filter_: Filter, states: Sequence[DeliveryState]) -> C
     return is_meant
 
 
-def choose(session: Session, verb: Verb, filter_: Filter, *, with_others: bool = True) -> Chosen:
+def choose(
+    session: Session,
+    verb: Verb,
+    filter_: Filter,
+    *,
+    with_others: bool = True,
+    seen_at: datetime | None = None,
+) -> Chosen:
     """The rows that `verb` would change, changing nothing; raises Refused, NotFound or BadAddress.
+
+    None that were written after `seen_at`, on the database's clock: who looked then has not seen those.
 
     What was offered and no worker has begun yet is planned again first, and counted as such. What waits for
     its campaign's canary or test is released only by who it is for, or by why it is held. Without the
     others nothing is read of what was accepted.
     """
     states = verb.starts_from(filter_.states)
-    conditions = filter_.conditions(session)
+    conditions = [*filter_.conditions(session), *_written_until(seen_at)]
     take_back(session, conditions)
     is_meant = _is_meant(verb, filter_, states)
     rows = session.execute(
@@ -322,9 +331,15 @@ def choose(session: Session, verb: Verb, filter_: Filter, *, with_others: bool =
     return Chosen(verb, filter_, ids, {_S(state): number for state, number in others})
 
 
-def choose_part(session: Session, verb: Verb, filter_: Filter, after: int, limit: int) -> Chosen:
+def _written_until(moment: datetime | None) -> list[ColumnElement[bool]]:
+    return [] if moment is None else [Delivery.created_at <= moment]
+
+
+def choose_part(
+    session: Session, verb: Verb, filter_: Filter, after: int, limit: int, seen_at: datetime | None = None
+) -> Chosen:
     """The first `limit` of the same rows with an id above `after`, in the order of their ids."""
-    conditions = [*filter_.conditions(session), Delivery.id > after]
+    conditions = [*filter_.conditions(session), *_written_until(seen_at), Delivery.id > after]
     take_back(session, conditions)
     is_meant = _is_meant(verb, filter_, verb.starts_from(filter_.states))
     rows = session.execute(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, make_msgid
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -15,12 +16,16 @@ from mailer.delivery.pools import Pools
 from mailer.delivery.retry import SmtpReply
 from mailer.delivery.roster import get_transport, transports_of
 from mailer.delivery.transports.base import Answered, Email
-from mailer.delivery.transports.smtp_pool import send_one
+from mailer.delivery.transports.connect import Timeouts
+from mailer.delivery.transports.smtp_pool import SmtpPool, send_one
 from mailer.delivery.ways import DEFAULT
 from mailer.errors import Refused
 from mailer.fetch import Fetcher
 from mailer.models import Sender, Transport
 from mailer.sealing import Seal
+
+SOMEBODY_WAITS = Timeouts(connect=10, greeting=10, command=15, data_start=15, data_block=15, final_dot=60)
+"""Seconds for a mail that a page waits for, or the next alarm."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def send_at_once(
 
     Raises Refused with what the server said, or why it was not asked.
     """
-    pools = Pools(sessions, seal, default_url, fetcher)
+    pools = Pools(sessions, seal, default_url, fetcher, partial(SmtpPool, timeouts=SOMEBODY_WAITS))
     try:
         result = send_one(pools(transport_id), email)
     finally:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
-from mailer.db import business_now
+from mailer.db import business_now, clock_now
 from mailer.delivery import bulk, ledger
 from mailer.delivery.ledger import VERBS, Filter, Verb
 from mailer.errors import NotFound, Refused
@@ -32,9 +33,10 @@ class MovedOn(Refused):
 
 @dataclass(frozen=True)
 class Weighed:
-    """What an act would come to: how many mails, by the state they are in."""
+    """What an act would come to: how many mails, by their states, at `seen_at` on the database's clock."""
 
     counts: Mapping[str, int]
+    seen_at: datetime
 
     @property
     def total(self) -> int:
@@ -70,18 +72,27 @@ def show_row(session: Session, _: Actor, delivery_id: int) -> tuple[LedgerRow, S
 @needs(Right.RUN)
 def weigh(session: Session, _: Actor, verb: str, filter_: Filter) -> Weighed:
     """What an act would come to, changing nothing; raises Refused or NotFound."""
-    return Weighed(ledger.count(session, _verb_of(verb), filter_))
+    seen_at = clock_now(session)
+    return Weighed(ledger.count(session, _verb_of(verb), filter_), seen_at)
 
 
 @needs(Right.RUN)
-def act(session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, because: str = "") -> int:
-    """Do it to no more than the `seen` mails that the page showed; how many were changed.
+def act(
+    session: Session,
+    actor: Actor,
+    verb: str,
+    filter_: Filter,
+    seen: int,
+    because: str = "",
+    seen_at: datetime | None = None,
+) -> int:
+    """Do it to no more than the `seen` mails that the page showed, none that came since; how many it were.
 
     Raises MovedOn, Refused or NotFound.
 
     The ledger leaves one Action.
     """
-    chosen = ledger.choose(session, _verb_of(verb), filter_, with_others=False)
+    chosen = ledger.choose(session, _verb_of(verb), filter_, with_others=False, seen_at=seen_at)
     if chosen.total > seen:
         raise MovedOn(
             f"There are {chosen.total:,} by now, more than the {seen:,} that you saw. Confirm it again."
@@ -91,15 +102,21 @@ def act(session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, b
 
 @needs(Right.RUN)
 def act_or_ask(
-    session: Session, actor: Actor, verb: str, filter_: Filter, seen: int, because: str = ""
+    session: Session,
+    actor: Actor,
+    verb: str,
+    filter_: Filter,
+    seen: int,
+    because: str = "",
+    seen_at: datetime | None = None,
 ) -> int | BulkAct:
     """The same; more than a request should wait for are asked for, and workers do them a part at a time."""
     if not bulk.is_many(seen):
-        return act(session, actor, verb, filter_, seen, because)
+        return act(session, actor, verb, filter_, seen, because, seen_at)
     there = weigh(session, actor, verb, filter_).total
     if there > seen:
         raise MovedOn(f"There are {there:,} by now, more than the {seen:,} that you saw. Confirm it again.")
-    asked = bulk.ask(session, verb, filter_, seen, who=actor.who, because=because)
+    asked = bulk.ask(session, verb, filter_, seen, who=actor.who, because=because, seen_at=seen_at)
     record(session, actor, f"delivery {_verb_of(verb).name} ask", seen, filter=filter_.as_detail())
     return asked
 

@@ -120,8 +120,7 @@ def _without_row(course: Course, now: datetime) -> Any:
             *(Enrollment.id, Enrollment.subscriber_id, Enrollment.state),
             *(Enrollment.anchor_date, Enrollment.anchor_day, Enrollment.last_day, Enrollment.ended_at),
             *(Subscriber.zone, *CHOSEN),
-            *(Step.key, Step.day, last.state.label("last_state")),
-            last.settled_at.label("last_settled_at"),
+            *(Step.key, Step.day, last.state.label("last_state"), last.settled_at.label("last_settled_at")),
             *(last.kind.label("last_kind"), last.step_id.label("last_step_id")),
             func.coalesce(before_it_at, Enrollment.created_at).label("before_it_at"),
         )

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
@@ -37,6 +38,7 @@ def show_failures(app: FastAPI) -> None:
     app.add_exception_handler(DatabaseDown, _short_break)
     app.add_exception_handler(PoolExhausted, _short_break)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(OwesFactor, _owes_factor)
     app.add_exception_handler(LacksFactor, _lacks_factor)
@@ -75,6 +77,14 @@ async def _http(request: Request, error: Exception) -> Response:
     kinds = {404: "not-found", 405: "wrong-way"}
     headers = dict(error.headers or {})
     return _page(request, kinds.get(error.status_code, "not-understood"), error.status_code, headers=headers)
+
+
+async def _not_understood(request: Request, _: Exception) -> Response:
+    # A mistyped address: nothing of what it said is said again.
+    if not _is_desk(request):
+        return _page(request, "not-understood", 400)
+    words = "Some part of the address is not what this page takes. Go on from the menu."
+    return _desk_problem(request, 422, "This address is not understood", words)
 
 
 async def _not_signed_in(request: Request, _: Exception) -> Response:

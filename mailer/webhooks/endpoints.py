@@ -85,7 +85,11 @@ def list_calls(
 
 
 def send_test(session: Session, webhook: Webhook, at: datetime) -> None:
-    """Have it told that this is a test; also when it does not listen to anything yet."""
+    """Have it told that this is a test, also when it does not listen to anything yet.
+
+    Raises Refused while it is paused.
+    """
+    _refuse_paused(webhook)
     now = clock_now(session)
     session.add(
         WebhookCall(
@@ -102,13 +106,19 @@ def send_test(session: Session, webhook: Webhook, at: datetime) -> None:
 
 
 def send_again(session: Session, webhook: Webhook, call_id: int) -> None:
-    """Have a call sent once more, at once, with the same id; raises NotFound."""
+    """Have a call sent once more, at once, with the same id; raises NotFound, or Refused (it is paused)."""
+    _refuse_paused(webhook)
     call = session.get(WebhookCall, call_id)
     if call is None or call.webhook_id != webhook.id:
         raise NotFound("There is no such call; calls are kept for a month.")
     call.state, call.settled_at, call.attempts = CallState.WAITING, None, 0
     call.due_at = clock_now(session)
     session.flush()
+
+
+def _refuse_paused(webhook: Webhook) -> None:
+    if webhook.paused_at is not None:
+        raise Refused(f"The webhook {webhook.name} is paused, so nothing would be sent; resume it first.")
 
 
 def _name(name: str) -> str:

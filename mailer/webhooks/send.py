@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer.db import Sessions, clock_now, session_scope
@@ -151,10 +151,14 @@ def _pause(session: Session, webhook_id: int, now: datetime, reason: str) -> Non
 
 
 def drop_old(session: Session) -> int:
-    """Forget calls that are done and older than KEPT; returns how many."""
+    """Forget calls that are done, or wait for a webhook that is paused, and are older than KEPT; how many."""
+    paused = select(Webhook.id).where(Webhook.paused_at.is_not(None))
     gone = session.execute(
         delete(WebhookCall)
-        .where(WebhookCall.created_at < clock_now(session) - KEPT, WebhookCall.state != CallState.WAITING)
+        .where(
+            WebhookCall.created_at < clock_now(session) - KEPT,
+            or_(WebhookCall.state != CallState.WAITING, WebhookCall.webhook_id.in_(paused)),
+        )
         .returning(WebhookCall.id)
     )
     return len(gone.all())

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 from mailer.accounts.oidc import Provider, ProviderFailed, begin, finish, provider_of
 from mailer.accounts.provider import sign_in_as
 from mailer.accounts.sessions import session_now
+from mailer.accounts.throttle import TooOften, Try
 from mailer.errors import MailerError, NotFound
 from mailer.web.account.sign_in import form, page_of_ours
 from mailer.web.cookie import set_cookie
@@ -22,8 +23,9 @@ router = APIRouter()
 def go(request: Request, parts: PartsDep, next: str = "") -> Response:  # noqa: A002
     """To the provider, with a question that only this browser can bring the answer to."""
     try:
+        _not_too_often(request, parts)
         begun = begin(_provider(parts), _back(parts))
-    except ProviderFailed as error:
+    except (ProviderFailed, TooOften) as error:
         return form(request, parts, next, error=str(error))
     answer = RedirectResponse(begun.url, 303, headers=PRIVATE_HEADERS)
     kept = {"state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "next": next}
@@ -40,6 +42,7 @@ def back(request: Request, parts: PartsDep) -> Response:
     if kept is None:
         return form(request, parts, "", error="It took too long, or another browser began it. Try again.")
     try:
+        _not_too_often(request, parts)
         who = finish(
             _provider(parts),
             _back(parts),
@@ -57,6 +60,11 @@ def back(request: Request, parts: PartsDep) -> Response:
     set_cookie(answer, parts.base_url, secret)
     drop(answer, parts, "provider")
     return answer
+
+
+def _not_too_often(request: Request, parts: Parts) -> None:
+    """Raises TooOften: each asks the provider, which strangers must not do for long."""
+    parts.throttle.take(Try.PROVIDER, request.client.host if request.client else "")
 
 
 def _provider(parts: Parts) -> Provider:

@@ -36,7 +36,7 @@ from mailer.web.api import (
     webhooks,
 )
 from mailer.web.api.limits import Limiter
-from mailer.web.api.problems import problem, show_problems
+from mailer.web.api.problems import ANSWER_HEADERS, problem, show_problems
 from mailer.web.api.specification import TAGS
 from mailer.web.deps import Parts
 
@@ -76,15 +76,6 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         actions,
     )
 )
-
-ANSWER_HEADERS = {
-    # Answers are about people: no cache keeps them, and no page of another site shows them.
-    "Cache-Control": "private, no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 
 
 def make_api(parts: Parts, **options: Any) -> FastAPI:

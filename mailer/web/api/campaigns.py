@@ -8,11 +8,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from pydantic import AwareDatetime, BaseModel, Field, NaiveDatetime
+from sqlalchemy.orm import Session
 
 from mailer.clock import zone
+from mailer.delivery.signing import Keyring
 from mailer.desk import campaigns as desk
-from mailer.desk.campaign_plans import unasked_links
+from mailer.desk.archive import set_public
+from mailer.desk.campaign_plans import unasked_links, write_tests
 from mailer.launch.campaign import Launch
+from mailer.launch.send_test import MOST_TESTS
 from mailer.models import CampaignState
 from mailer.reports import statement as statements
 from mailer.reports.campaigns import CampaignRow
@@ -159,6 +163,27 @@ class Scheduling(Approving):
     local: Local | None = Field(default=None, examples=[None])
 
 
+class Testing(Told):
+    """To whom a test goes, and as whom (a subscriber's address), in which language, of which variant."""
+
+    to: list[str] = Field(min_length=1, max_length=MOST_TESTS, examples=[["me@example.org"]])
+    as_email: str = Field(default="", max_length=320)
+    language: str = Field(default="", max_length=35)
+    variant: str = Field(default="", max_length=1)
+
+
+class Tested(BaseModel):
+    """How many tests were sent."""
+
+    sent: int
+
+
+class Publicity(Told):
+    """Whether anybody may read it."""
+
+    is_public: bool
+
+
 @router.get("")
 def list_campaigns(parts: PartsDep, actor: See, paging: PagingDep) -> Page[Campaign]:
     """Campaigns, the newest first."""
@@ -236,6 +261,39 @@ def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, a
             )
         ),
     )
+
+
+@router.post("/{slug}/test", response_model=Tested)
+def test_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, asked: Testing) -> Response:
+    """Send a draft as a mail to some addresses of yours, outside every count."""
+    if (known := once.known(actor)) is not None:
+        return known
+    with parts.session() as session:
+        mails = write_tests(
+            *(session, actor, slug, asked.to),
+            as_email=asked.as_email,
+            language=asked.language,
+            variant=asked.variant,
+            signer=parts.signer,
+            base_url=parts.base_url,
+            keyring=Keyring(parts.seal),
+        )
+    for mail in mails:
+        parts.send_at_once(mail)
+    return once.answer(actor, lambda _: Tested(sent=len(mails)))
+
+
+@router.post("/{slug}/public", response_model=Changed)
+def show_campaign_in_archive(
+    parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, asked: Publicity
+) -> Response:
+    """Let anybody read a campaign that has left in the archive, or nobody any more."""
+
+    def act(session: Session) -> Changed:
+        set_public(session, actor, slug, parts.base_url.rstrip("/"), is_public=asked.is_public)
+        return Changed(changed=True)
+
+    return once.answer(actor, act)
 
 
 @router.post("/{slug}/approve", response_model=Audience)

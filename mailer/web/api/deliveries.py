@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy.orm import Session
 
 from mailer.delivery.bulk import is_many
@@ -62,12 +62,10 @@ class Act(StrEnum):
     SETTLE_CANCELLED = "settle-cancelled"
 
 
-class Acting(Told):
-    """What to do to which mails: those of `ids`, or those that fit all that is named beside it."""
+class Weighing(Told):
+    """What would be done to which mails: those of `ids`, or those that fit all that is named beside it."""
 
     act: Act = Field(examples=["cancel"])
-    because: str = Field(default="", max_length=500, description="Why, for whoever looks next.")
-    at_most: int = Field(ge=1, le=MOST_ACTED, description="When there are more, nothing is done.")
     ids: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(
         default_factory=list, max_length=1000, examples=[[1]]
     )
@@ -93,6 +91,24 @@ class Acting(Told):
             lane=self.lane,
             kind=self.kind,
         )
+
+
+class Acting(Weighing):
+    """What to do to which mails: those of `ids`, or those that fit all that is named beside it."""
+
+    because: str = Field(default="", max_length=500, description="Why, for whoever looks next.")
+    at_most: int = Field(ge=1, le=MOST_ACTED, description="When there are more, nothing is done.")
+    seen_at: AwareDatetime | None = Field(
+        default=None, description="When they were counted: none that were written since are touched."
+    )
+
+
+class WeighedShown(BaseModel):
+    """To how many it would be done by state, at that moment."""
+
+    counts: dict[str, int] = Field(examples=[{"planned": 12}])
+    total: int
+    seen_at: datetime
 
 
 class Acted(BaseModel):
@@ -186,6 +202,17 @@ def show_delivery(parts: PartsDep, actor: See, delivery_id: RowId) -> DeliveryWh
     return DeliveryWhole(**DeliveryRow.of(row).model_dump(), conversations=talks)
 
 
+@router.post("/weigh", response_model=WeighedShown)
+def weigh(actor: Run, once: OnceDep, asked: Weighing) -> Response:
+    """To how many an act would be done. Nothing is changed; then act with `total` and `seen_at` of it."""
+
+    def do(session: Session) -> WeighedShown:
+        found = desk.weigh(session, actor, asked.act, asked.filter())
+        return WeighedShown(counts=dict(found.counts), total=found.total, seen_at=found.seen_at)
+
+    return once.answer(actor, do)
+
+
 @router.post("/act", response_model=Acted, responses={202: {"model": Acted, "description": "Asked for"}})
 def act(parts: PartsDep, actor: Run, once: OnceDep, asked: Acting, tasks: BackgroundTasks) -> Response:
     """Retry, hold, release, cancel or settle mails. Those whose state the act does not fit are left alone.
@@ -195,7 +222,8 @@ def act(parts: PartsDep, actor: Run, once: OnceDep, asked: Acting, tasks: Backgr
 
     def do(session: Session) -> Acted:
         done = desk.act_or_ask(
-            *(session, actor, asked.act, asked.filter(), asked.at_most, asked.because.strip())
+            *(session, actor, asked.act, asked.filter(), asked.at_most, asked.because.strip()),
+            asked.seen_at,
         )
         if isinstance(done, BulkAct):
             return Acted(changed=0, is_done=False, act=f"{parts.base_url}/api/v1/deliveries/acts/{done.id}")

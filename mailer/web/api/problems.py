@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DataError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 
@@ -24,6 +25,15 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 60
 KEY_HEADER = "idempotency-key"
+
+ANSWER_HEADERS = {
+    # Answers are about people: no cache keeps them, and no page of another site shows them.
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 
 KINDS: dict[str, tuple[int, str]] = {
     "token-needed": (401, "A token is needed"),
@@ -93,6 +103,7 @@ def show_problems(api: FastAPI) -> None:
         (HTTPException, _http),
         (MailerError, _refused),
         (PoolExhausted, _short_break),
+        (DataError, _cannot_be_read),
         (Exception, _our_fault),
     ):
         api.add_exception_handler(error, shown)
@@ -111,7 +122,8 @@ def problem(
         "detail": detail,
         **more,
     }
-    return JSONResponse(told, status, headers, media_type=MEDIA_TYPE)
+    # With their own headers too: what is answered to a bug of ours passes no middleware.
+    return JSONResponse(told, status, {**ANSWER_HEADERS, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:
@@ -174,6 +186,13 @@ async def _short_break(request: Request, error: Exception) -> Response:
     log.warning("A request of the API was not answered: %s", error, extra={"event": "api.failed"})
     words = "Nothing was done. Ask again in a minute, with the same Idempotency-Key."
     return problem(request, "short-break", words, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+async def _cannot_be_read(request: Request, error: Exception) -> Response:
+    # A NUL in a text, or a number longer than any row's; a bug of ours shows in the log.
+    log.warning("PostgreSQL could not read what was asked", exc_info=error, extra={"event": "api.unreadable"})
+    words = "It has a character that cannot be kept, or a number that is too long. Nothing was done."
+    return problem(request, "refused", words)
 
 
 async def _our_fault(request: Request, _: Exception) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
@@ -21,6 +22,9 @@ from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.signed_in import Run, See
 
 router = APIRouter()
+
+LONG = 19
+"""Digits of a number that no row can have."""
 
 PATH = "/desk/deliveries"
 FILTER = ("state", "lane", "course", "campaign", "domain", "reason", "kind")
@@ -100,13 +104,13 @@ def act(
     """Do it to what the page showed; the page again when there are more by now."""
     asked = {name: fields.get(name, "").strip()[:200] for name in FILTER}
     verb, because = fields.get("verb", ""), fields.get("because", "").strip()[:200]
-    mail = int(fields["mail"]) if fields.get("mail", "").isdecimal() else None
-    seen = fields.get("seen", "")
-    if not seen.isdecimal():
+    mail, seen = _number(fields.get("mail", "")), _number(fields.get("seen", ""))
+    seen_at = _moment(fields.get("seen_at", ""))
+    if seen is None:
         raise Refused("Look at what it would come to first.")
     try:
         with parts.session() as session:
-            done = desk.act_or_ask(session, actor, verb, _filter(asked, mail), int(seen), because)
+            done = desk.act_or_ask(session, actor, verb, _filter(asked, mail), seen, because, seen_at)
     except MovedOn as error:
         return _ask(request, parts, actor, asked, verb, mail, error=str(error))
     if isinstance(done, BulkAct):
@@ -118,6 +122,19 @@ def act(
     if mail is not None:
         return parts.desk.go(f"{PATH}/{mail}", done=words.strip())
     return parts.desk.go(PATH, done=words.strip(), **{**asked, "state": str(to.to), "reason": ""})
+
+
+def _number(words: str) -> int | None:
+    """A number of a form of ours; None for another."""
+    return int(words) if words.isdecimal() and len(words) < LONG else None
+
+
+def _moment(words: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(words)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 @router.api_route(PATH + "/acts/{act_id}", methods=READ)

@@ -114,6 +114,6 @@ def let_go_on(parts: Parts, actor: Actor, policy: str, stale_after: timedelta, *
 
 
 def _hours(words: str) -> timedelta:
-    if not words.strip().isdecimal() or int(words) > MOST_HOURS:
+    if not words.strip().isdecimal() or len(words) > 9 or int(words) > MOST_HOURS:
         raise Refused("After how many hours a mail is passed over is a whole number.")
     return timedelta(hours=int(words))

@@ -216,3 +216,14 @@ def test_a_look_finds_that_nobody_works_and_leaves_a_sample(keeper: Watch) -> No
     with session_scope(keeper.sessions) as session:
         kinds = {alarm.kind for alarm in session.scalars(select(Alarm))}
         assert kinds == {"no-worker"}
+
+
+def test_the_secret_part_of_an_address_is_in_nothing_that_readers_see(keeper: Watch) -> None:
+    keeper.told("webhook", "http://127.0.0.1:9/services/T1SECRET/xyzzy")
+    keeper.look(LATE)
+    keeper.look(LATE, after=timedelta(minutes=1))
+    keeper.tell()
+    with session_scope(keeper.sessions) as session:
+        error = session.scalars(select(AlarmNote.error)).one()
+    assert error.startswith("http://127.0.0.1:9/…")
+    assert "SECRET" not in error

@@ -196,3 +196,14 @@ def test_an_address_is_stopped_and_mailed_again(shop: Program) -> None:
     assert kind(shop.post("/suppressions", {"emails": [ADA], "reason": "hard-bounce"})) == "refused"
     assert shop.post("/suppressions/lift", {"email": CLEO}).json() == {"changed": True}
     assert kind(shop.post("/suppressions/lift", {"email": CLEO})) == "not-found"
+
+
+def test_a_draft_is_tested_by_a_program_and_shown_in_the_archive(
+    shop: Program, calm: Path, sessions: Sessions
+) -> None:
+    joins(shop, ADA)
+    shop.post("/campaigns", {"markdown": SPRING})
+    assert kind(shop.post("/campaigns/spring/test", {"to": ["nobody"]})) == "refused"
+    assert shop.post("/campaigns/spring/public", {"is_public": True}).json() == {"changed": True}
+    with session_scope(sessions) as session:
+        assert session.query(Campaign.is_public).scalar()

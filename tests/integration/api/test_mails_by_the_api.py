@@ -119,3 +119,21 @@ def test_what_cannot_be_a_mail_is_told(shop_of_house: Program) -> None:
     assert broken.json()["problems"][0]["line"] == 3
     shop.send("PUT", "/lists/bare", {"title": "No sender"})
     assert "no sender" in shop.post("/mails", TO_ADA | {"list": "bare"} | RECEIPT).json()["detail"]
+
+
+def test_a_program_counts_before_it_acts_and_touches_nothing_that_came_since(shop_of_house: Program) -> None:
+    shop = shop_of_house
+    shop.post("/mails", TO_ADA | RECEIPT, key="1")
+    weighed = shop.post("/deliveries/weigh", {"act": "cancel", "lane": "transactional"}).json()
+    assert weighed["total"] == sum(weighed["counts"].values()) > 0
+    late = shop.post("/mails", TO_ADA | RECEIPT, key="2").json()["delivery_id"]
+    asked = {"act": "cancel", "lane": "transactional", "at_most": 10, "seen_at": weighed["seen_at"]}
+    assert shop.post("/deliveries/act", asked).json()["changed"] == weighed["total"]
+    assert shop.get(f"/deliveries/{late}").json()["state"] == "planned"
+
+
+@pytest.mark.parametrize("path", ["/lists/a%00b", "/deliveries?lane=course&reason=a%00b"])
+def test_what_cannot_be_kept_is_refused_and_no_fault_of_ours(shop: Program, path: str) -> None:
+    answer = shop.get(path)
+    assert (answer.status_code, kind(answer)) == (422, "refused")
+    assert answer.headers["Cache-Control"] == "private, no-store"

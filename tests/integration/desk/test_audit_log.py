@@ -103,3 +103,14 @@ def test_more_than_one_piece_is_one_whole_file(marc: Person, sessions: Sessions)
 def test_a_day_that_is_none_is_told(marc: Person, day: str) -> None:
     answer = marc.get("/desk/audit", day=day)
     assert (answer.status_code, "2026-03-31" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/desk/deliveries/abc", "/desk/audit?before=x", "/desk/imports?before=x", "/desk/history.csv?of=bad"],
+)
+def test_a_mistyped_address_is_a_page_in_plain_words(owen: Person, path: str) -> None:
+    answer = owen.client.get(path)
+    assert answer.status_code in (404, 422)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "Content-Security-Policy" in answer.headers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from mailer import tally
 from mailer.db import session_scope
 from mailer.delivery import bulk, ledger, parts
-from mailer.models import Action, BulkAct, Delivery, Subscriber
+from mailer.models import Action, BulkAct, Delivery, DeliveryState, Subscriber
 from mailer.reports.deliveries import Look, deliveries_page
 from tests.support.cast import ADA, BEN, CLEO
 from tests.support.house import House
@@ -261,3 +262,26 @@ def test_an_act_on_many_is_done_to_no_more_than_were_confirmed(
         pass
     assert "More had come by then than were confirmed; look again." in opal.get(page).text
     assert list(states(house, four).values()).count("failed") == 1
+
+
+def test_what_came_after_somebody_looked_is_not_cancelled_in_its_place(
+    house: House, four: dict[str, int], opal: Person
+) -> None:
+    page = opal.get("/desk/deliveries/act", verb="cancel", state="planned", course="calm").text
+    found = re.search(r'name="seen_at" value="([^"]+)"', page)
+    assert found
+    put(house, CLEO, "accepted")
+    house.enroll("nina@reader.example")
+    house.plan()
+    asked = {"verb": "cancel", "state": "planned", "course": "calm", "seen": "1", "seen_at": found[1]}
+    assert "0 mails" in opal.post("/desk/deliveries/act", **asked).text
+    with session_scope(house.sessions) as session:
+        bulk.ask(
+            *(session, "cancel", ledger.Filter(course="calm", states=(DeliveryState.PLANNED,)), 1),
+            who="olive",
+            seen_at=datetime.fromisoformat(found[1]),
+        )
+    while part(house):
+        pass
+    with session_scope(house.sessions) as session:
+        assert "cancelled" not in session.execute(select(Delivery.state)).scalars().all()

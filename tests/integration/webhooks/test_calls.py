@@ -226,3 +226,21 @@ def test_addresses_that_are_not_told_anything(house: House, url: str, words: str
 def test_secrets_are_long_and_never_twice() -> None:
     assert len({new_secret() for _ in range(50)}) == 50
     assert len(base64.b64decode(new_secret().removeprefix("whsec_"))) == 32
+
+
+def test_a_webhook_that_is_paused_is_sent_nothing_and_keeps_what_waits_no_longer_than_all_else(
+    hook: Hook,
+) -> None:
+    hook.test()
+    with session_scope(hook.house.sessions) as session:
+        session.get_one(Webhook, hook.id).paused_at = hook.house.at
+        call_id = session.execute(select(WebhookCall.id)).scalar_one()
+    with session_scope(hook.house.sessions) as session:
+        webhook = session.get_one(Webhook, hook.id)
+        with pytest.raises(Refused, match="is paused"):
+            endpoints.send_test(session, webhook, hook.house.at)
+        with pytest.raises(Refused, match="is paused"):
+            endpoints.send_again(session, webhook, call_id)
+        assert drop_old(session) == 0
+        session.execute(update(WebhookCall).values(created_at=func.clock_timestamp() - timedelta(days=31)))
+        assert drop_old(session) == 1
