@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from mailer.errors import MailerError
@@ -23,6 +23,7 @@ from mailer.models import (
 )
 from mailer.schedule.answers import answer_since
 from mailer.schedule.decide import WEEK
+from mailer.schedule.enroll import look_anew
 from mailer.schedule.rounds import is_since_it_began
 
 KEEPS_ANSWERS = (EnrollmentState.ACTIVE, EnrollmentState.FINISHED)
@@ -117,8 +118,8 @@ def look_at(session: Session, delivery_id: int, week: int | None = None) -> Aske
 def record(session: Session, delivery_id: int, week: int, answer: Answer, now: datetime) -> Asked:
     """The reader says `answer` of `week`. The newest counts, and the same one twice is one.
 
-    Kept for good, and, as long as the week is the newest that came, told to their pace, which the tick
-    reads when the next week comes due: nothing moves before. Raises BadLink or WeekNotSent.
+    Kept for good, and, as long as the week is the newest that came, told to their pace, of which the tick
+    decides anew when it comes once more: nothing leaves before. Raises BadLink or WeekNotSent.
     """
     standing = _standing(session, delivery_id, is_to_change=True)
     if _week_meant(standing, week) != week:
@@ -141,6 +142,9 @@ def record(session: Session, delivery_id: int, week: int, answer: Answer, now: d
         )
     if not _is_over(standing, week):
         enrollment.answers = {**enrollment.answers, str(week): str(answer)}
+        if answer is not Answer.DONE:
+            # The week's own hours may let it come once more on an earlier day than the next one could.
+            look_anew(session, and_(Enrollment.id == enrollment.id, Enrollment.paused_until.is_(None)), now)
     session.flush()
     return _asked(session, standing, week)
 

@@ -82,7 +82,9 @@ def catch_up(
         case Policy.SHIFT:
             kept = overdue
         case Policy.SKIP_STALE:
-            kept = tuple(step for step in overdue if now - whole.window_of(step).opens_at <= stale_after)
+            # Behind one that is not stale none is: what its weekdays put off moves on with it.
+            stale = takewhile(lambda step: now - whole.window_of(step).opens_at > stale_after, overdue)
+            kept = overdue[len(tuple(stale)) :]
         case Policy.RHYTHM:
             return _back_to_dates(replace(whole, late=overdue), now)
     backlog = replace(whole, late=kept)

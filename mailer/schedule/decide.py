@@ -152,16 +152,17 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = 
             anchor = Anchor(day - timedelta(days=place.gap), base.day)
         return Skip((base,), decision.due_at, anchor, f"only for those with: {base.condition}")
     if isinstance(decision, Wait) and place.room_from is not None and ways.policy is not Policy.SHIFT:
-        return _without_room(place, decision, base, steps)
+        with_room = _leave(replace(place, room_from=None), decision.step, day, anchor, now)
+        if isinstance(with_room, Send) or with_room.until < decision.until:
+            return _without_room(place, decision, base)
     return decision
 
 
-def _without_room(place: Place, wait: Wait, base: StepPlan, steps: Sequence[StepPlan]) -> Wait:
+def _without_room(place: Place, wait: Wait, base: StepPlan) -> Wait:
     """The wait of a step that has no room on its day: it belongs on the day with room from now on, or a
     policy would take it for one that an outage made late."""
     on = local_date(wait.until, place.zone) - timedelta(days=place.nights(wait.step))
-    is_moved = on > date_of(place, wait.anchor, base.day, steps)
-    return replace(wait, anchor=Anchor(on, base.day)) if is_moved else wait
+    return replace(wait, anchor=Anchor(on, base.day))
 
 
 def _behind_a_late_repeat(place: Place, steps: Sequence[StepPlan], position: int, anchor: Anchor) -> Anchor:

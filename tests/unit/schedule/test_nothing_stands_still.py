@@ -17,7 +17,7 @@ from mailer.schedule.courses import CoursePlan
 from mailer.schedule.decide import Finish, Send, Skip, Wait, Ways, after, decide, past
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.simulate import Mail, Reading, live
-from mailer.schedule.timing import Anchor
+from mailer.schedule.timing import Anchor, Timing
 
 MONDAY = date(2026, 3, 2)
 DAILY = tuple(StepPlan(day, f"s{day}", day, time(8), day) for day in range(1, 13))
@@ -81,6 +81,14 @@ def test_no_policy_takes_a_lesson_for_late_that_the_cap_leaves_no_room_for(polic
     days = [mail.due_at.date() for mail in mails]
     fullest = max(sum(day - timedelta(days=7) < other <= day for other in days) for day in days)
     assert fullest == cap.per_week
+
+
+def test_what_comes_behind_a_step_of_saturdays_is_not_late_by_that() -> None:
+    # Step 2 waits for Saturday the 7th or 14th, when steps 3 and more would be days late by their own dates.
+    saturdays = replace(DAILY[1], timing=Timing(weekdays=0b0100000))
+    steps = (DAILY[0], saturdays, *DAILY[2:])
+    for policy in Policy:
+        assert keys(lived(reader(), steps, Ways(policy=policy))) == [step.key for step in DAILY]
 
 
 def test_an_outage_is_still_passed_over_under_a_cap() -> None:
