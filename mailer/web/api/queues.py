@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
+from mailer.desk import board
 from mailer.desk import queues as desk
 from mailer.queue import QUEUES
 from mailer.web.api.caller import See
@@ -24,3 +27,31 @@ def show_queues(parts: PartsDep, actor: See) -> dict[str, Any]:
     depths = parts.broker.depths()
     with parts.session() as session:
         return desk.show_queues(session, actor, {name: depths.get(name) for name in QUEUES}).as_values()
+
+
+class Within(StrEnum):
+    """How far back."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+
+
+@router.get("/queues/reasons")
+def show_reasons(
+    parts: PartsDep, actor: See, within: Annotated[Within, Query(description="How far back.")] = Within.DAY
+) -> dict[str, Any]:
+    """Why mails were refused or put off, by what the answers were about, with the newest of each."""
+    with parts.session() as session:
+        return {"reasons": [asdict(group) for group in board.see_reasons(session, actor, within)]}
+
+
+@router.get("/queues/history")
+def show_history(parts: PartsDep, actor: See) -> dict[str, Any]:
+    """How sending went: the last day in quarters of an hour, the last weeks in quarters of a day."""
+    with parts.session() as session:
+        found = board.see_history(session, actor)
+        return {
+            "hours": [asdict(moment) for moment in found.hours],
+            "weeks": [asdict(moment) for moment in found.weeks],
+        }

@@ -132,6 +132,8 @@ TAKES = {
     "GET /deliveries/acts/{act_id}": Right.SEE,
     "POST /deliveries/acts/{act_id}/stop": Right.RUN,
     "GET /queues": Right.SEE,
+    "GET /queues/history": Right.SEE,
+    "GET /queues/reasons": Right.SEE,
     "GET /holds": Right.SEE,
     "POST /holds": Right.RUN,
     "POST /holds/release": Right.RUN,
