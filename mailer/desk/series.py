@@ -5,6 +5,7 @@ A feed is on another machine: whoever calls these looks at it in between, with n
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -30,7 +31,7 @@ from mailer.launch.uploaded import compile_series
 from mailer.links import Signer
 from mailer.reports.forms import list_choices
 from mailer.reports.series import SeriesReport, SeriesRow, describe_series, series_overview
-from mailer.schedule.series import get_series
+from mailer.schedule.series import find_series, get_series
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,29 @@ def check_files(session: Session, _: Actor, texts: Sequence[str], *, pictures_of
     media = get_series(session, pictures_of).template["media"] if pictures_of else {}
     found, warnings = compile_series(session, texts, now, media)
     return Checked(found, warnings, series.is_first_look(session, found), now)
+
+
+@needs(Right.SEND)
+def seen_of(session: Session, actor: Actor, slug: str) -> str:
+    """What tells whether a series still says what somebody saw of it; raises NotFound."""
+    return hashlib.sha256("\0".join(texts_of(session, actor, slug)).encode()).hexdigest()
+
+
+@needs(Right.SEND)
+def refuse_another(session: Session, actor: Actor, checked: Checked, slug: str, seen: str) -> None:
+    """Raises Refused where saving would replace what its author has not seen: a new series (no `slug`) one
+    that there is, a changed one another, or one that somebody else has changed since it was `seen`."""
+    named = checked.series.slug
+    is_there = find_series(session, named) is not None
+    if not slug and is_there:
+        raise Refused(f"There is a series {named!r} already. Write another slug, or change that one.")
+    if slug and named != slug:
+        raise Refused(f"This is the series {slug!r}, and its file says {named!r}; begin a new one for that.")
+    if slug and is_there and seen and seen_of(session, actor, slug) != seen:
+        raise Refused(
+            "Somebody else has changed it since you opened it, so nothing was saved. Keep a copy of your "
+            "text, open it again, and bring yours in there."
+        )
 
 
 @needs(Right.SEND)

@@ -26,8 +26,8 @@ from mailer.web.desk import Desk
 from mailer.web.pages import Pages
 from mailer.web.subscriber.guard import Guard
 
-MAX_FIELDS = 20
-"""More than any form of ours has."""
+MAX_FIELDS = 1000
+"""More than any form of ours has: one may ask about each step of a long course."""
 
 READ = ["GET", "HEAD"]
 """Methods that change nothing: mail scanners follow every link."""

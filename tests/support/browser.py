@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from mailer.web.pages import BUILT
 
@@ -80,6 +80,7 @@ def faults(page: Page, name: str) -> Iterator[str]:
     Colours go by the theme and places by the width, so that not each of them has to be seen with each other.
     """
     page.wait_for_load_state()  # between two documents there is none to measure
+    expect(page.locator(".htmx-request")).to_have_count(0)  # a part that is being renewed is dimmed
     wide, height = WIDE
     looks: tuple[tuple[Theme, int, tuple[str, ...]], ...] = (
         ("light", wide, ()),

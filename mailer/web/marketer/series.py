@@ -70,22 +70,23 @@ def new(request: Request, parts: PartsDep, actor: Send) -> Response:
 def put(request: Request, fields: ChosenFields, parts: PartsDep, actor: Send) -> Response:
     """Have it made from now on, or change it; the form again, with what was wrong or takes a yes."""
     texts = [text.replace("\r\n", "\n") for text in fields.get("text", []) if text.strip()]
-    slug = (fields.get("slug") or [""])[0]
+    slug, seen = ((fields.get(name) or [""])[0] for name in ("slug", "seen"))
     try:
         with parts.session() as session:
             checked = desk.check_files(session, actor, texts, pictures_of=slug)
+            desk.refuse_another(session, actor, checked, slug, seen)
         feed = checked.series.repeats.feed
         look = look_at_feed(feed, {}, parts.fetcher, checked.at) if checked.needs_look else None
         asked = checked, look, parts.signer, parts.base_url, fields.get("agreed", [])
         with parts.session() as session:
             done = desk.put_series(session, actor, *asked)
     except FaultyFiles as error:
-        return _write(request, parts, actor, texts, slug, problems=error.problems)
+        return _write(request, parts, actor, texts, slug, seen, problems=error.problems)
     except NotAgreed as error:
         words = " ".join(words for _, words in error.surprising)
-        return _write(request, parts, actor, texts, slug, warnings=words)
+        return _write(request, parts, actor, texts, slug, seen, warnings=words)
     except MailerError as error:
-        return _write(request, parts, actor, texts, slug, error=str(error))
+        return _write(request, parts, actor, texts, slug, seen, error=str(error))
     said = "Added" if done.is_new else "Changed" if done.is_changed else "Nothing was changed in"
     known = f" What is in its feed already ({done.old_items}) is not mailed." if done.old_items else ""
     return parts.desk.go(f"{PATH}/{checked.series.slug}", done=f"{said} {checked.series.slug}.{known}")
@@ -103,8 +104,8 @@ def show(request: Request, slug: str, parts: PartsDep, actor: See) -> Response:
 def edit(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
     """Its files as they were added."""
     with parts.session() as session:
-        texts = desk.texts_of(session, actor, slug)
-    return _write(request, parts, actor, texts, slug)
+        texts, seen = desk.texts_of(session, actor, slug), desk.seen_of(session, actor, slug)
+    return _write(request, parts, actor, texts, slug, seen)
 
 
 @router.api_route(ONE + "/preview", methods=READ)
@@ -213,6 +214,7 @@ def _write(
     actor: Actor,
     texts: Sequence[str],
     slug: str = "",
+    seen: str = "",
     *,
     problems: Sequence[Problem] = (),
     warnings: str = "",
@@ -224,6 +226,7 @@ def _write(
         actor,
         texts=texts or [""],
         slug=slug,
+        seen=seen,
         problems=problems,
         warnings=warnings,
         agree=WARNINGS,

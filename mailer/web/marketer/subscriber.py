@@ -48,22 +48,40 @@ def change(
         if name.startswith("field-")
     }
     tags = {tag.lower() for tag in tags_of(given["tags"])}
+    # Only what was changed in the form: what somebody else, or the reader, has changed meanwhile stays.
+    was = _was(fields.get("was", ""))
+    same = {name for name, value in {**given, **own}.items() if name in was and (value or "") == was[name]}
     try:
         with parts.session() as session:
-            known = set(subscribers.show_subscriber(session, actor, subscriber_id).person.tags)
+            shown = {tag.lower() for tag in tags_of(was["tags"])} if "tags" in was else None
+            if shown is None:
+                shown = set(subscribers.show_subscriber(session, actor, subscriber_id).person.tags)
+            kept = ("name", "language", "zone")
+            name, language, zone = (None if one in same else given[one] for one in kept)
             changes = Changes(
-                name=given["name"],
-                language=given["language"],
-                zone=given["zone"],
-                tags_added=tuple(tags - known),
-                tags_removed=tuple(known - tags),
+                name=name,
+                language=language,
+                zone=zone,
+                tags_added=tuple(tags - shown),
+                tags_removed=tuple(shown - tags),
             )
-            subscribers.change_subscriber(session, actor, subscriber_id, changes, own)
+            changed = {name: value for name, value in own.items() if name not in same}
+            subscribers.change_subscriber(session, actor, subscriber_id, changes, changed)
     except NotFound:
         raise
     except MailerError as error:
-        return _show(request, subscriber_id, parts, actor, given={**given, **own}, error=str(error))
+        return _show(request, subscriber_id, parts, actor, given={**given, **own}, was=was, error=str(error))
     return parts.desk.go(f"{PATH}/{subscriber_id}", done="Changed.")
+
+
+def _was(words: str) -> dict[str, str]:
+    """What the form showed to begin with; nothing of a form that does not say."""
+    try:
+        found = json.loads(words)
+    except ValueError:
+        return {}
+    is_ours = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
+    return found if is_ours else {}
 
 
 @router.post(ONE + "/join")
@@ -209,6 +227,7 @@ def _show(
     *,
     is_whole: bool = False,
     given: dict[str, Given] | None = None,
+    was: dict[str, str] | None = None,
     error: str = "",
 ) -> Response:
     with parts.session() as session:
@@ -230,6 +249,7 @@ def _show(
         fields=choices.fields,
         FieldType=FieldType,
         given={**known, **(given or {})},
+        was=json.dumps(was or known),
         zones=zone_choices("en", one.zone) if one.zone else zone_choices("en", "Etc/UTC"),
         why_not=WHY_NOT_MAILED.get(view.stopped.reason) if view.stopped else "",  # type: ignore[call-overload]
         error=error,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -421,3 +423,21 @@ def test_erasing_wants_the_address_typed_and_leaves_a_hash(
         assert session.get(Subscriber, ada) is None
         assert session.scalars(select(Suppression.email)).one() is None
         assert {"subscriber export", "subscriber erase"} <= set(session.scalars(select(Action.what)))
+
+
+def test_saving_a_page_changes_only_what_was_changed_on_it(
+    marc: Person, sessions: Sessions, ada: int
+) -> None:
+    path = f"/desk/subscribers/{ada}"
+    page = marc.get(path).text
+    found = re.search(r'name="was" value="([^"]+)"', page)
+    assert found
+    with session_scope(sessions) as session:
+        person = session.get_one(Subscriber, ada)
+        # Meanwhile she chooses her zone, and an import brings a tag.
+        person.zone, person.tags = "Asia/Tokyo", ["walker"]
+    shown = {"name": "Ada L.", "language": "", "zone": "Europe/London", "tags": "vip", "field-city": ""}
+    assert "Changed." in marc.post(path, was=unescape(found[1]), **shown).text
+    with session_scope(sessions) as session:
+        person = session.get_one(Subscriber, ada)
+        assert (person.name, person.zone, sorted(person.tags)) == ("Ada L.", "Asia/Tokyo", ["vip", "walker"])

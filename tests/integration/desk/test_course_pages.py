@@ -385,3 +385,13 @@ def test_a_draft_is_compiled_once_until_it_changes(drafts: Drafts, calm: str, se
         path.write_text(path.read_text() + "\nDear {{ nobody_knows }}.\n")
         assert first.compiled is not None
         assert check_draft(session, me, drafts, "calm").compiled is None
+
+
+def test_a_form_may_ask_about_each_step_of_a_long_course(marc: Person, calm: str) -> None:
+    page = marc.get(f"{calm}/publish").text
+    found = re.search(r'name="seal" value="([^"]+)"', page)
+    assert found
+    many = {f"past-step-{number}": "skip" for number in range(60)}
+    assert "Published calm as version 1." in marc.post(f"{calm}/publish", seal=found[1], **many).text
+    too_many = {f"past-step-{number}": "skip" for number in range(1200)}
+    assert marc.post(f"{calm}/publish", seal=found[1], **too_many).status_code == 403

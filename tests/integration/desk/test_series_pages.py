@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,3 +73,20 @@ def test_pictures_of_a_series_stay_when_its_text_is_changed(marc: Person, sessio
 
 
 PIXEL = b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + (40).to_bytes(4, "big") + (40).to_bytes(4, "big") + b"\0" * 8
+
+
+def test_a_series_is_replaced_by_nobody_who_has_not_seen_it(marc: Person) -> None:
+    marc.get(ADD)
+    assert "Added letter." in marc.post(ADD, text=WEEKLY, agreed="warnings").text
+    again = marc.post(ADD, text=f"{WEEKLY}\nAnother letter.\n", agreed="warnings")
+    assert "There is a series &#39;letter&#39; already" in again.text
+    assert "Another letter." in again.text
+    page = marc.get("/desk/series/letter/edit").text
+    (seen,) = re.findall(r'name="seen" value="([0-9a-f]+)"', page)
+    other = marc.post(ADD, text=WEEKLY.replace("slug: letter", "slug: other"), slug="letter", seen=seen)
+    assert "its file says &#39;other&#39;" in other.text
+    asked = {"slug": "letter", "seen": seen, "agreed": "warnings"}
+    assert "Changed letter." in marc.post(ADD, text=f"{WEEKLY}\nMore.\n", **asked).text
+    late = marc.post(ADD, text=f"{WEEKLY}\nLess.\n", **asked)
+    assert "Somebody else has changed it since you opened it" in late.text
+    assert "Less." in late.text
