@@ -64,9 +64,11 @@ def find_list(session: Session, slug: str) -> MailingList | None:
     return session.execute(select(MailingList).where(*is_it)).scalar_one_or_none()
 
 
-def get_list(session: Session, slug: str) -> MailingList:
-    """The list of this slug; raises NotFound."""
+def get_list(session: Session, slug: str, *, for_update: bool = False) -> MailingList:
+    """The list of this slug, locked `for_update`; raises NotFound."""
     found = find_list(session, slug)
+    if found is not None and for_update:
+        session.refresh(found, with_for_update=True)
     if found is None:
         raise NotFound(f"There is no list {slug!r}; `steadypost list list` shows them all")
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.errors import NotFound, Refused
@@ -35,9 +35,19 @@ class Use(NamedTuple):
     why: str
 
 
-def find_segment(session: Session, slug: str) -> Segment | None:
-    """The segment of this slug, or None."""
-    return session.execute(select(Segment).where(Segment.slug == slug)).scalar_one_or_none()
+class Saved(NamedTuple):
+    """A segment that was saved, and the approved campaigns that have to be `asked_again` because of it."""
+
+    segment: Segment
+    asked_again: list[str]
+
+
+def find_segment(session: Session, slug: str, *, for_update: bool = False) -> Segment | None:
+    """The segment of this slug, locked `for_update`; or None."""
+    chosen = select(Segment).where(Segment.slug == slug)
+    if for_update:
+        chosen = chosen.with_for_update().execution_options(populate_existing=True)
+    return session.execute(chosen).scalar_one_or_none()
 
 
 def get_segment(session: Session, slug: str) -> Segment:
@@ -63,25 +73,42 @@ def checked(session: Session, text: str) -> Rule:
     return expand(session, rule)
 
 
-def save_segment(session: Session, slug: str, text: str, title: str, now: datetime) -> Segment:
+def save_segment(session: Session, slug: str, text: str, title: str, now: datetime) -> Saved:
     """Make the segment, or give it another rule; raises BadRule, also when it would be made of itself, or
-    when what is made of it could not be asked any more."""
+    when what is made of it could not be asked any more.
+
+    A campaign that a second person has approved waits for that again when it is for other people by this.
+    """
     segment = find_segment(session, slug) or Segment(slug=slug, created_at=now)
     if _names(text, slug):
         raise BadRule(f'The segment "{slug}" cannot be made of itself; write its rule out.')
     checked(session, text)
+    is_other = segment.rule != text
     segment.rule, segment.changed_at = text, now
     segment.title = title or segment.title or ""
     session.add(segment)
     session.flush()
     # Another segment may be made of this one.
     expand(session, InSegment(slug))
-    _check_made_of(session, slug)
-    return segment
+    made_of = _check_made_of(session, slug)
+    return Saved(segment, _ask_again(session, made_of) if is_other else [])
 
 
-def _check_made_of(session: Session, slug: str) -> None:
-    """Raises BadRule when a segment or a course that names this one could not be asked any more."""
+def _ask_again(session: Session, slugs: Collection[str]) -> list[str]:
+    """Have the approved campaigns for these segments, or for all but them, wait for a yes again."""
+    named = or_(*(Campaign.aim[name].astext.in_(slugs) for name in ("segment", "exclude_segment")))
+    approved = Campaign.state == CampaignState.SCHEDULED, Campaign.approved_by.is_not(None)
+    chosen = select(Campaign).where(*approved, named).order_by(Campaign.id).with_for_update()
+    found = list(session.execute(chosen.execution_options(populate_existing=True)).scalars())
+    for one in found:
+        one.awaits_approval, one.approved_by = True, None
+    session.flush()
+    return [one.slug for one in found]
+
+
+def _check_made_of(session: Session, slug: str) -> set[str]:
+    """The segments that are made of this one, itself too; raises BadRule when one of them, or a course that
+    names it, could not be asked any more."""
     texts = {other.slug: other.rule for other in list_segments(session)}
     made_of = newest = {slug}
     while newest:
@@ -98,6 +125,7 @@ def _check_made_of(session: Session, slug: str) -> None:
                 expand(session, parse(text, course))
             except BadRule as error:
                 raise BadRule(f'The course "{course}" asks for "{slug}". {error.what}') from None
+    return made_of
 
 
 def uses(session: Session, slug: str) -> list[Use]:

@@ -32,7 +32,7 @@ from mailer.launch.references import in_order
 from mailer.launch.send_test import compose_test, transport_for_test
 from mailer.launch.undo import undo_publication
 from mailer.links import Signer
-from mailer.models import EnrollmentState, MailingList
+from mailer.models import MailingList
 from mailer.reports.answers import answers_by_week
 from mailer.reports.overview import course_steps, courses_overview
 from mailer.schedule.courses import get_course
@@ -246,8 +246,9 @@ def enroll_(
         if email is not None:
             with connected.session() as session:
                 course, person = get_course(session, slug), get_subscriber(session, email)
-                state = enroll(session, course, person, business_now(session)).state
-            begins = ", and begins by confirming" if state == EnrollmentState.WAITING else ""
+                enrollment = enroll(session, course, person, business_now(session))
+                state, waits = enrollment.state, enrollment.waits
+            begins = ", and begins by confirming" if waits else ""
             say(f"{email} is in {slug} ({state}){begins}.")
             return
         with console.status("Enrolling…"):

@@ -38,10 +38,12 @@ def add(
         raise Refused(f"{slug!r} is not a slug; use small letters, digits and hyphens, as in keen-readers.")
     with connect() as connected, connected.session() as session:
         now = business_now(session)
-        save_segment(session, slug, rule, title, now)
+        asked_again = save_segment(session, slug, rule, title, now).asked_again
         whole = rule_of(session, slug)
         people = look_at(session, whole, now, sample=0).people
     say(f"{slug}: who {sentence(parse(rule))}. {count(people, 'person', 'people')} now.")
+    if asked_again:
+        say(f"They were approved for others, and wait for that again: {', '.join(asked_again)}.")
 
 
 @app.command("list")

@@ -21,6 +21,7 @@ from mailer.launch.mailing import of_files
 from mailer.launch.series import (
     add_series,
     is_first_look,
+    items_to_skip,
     pause_series,
     reach_of,
     remove_series,
@@ -153,9 +154,12 @@ def skip(slug: str, yes: Yes = False) -> None:
         due, look = _look(connected, slug)
         if look is None:
             raise Refused(f"{slug} has no feed, so there is nothing to skip.")
-        ask_first(f"Take everything that is in {due.feed_url} now as known, without a mail?", yes=yes)
         with connected.session() as session:
-            new = skip_items(session, slug, look, business_now(session), who=operator())
+            seen = len(items_to_skip(session, slug, look))
+        new_items = count(seen, "new item", "new items")
+        ask_first(f"Take all of {due.feed_url} as known now, {new_items}, without a mail?", yes=yes)
+        with connected.session() as session:
+            new = skip_items(session, slug, look, business_now(session), who=operator(), at_most=seen)
     say(f"Of its feed {count(new, 'new item is', 'new items are')} known now, and not mailed.")
 
 

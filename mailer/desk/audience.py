@@ -108,13 +108,13 @@ def open_course_of(session: Session, _: Actor, subscriber_id: int, enrollment_id
 
 
 @needs(Right.AUDIENCE)
-def enroll_person(session: Session, actor: Actor, subscriber_id: int, course: str) -> str:
-    """Put somebody into a course; the state that they are in then. Raises NotFound or NotOnTheList."""
+def enroll_person(session: Session, actor: Actor, subscriber_id: int, course: str) -> bool:
+    """Put somebody into a course; whether it waits for them to confirm. Raises NotFound or NotOnTheList."""
     person, now = subscriber_of(session, subscriber_id), business_now(session)
-    state = enroll(session, get_course(session, course), person, now).state
+    waits = enroll(session, get_course(session, course), person, now).waits
     # Which course it is may say what ails somebody.
     record(session, actor, "subscriber enroll", 1, subscriber=subscriber_id)
-    return state
+    return waits
 
 
 @needs(Right.AUDIENCE)

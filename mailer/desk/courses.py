@@ -28,7 +28,7 @@ from mailer.launch.shown import Shown
 from mailer.launch.simulate import Simulation, setting_of, simulate
 from mailer.launch.undo import Undone, undo_publication
 from mailer.links import Signer
-from mailer.models import Course, MailingList
+from mailer.models import Course, EnrollmentState, MailingList
 from mailer.reports.course_versions import VersionRow, versions_of
 from mailer.reports.overview import CourseRow, StepRow, course_steps, courses_overview
 from mailer.reports.patience import LONGEST
@@ -130,11 +130,12 @@ def undo_course(session: Session, actor: Actor, slug: str) -> Undone:
 
 @needs(Right.SEND)
 def enroll_subscriber(session: Session, actor: Actor, slug: str, subscriber_id: int) -> str:
-    """Put somebody into a course; returns the state they are in. Raises NotFound or NotOnTheList."""
+    """Put somebody into a course; returns the state they are in, waiting also when one that has ended begins
+    again as soon as they confirm. Raises NotFound or NotOnTheList."""
     course, who = get_course(session, slug), subscriber_of(session, subscriber_id)
-    state = enroll.enroll(session, course, who, business_now(session)).state
+    enrollment = enroll.enroll(session, course, who, business_now(session))
     record(session, actor, "course enroll", 1, course=slug)
-    return state
+    return EnrollmentState.WAITING if enrollment.waits else enrollment.state
 
 
 @needs(Right.SEND)

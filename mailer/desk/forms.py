@@ -12,6 +12,7 @@ from mailer.audience import forms
 from mailer.db import business_now
 from mailer.models import MailingList, SignUpForm
 from mailer.reports.forms import FormPage, ListChoice, list_choices, open_form
+from mailer.seen import refuse_unseen
 
 
 @needs(Right.SEE)
@@ -48,9 +49,12 @@ def add_form(session: Session, actor: Actor, slug: str, text: forms.FormText) ->
 
 
 @needs(Right.WRITE)
-def change_form(session: Session, actor: Actor, slug: str, text: forms.FormText) -> None:
-    """Other words; raises Refused or NotFound."""
-    forms.change_form(session, forms.get_form(session, slug), text)
+def change_form(session: Session, actor: Actor, slug: str, text: forms.FormText, seen: str = "") -> None:
+    """Other words; raises NotFound, or Refused, also when it is not what was `seen` (FormPage.digest)."""
+    view = open_form(session, slug)
+    session.refresh(view.form, with_for_update=True)
+    refuse_unseen(seen, *view.shown)
+    forms.change_form(session, view.form, text)
     record(session, actor, "form change", 1, form=slug, list=text.list_slug)
 
 

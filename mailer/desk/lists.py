@@ -21,6 +21,7 @@ from mailer.reports.audience_counts import ListCounts, ListView, list_counts, li
 from mailer.reports.overview import ListRow, lists_overview
 from mailer.reports.patience import counted, is_large
 from mailer.schedule.courses import get_course
+from mailer.seen import refuse_unseen
 
 
 @needs(Right.SEE)
@@ -81,11 +82,13 @@ def add_list(session: Session, actor: Actor, slug: str, title: str, opt_in: OptI
 
 @needs(Right.WRITE)
 def change_list(
-    session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn, sender: str = ""
+    session: Session, actor: Actor, slug: str, title: str, opt_in: OptIn, sender: str = "", seen: str = ""
 ) -> None:
-    """Another title, opt-in or, if one is named, sender; raises NotFound or Refused."""
-    known = lists.get_list(session, slug).slug
-    lists.add_list(session, known, title, opt_in, _sender_id(session, sender))
+    """Another title, opt-in or, if one is named, sender; raises NotFound, or Refused, also when it is not as
+    it was `seen` (ListView.digest) any more."""
+    known = lists.get_list(session, slug, for_update=True)
+    refuse_unseen(seen, known.title, known.opt_in, known.sender_id)
+    lists.add_list(session, known.slug, title, opt_in, _sender_id(session, sender))
     record(session, actor, "list put", 1, list=slug)
 
 

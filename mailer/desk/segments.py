@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -20,17 +20,25 @@ from mailer.errors import Refused
 from mailer.models import Segment
 from mailer.rules import parse, sentence
 from mailer.rules.rows import Rows, rows_of
+from mailer.seen import refuse_unseen, seen_of
 
 
 @dataclass(frozen=True)
 class SegmentShown:
-    """A segment, with its rule as people would say it: "who …"."""
+    """A segment, with its rule as people would say it: "who …"; and the approved campaigns that the change of
+    it has asked again for a second person's yes."""
 
     slug: str
     title: str
     rule: str
     means: str
     changed_at: datetime
+    asked_again: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """What tells whether it is as it was seen."""
+        return seen_of(self.title, self.rule)
 
 
 @dataclass(frozen=True)
@@ -117,13 +125,19 @@ def add_segment(session: Session, actor: Actor, slug: str, rule: str, title: str
 
 
 @needs(Right.WRITE)
-def put_segment(session: Session, actor: Actor, slug: str, rule: str, title: str) -> SegmentShown:
-    """Save a rule as a segment, or give a segment another rule; raises BadRule or Refused."""
+def put_segment(
+    session: Session, actor: Actor, slug: str, rule: str, title: str, seen: str = ""
+) -> SegmentShown:
+    """Save a rule as a segment, or give a segment another rule; raises BadRule, or Refused, also when it is
+    not as it was `seen` (SegmentShown.digest) any more."""
     if not SLUG.fullmatch(slug):
         raise Refused(f"{slug!r} is not a slug; use small letters, digits and hyphens, as in keen-readers.")
+    known = segments.find_segment(session, slug, for_update=True)
+    if known is not None:
+        refuse_unseen(seen, known.title, known.rule)
     saved = segments.save_segment(session, slug, rule, title, business_now(session))
     record(session, actor, "segment put", 1, segment=slug)
-    return _shown(saved)
+    return replace(_shown(saved.segment), asked_again=tuple(saved.asked_again))
 
 
 @needs(Right.WRITE)

@@ -5,7 +5,6 @@ A feed is on another machine: whoever calls these looks at it in between, with n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,6 +31,8 @@ from mailer.links import Signer
 from mailer.reports.forms import list_choices
 from mailer.reports.series import SeriesReport, SeriesRow, describe_series, series_overview
 from mailer.schedule.series import find_series, get_series
+from mailer.seen import refuse_unseen
+from mailer.seen import seen_of as digest_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def check_files(session: Session, _: Actor, texts: Sequence[str], *, pictures_of
 @needs(Right.SEND)
 def seen_of(session: Session, actor: Actor, slug: str) -> str:
     """What tells whether a series still says what somebody saw of it; raises NotFound."""
-    return hashlib.sha256("\0".join(texts_of(session, actor, slug)).encode()).hexdigest()
+    return digest_of(*texts_of(session, actor, slug))
 
 
 @needs(Right.SEND)
@@ -107,11 +108,8 @@ def refuse_another(session: Session, actor: Actor, checked: Checked, slug: str, 
         raise Refused(f"There is a series {named!r} already. Write another slug, or change that one.")
     if slug and named != slug:
         raise Refused(f"This is the series {slug!r}, and its file says {named!r}; begin a new one for that.")
-    if slug and is_there and seen and seen_of(session, actor, slug) != seen:
-        raise Refused(
-            "Somebody else has changed it since you opened it, so nothing was saved. Keep a copy of your "
-            "text, open it again, and bring yours in there."
-        )
+    if slug and is_there:
+        refuse_unseen(seen, *texts_of(session, actor, slug))
 
 
 @needs(Right.SEND)
@@ -173,9 +171,16 @@ def to_be_skipped(session: Session, _: Actor, slug: str) -> Due:
 
 
 @needs(Right.SEND)
-def skip_items(session: Session, actor: Actor, slug: str, look: Look) -> int:
-    """Take all that is in its feed as known; how many were new. Raises NotFound or Refused."""
-    return series.skip_items(session, slug, look, business_now(session), who=actor.who)
+def items_to_skip(session: Session, _: Actor, slug: str, look: Look) -> list[str]:
+    """The titles of what would be taken as known; raises NotFound or Refused."""
+    return series.items_to_skip(session, slug, look)
+
+
+@needs(Right.SEND)
+def skip_items(session: Session, actor: Actor, slug: str, look: Look, at_most: int | None = None) -> int:
+    """Take all that is in its feed as known; how many were new. Raises NotFound, or Refused, also when more
+    than `at_most` are."""
+    return series.skip_items(session, slug, look, business_now(session), who=actor.who, at_most=at_most)
 
 
 @needs(Right.SEND)

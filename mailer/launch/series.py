@@ -16,7 +16,7 @@ from mailer.content.feed import Feed
 from mailer.errors import Refused
 from mailer.launch.campaign_check import CompiledCampaign
 from mailer.launch.series_look import Look
-from mailer.launch.series_news import news_of, note_items
+from mailer.launch.series_news import News, news_of, note_items
 from mailer.launch.series_template import CheckedSeries
 from mailer.models import Action, Media, Series, SeriesState
 from mailer.schedule.cadence import Cadence
@@ -116,15 +116,29 @@ def _begin_feed(session: Session, series: Series, look: Look, feed: Feed, first:
     return len(old)
 
 
-def skip_items(session: Session, slug: str, look: Look, now: datetime, *, who: str) -> int:
+def items_to_skip(session: Session, slug: str, look: Look) -> list[str]:
+    """The titles of what `skip_items` would pass over now; raises as that does."""
+    return [item.title for item in _news_to_skip(session, get_series(session, slug), look).new]
+
+
+def _news_to_skip(session: Session, series: Series, look: Look) -> News:
+    if look.trouble or look.url != series.feed_url:
+        raise Refused(look.trouble or f"{series.slug} has another feed by now; ask again.")
+    return news_of(session, series, look.feed)
+
+
+def skip_items(
+    session: Session, slug: str, look: Look, now: datetime, *, who: str, at_most: int | None = None
+) -> int:
     """Take all that is in the feed now as known, so that the next mail begins with what comes after.
 
-    Returns how many were new. Raises NotFound, or Refused when it has no feed or that cannot be read.
+    Returns how many were new. Raises NotFound, or Refused when it has no feed, that cannot be read, or more
+    than `at_most` are new, which is what somebody saw.
     """
     series = get_series(session, slug, to_change=True)
-    if look.trouble or look.url != series.feed_url:
-        raise Refused(look.trouble or f"{slug} has another feed by now; ask again.")
-    news = news_of(session, series, look.feed)
+    news = _news_to_skip(session, series, look)
+    if at_most is not None and len(news.new) > at_most:
+        raise Refused("Something new has come into the feed meanwhile; look again, then take it as known.")
     note_items(session, series, [*news.new, *news.renamed], now)
     new = len(news.new)
     series.trouble, series.looked_at = "", now

@@ -91,7 +91,8 @@ class Enrollment(Base):
     `weekdays` (bit 0 is Monday), nothing before `paused_until`, the next lesson at once (`asked_at`).
     `answers` holds what they said of each week since it was last sent, `repeats` how often it was sent again.
     `extras` are steps that come before what is next, `last_extras` those after all others. `begun_at` is when
-    the course began, or began anew: what was had and said before that is past (None: nothing was).
+    the course began, or began anew: what was had and said before that is past (None: nothing was). One that
+    has ended and `begins_again` does so when its reader confirms, and stays as it ended if they never do.
     """
 
     __tablename__ = "enrollments"
@@ -119,6 +120,12 @@ class Enrollment(Base):
     extras: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
     last_extras: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
     begun_at: Mapped[datetime | None]
+    begins_again: Mapped[bool] = mapped_column(server_default=text("false"))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it begins when its reader confirms, for the first time or again."""
+        return self.state == EnrollmentState.WAITING or self.begins_again
 
     __table_args__ = (
         UniqueConstraint("subscriber_id", "course_id"),

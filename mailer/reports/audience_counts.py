@@ -13,6 +13,7 @@ from mailer.audience.estimate import COUNTED, About, estimated, people_in_all
 from mailer.audience.lists import get_list, list_lists
 from mailer.db import as_array, in_time
 from mailer.models import Course, MailingList, Sender, SignUpForm, Subscription, SubscriptionState
+from mailer.seen import seen_of
 
 PATIENCE = 3.0
 """Seconds for which a list is counted one by one; a million people take about a tenth."""
@@ -82,6 +83,12 @@ class ListView:
     sender_slug: str
     courses: tuple[tuple[str, str], ...]
     forms: tuple[tuple[str, str], ...]
+
+    @property
+    def digest(self) -> str:
+        """What tells whether its settings are as they were seen."""
+        one = self.counts.list
+        return seen_of(one.title, one.opt_in, one.sender_id)
 
 
 def list_view(session: Session, slug: str, *, is_exact: bool) -> ListView:

@@ -126,7 +126,10 @@ def _courses(session: Session, who: int) -> dict[str, Any]:
     enrollments = session.execute(
         select(Course.slug, Enrollment).join(Course, Course.id == Enrollment.course_id).where(mine)
     ).all()
-    changes = select(Course.slug.label("course"), PaceChange.at, PaceChange.who, PaceChange.what)
+    changes = select(
+        *(Course.slug.label("course"), PaceChange.at, PaceChange.who, PaceChange.what),
+        *(PaceChange.before, PaceChange.after, PaceChange.undone_at),
+    )
     changes = changes.join(Enrollment, Enrollment.id == PaceChange.enrollment_id)
     answers = select(Course.slug.label("course"), CheckIn.week, CheckIn.times, CheckIn.answer, CheckIn.at)
     answers = answers.join(Enrollment, Enrollment.id == CheckIn.enrollment_id)
@@ -139,7 +142,7 @@ def _courses(session: Session, who: int) -> dict[str, Any]:
         "answers": _rows(session, answers.join(*to_course).where(mine).order_by(CheckIn.id)),
         "triggers": _rows(
             session,
-            select(Course.slug.label("course"), Firing.trigger)
+            select(Course.slug.label("course"), Firing.trigger, Firing.at, Firing.result)
             .join(Course, Course.id == Firing.course_id)
             .where(Firing.subscriber_id == who),
         ),
@@ -150,7 +153,7 @@ def _mails(session: Session, who: int) -> dict[str, Any]:
     mine = Delivery.subscriber_id == who
     mails = (
         select(
-            *(Delivery.id, Delivery.kind, Delivery.source, Delivery.state, Delivery.reason),
+            *(Delivery.id, Delivery.kind, Delivery.source, Delivery.state, Delivery.reason, Delivery.because),
             func.coalesce(Step.key, Campaign.slug, Delivery.kind).label("mail"),
             *(Message.subject, Delivery.due_at, Delivery.settled_at, Delivery.code, Delivery.reply),
         )
@@ -164,7 +167,8 @@ def _mails(session: Session, who: int) -> dict[str, Any]:
         Attempt.delivery_id.in_(select(Delivery.id).where(mine))
     )
     clicks = select(
-        *(Click.at, Click.delivery_id, Click.url, Click.user_agent, Click.network, Click.verdict)
+        *(Click.at, Click.delivery_id, Click.url, Click.method, Click.user_agent, Click.network),
+        *(Click.verdict, Click.rules),
     ).where(Click.subscriber_id == who)
     events = select(Event.at, Event.kind, Event.delivery_id, Event.detail).where(Event.subscriber_id == who)
     soft = select(SoftBounce.bounces, SoftBounce.first_at).where(SoftBounce.subscriber_id == who)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.forms import get_form
 from mailer.models import Course, MailingList, Sender, SignUpForm
+from mailer.seen import seen_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,18 @@ class FormPage:
     def is_closed(self) -> bool:
         """Whether nobody signs up by it any more."""
         return self.form.closed_at is not None
+
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """What its author changes of it."""
+        one = self.form
+        words = one.title, one.words, one.consent, one.language
+        return self.list_slug, *words, one.asks_name, one.is_health
+
+    @property
+    def digest(self) -> str:
+        """What tells whether it is as it was seen."""
+        return seen_of(*self.shown)
 
 
 def open_form(session: Session, slug: str) -> FormPage:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -53,8 +53,8 @@ def enroll(session: Session, course: Course, subscriber: Subscriber, now: dateti
     """Put somebody into a course: at once if they are on its list, else as soon as they confirm.
 
     Doing it twice changes nothing. Somebody who stopped begins again once their address is mailed and
-    they are on the list again; somebody who finished, by a consent that is newer than that. Raises
-    NotOnTheList.
+    they are on the list again; somebody who finished, by a consent that is newer than that. Until they
+    have confirmed it is as it ended: whoever asked may have been somebody else. Raises NotOnTheList.
     """
     # Locked: a confirmation at this moment would not see an enrollment that begins to wait for it.
     subscription = find_subscription(session, subscriber.id, course.list_id)
@@ -71,7 +71,9 @@ def enroll(session: Session, course: Course, subscriber: Subscriber, now: dateti
         session.add(enrollment)
         session.flush()
     elif _may_begin_again(session, enrollment, subscription, subscriber, now):
-        _begin_again(enrollment)
+        enrollment.begins_again = True
+        if subscription.state == SubscriptionState.ACTIVE:
+            _begin_again(enrollment)
     if enrollment.state == EnrollmentState.WAITING and subscription.state == SubscriptionState.ACTIVE:
         start(session, enrollment, subscriber, load_plan(session, course.id), now)
     session.flush()
@@ -110,6 +112,7 @@ def _may_begin_again(
 def _begin_again(enrollment: Enrollment) -> None:
     """An enrollment that has ended waits for consent once more; its mails are a new round."""
     enrollment.state, enrollment.reason, enrollment.ended_at = EnrollmentState.WAITING, "", None
+    enrollment.begins_again = False
     enrollment.round += 1
     enrollment.last_day, enrollment.last_delivery_id = 0, None
     enrollment.asked_at = enrollment.paused_until = None
@@ -181,7 +184,7 @@ def start_waiting(session: Session, subscriber: Subscriber, list_id: int, now: d
         .join(Course, Course.id == Enrollment.course_id)
         .where(
             Enrollment.subscriber_id == subscriber.id,
-            Enrollment.state == EnrollmentState.WAITING,
+            or_(Enrollment.state == EnrollmentState.WAITING, Enrollment.begins_again),
             Course.list_id == list_id,
         )
         .order_by(Enrollment.id)
@@ -190,6 +193,8 @@ def start_waiting(session: Session, subscriber: Subscriber, list_id: int, now: d
     ).scalars()
     started = list(waiting)
     for enrollment in started:
+        if enrollment.begins_again:
+            _begin_again(enrollment)
         start(session, enrollment, subscriber, load_plan(session, enrollment.course_id), now)
     return started
 
@@ -199,11 +204,12 @@ def stop(session: Session, subscriber_id: int, reason: str, now: datetime, list_
     courses = select(Course.id)
     if list_id is not None:
         courses = courses.where(Course.list_id == list_id)
+    theirs = Enrollment.subscriber_id == subscriber_id, Enrollment.course_id.in_(courses)
+    session.execute(update(Enrollment).where(*theirs, Enrollment.begins_again).values(begins_again=False))
     ended = session.execute(
         update(Enrollment)
         .where(
-            Enrollment.subscriber_id == subscriber_id,
-            Enrollment.course_id.in_(courses),
+            *theirs,
             Enrollment.state.in_([EnrollmentState.WAITING, EnrollmentState.ACTIVE]),
         )
         .values(state=EnrollmentState.STOPPED, reason=reason, ended_at=now, next_due_at=None)

@@ -219,6 +219,7 @@ def start_over(session: Session, enrollment_id: int, asker: Asker, now: datetime
     case.put(first, case.today + first.day * DAY if enrollment.gap is None else case.today + DAY)
     enrollment.state, enrollment.reason, enrollment.ended_at = EnrollmentState.ACTIVE, "", None
     enrollment.begun_at, enrollment.answers, enrollment.repeats = case.now, {}, {}
+    enrollment.begins_again = False
     enrollment.extras, enrollment.last_extras = [], []
     return case.record(What.START_OVER)
 

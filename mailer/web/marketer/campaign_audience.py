@@ -58,7 +58,7 @@ def choose(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, a
     except NotFound:
         raise
     except MailerError as error:
-        return _audience(request, parts, actor, slug, chosen, str(error))
+        return _audience(request, parts, actor, slug, chosen, str(error), base=_one(fields, "digest"))
     done = "Saved whom it is for."
     if saved.was_scheduled:
         done += " It was scheduled, and is a draft again: schedule it anew."
@@ -70,7 +70,8 @@ def look(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, act
     """How many a choice reaches, saving nothing: the part of the page, or (no script) the whole page."""
     chosen = _chosen(fields)
     if not request.headers.get("hx-request"):
-        return _audience(request, parts, actor, slug, chosen, is_counted=True)
+        base = _one(fields, "digest")
+        return _audience(request, parts, actor, slug, chosen, base=base, is_counted=True)
     reached, cannot = _reached(parts, actor, chosen)
     return parts.desk.page(request, "campaigns/look.html", actor, slug=slug, reached=reached, cannot=cannot)
 
@@ -97,7 +98,7 @@ def put_variants(
     except NotFound:
         raise
     except MailerError as error:
-        return _variants(request, parts, actor, slug, str(error), (said, test))
+        return _variants(request, parts, actor, slug, str(error), (said, test), _one(fields, "digest"))
     done = "Saved the test." if said else "There is no test: everybody gets the same mail."
     if saved.errors:
         done += " Mend what is named below."
@@ -108,7 +109,7 @@ def put_variants(
 
 def _one(fields: Mapping[str, list[str]], name: str) -> str:
     """A field that is chosen once."""
-    return " ".join(fields.get(name, [""])[0].split())
+    return " ".join(fields.get(name, [""])[-1].split())
 
 
 def _variant(fields: Mapping[str, list[str]], slug: str, letter: str) -> dict[str, str]:
@@ -147,6 +148,7 @@ def _audience(
     chosen: Chosen,
     error: str = "",
     *,
+    base: str = "",
     is_counted: bool = False,
 ) -> Response:
     """The page; where a million people would have to be counted for it, it is there before its count."""
@@ -163,6 +165,7 @@ def _audience(
         "campaigns/audience.html",
         actor,
         slug=slug,
+        base=base or text.first.digest,
         digest=text.first.digest,
         chosen=chosen,
         lists=lists,
@@ -182,6 +185,7 @@ def _variants(
     slug: str,
     error: str = "",
     typed: tuple[Mapping[str, Mapping[str, str]], Mapping[str, Value]] | None = None,
+    base: str = "",
 ) -> Response:
     with parts.session() as session:
         text = desk.find_text(session, actor, slug)
@@ -195,6 +199,7 @@ def _variants(
         "campaigns/variants.html",
         actor,
         slug=slug,
+        base=base or text.first.digest,
         digest=text.first.digest,
         letters=OTHERS,
         variants=written if isinstance(written, Mapping) else {},

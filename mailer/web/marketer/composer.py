@@ -96,10 +96,18 @@ def forget(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Resp
 
 
 @router.post(EDIT + "/translation")
-def translate(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+def translate(request: Request, slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
     """Another language, opened to be written."""
-    with parts.session() as session:
-        name = desk.add_translation(session, actor, slug, fields.get("language", "").strip())
+    language = fields.get("language", "").strip()
+    try:
+        with parts.session() as session:
+            name = desk.add_translation(session, actor, slug, language)
+    except NotFound:
+        raise
+    except MailerError as error:
+        with parts.session() as session:
+            sheet = desk.open_file(session, actor, slug, "", "")
+        return _composer(request, parts, actor, sheet, error=str(error), language=language)
     done = "It begins as the first text; write it anew in its language."
     return parts.desk.go(EDIT.format(slug=slug), done=done, file=name)
 
@@ -136,6 +144,7 @@ def _composer(
     *,
     error: str = "",
     address: str = "",
+    language: str = "",
 ) -> Response:
     with parts.session() as session:
         senders = senders_to_choose(session, actor)
@@ -156,5 +165,6 @@ def _composer(
         earlier=earlier,
         as_file=not sheet.file.is_part and ("as_file" in request.query_params or not sheet.has_settings),
         address=address,
+        language=language,
         error=error,
     )

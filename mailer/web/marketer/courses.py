@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request, Response
 
 from mailer.content.draft_store import Drafts
@@ -39,6 +41,18 @@ def list_(request: Request, parts: PartsDep, actor: See) -> Response:
 @router.api_route(PATH + "/{slug}", methods=READ)
 def show(request: Request, slug: str, parts: PartsDep, actor: See) -> Response:
     """One course: the timeline of its draft, or of what is published."""
+    return _show(request, slug, parts, actor)
+
+
+def _show(
+    request: Request,
+    slug: str,
+    parts: Parts,
+    actor: See,
+    adding: Mapping[str, str] | None = None,
+    error: str = "",
+) -> Response:
+    """The course's page; `adding` is a step that could not be added because of an `error`."""
     drafts = drafts_of(parts)
     with parts.session() as session:
         published = desk.find_published(session, actor, slug)
@@ -54,6 +68,8 @@ def show(request: Request, slug: str, parts: PartsDep, actor: See) -> Response:
         published=published,
         draft=draft,
         replaced_at=replaced_at,
+        adding=adding or {},
+        error=error,
     )
 
 
@@ -75,17 +91,22 @@ def move(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Respon
 
 
 @router.post(PATH + "/{slug}/steps")
-def add(slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
-    """Another step, opened to be written."""
-    day = number(fields["day"], "The day") if fields.get("day", "").strip() else None
-    with parts.session() as session:
-        name = writing.add_step(
-            *(session, actor, drafts_of(parts), slug),
-            subject=fields.get("subject", ""),
-            kind=fields.get("kind", ""),
-            day=day,
-            digest=fields.get("digest", ""),
-        )
+def add(request: Request, slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+    """Another step, opened to be written; the page again with what was wrong."""
+    try:
+        day = number(fields["day"], "The day") if fields.get("day", "").strip() else None
+        with parts.session() as session:
+            name = writing.add_step(
+                *(session, actor, drafts_of(parts), slug),
+                subject=fields.get("subject", ""),
+                kind=fields.get("kind", ""),
+                day=day,
+                digest=fields.get("digest", ""),
+            )
+    except NotFound:
+        raise
+    except MailerError as error:
+        return _show(request, slug, parts, actor, fields, str(error))
     return parts.desk.go(f"{PATH}/{slug}/steps/{name}")
 
 
@@ -181,6 +202,7 @@ def _settings(
         source=draft.source,
         problems=[one for one in draft.problems if one.path == "course.toml"],
         text=(fields or {}).get("text", text),
+        base=(fields or {}).get("digest") or digest,
         digest=digest,
         pictures=pictures,
         typed=fields or {},

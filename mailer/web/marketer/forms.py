@@ -54,7 +54,7 @@ def change(request: Request, slug: str, fields: FormFields, parts: PartsDep, act
     """Other words."""
     try:
         with parts.session() as session:
-            desk.change_form(session, actor, slug, _text(fields))
+            desk.change_form(session, actor, slug, _text(fields), fields.get("seen", ""))
     except MailerError as error:
         return _show(request, parts, actor, slug, fields, error=str(error))
     return parts.desk.go(
@@ -125,6 +125,7 @@ def _show(
         view=view,
         lists=lists,
         languages=_languages(),
+        seen=(fields or {}).get("seen") or view.digest,
         given=NOTHING | (_as_fields(view.form, view.list_slug) if fields is None else fields),
         address=f"{parts.base_url.rstrip('/')}/f/{view.form.slug}",
         agreed=agreed_words(view.form),

@@ -50,11 +50,12 @@ def show(request: Request, slug: str, parts: PartsDep, actor: See, exact: str = 
 @router.post(PATH + "/{slug}")
 def change(request: Request, slug: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
     """Its title and opt-in; the form again with what was wrong."""
-    given = {name: fields.get(name, "").strip() for name in ("title", "opt_in", "sender")}
+    given = {name: fields.get(name, "").strip() for name in ("title", "opt_in", "sender", "seen")}
     try:
         with parts.session() as session:
             opt_in = opt_in_of(given["opt_in"])
-            desk.change_list(session, actor, slug, given["title"], opt_in, given["sender"])
+            asked = given["title"], opt_in, given["sender"], given["seen"]
+            desk.change_list(session, actor, slug, *asked)
     except NotFound:
         raise
     except MailerError as error:
@@ -110,6 +111,7 @@ def _show(
         "audience/list.html",
         actor,
         view=view,
+        seen=(given or {}).get("seen") or view.digest,
         given=given or {"title": list_.title, "opt_in": list_.opt_in, "sender": view.sender_slug},
         opt_ins=list(OPT_IN.items()),
         senders=choices,

@@ -141,7 +141,7 @@ def adjust(
     except MailerError as error:
         with parts.session() as session:
             found = desk.look_at_guide(session, actor, arrivals, arrival, None)
-        return _look(request, parts, actor, found, {}, error=str(error), at=key)
+        return _look(request, parts, actor, found, {}, error=str(error), at=key, adjusting=fields)
     return parts.desk.go(f"{PATH}/{arrival}#{key}", done="Adjusted the section.")
 
 
@@ -173,6 +173,7 @@ def _look(
     fields: dict[str, str],
     error: str = "",
     at: str = "",
+    adjusting: dict[str, str] | None = None,
 ) -> Response:
     with parts.session() as session:
         senders = senders_to_choose(session, actor)
@@ -188,4 +189,5 @@ def _look(
         senders=senders,
         error=error,
         at=at,
+        adjusting=adjusting or {},
     )

@@ -80,7 +80,7 @@ def ask_change(request: Request, slug: str, parts: PartsDep, actor: Write) -> Re
         rows = desk.as_rows(session, actor, segment.rule)
     building = Building(slug, segment.title, rule=segment.rule, is_text=rows is None)
     building = replace(building, rows=rows) if rows else building
-    return _build(request, parts, actor, building, instead_of=slug, is_deep=rows is None)
+    return _build(request, parts, actor, building, instead_of=slug, seen=segment.digest, is_deep=rows is None)
 
 
 @router.post(PATH + "/{slug}/edit")
@@ -89,18 +89,22 @@ def change(request: Request, slug: str, fields: BuildingFields, parts: PartsDep,
     building = replace(building_of(fields), slug=slug)
     with parts.session() as session:
         desk.show_segment(session, actor, slug)
-    if fields.get("do") != "save":
-        return _changed(request, parts, actor, building, fields.get("do", ""), instead_of=slug)
+    act = fields.get("do", "")
+    seen = fields.get("over" if act == "over" else "seen", "")
+    if act not in {"save", "over"}:
+        return _changed(request, parts, actor, building, act, instead_of=slug, seen=seen)
     try:
         with parts.session() as session:
-            desk.put_segment(session, actor, slug, _rule(session, actor, building), building.title)
+            rule = _rule(session, actor, building)
+            saved = desk.put_segment(session, actor, slug, rule, building.title, seen)
     except NotFound:
         raise
     except MailerError as error:
-        return _build(request, parts, actor, building, instead_of=slug, error=error)
-    return parts.desk.go(
-        f"{PATH}/{slug}", done=f"Changed {slug}; whatever asks for it asks the new rule now."
-    )
+        return _build(request, parts, actor, building, instead_of=slug, seen=seen, error=error)
+    done = f"Changed {slug}; whatever asks for it asks the new rule now."
+    if saved.asked_again:
+        done += f" They were approved for others, and wait for that again: {', '.join(saved.asked_again)}."
+    return parts.desk.go(f"{PATH}/{slug}", done=done)
 
 
 @router.api_route(PATH + "/{slug}/remove", methods=READ)
@@ -125,7 +129,13 @@ def _rule(session: Any, actor: Write, building: Building) -> str:
 
 
 def _changed(
-    request: Request, parts: Parts, actor: Write, building: Building, act: str, instead_of: str = ""
+    request: Request,
+    parts: Parts,
+    actor: Write,
+    building: Building,
+    act: str,
+    instead_of: str = "",
+    seen: str = "",
 ) -> Response:
     """The builder again, its rows changed, or its rule shown in the other way."""
     error: MailerError | None = None
@@ -146,6 +156,7 @@ def _changed(
     return _build(
         *(request, parts, actor, building),
         instead_of=instead_of,
+        seen=seen,
         error=error,
         is_deep=is_deep,
         counts=counts,
@@ -159,12 +170,14 @@ def _build(
     building: Building,
     *,
     instead_of: str = "",
+    seen: str = "",
     error: MailerError | None = None,
     is_deep: bool = False,
     counts: bool = False,
 ) -> Response:
     with parts.session() as session:
         choices = desk.choices(session, actor, instead_of)
+        known = desk.show_segment(session, actor, instead_of) if instead_of else None
     tried: dict[str, Any] = {"tried": None, "problem": ""}
     if counts:
         tried = _tried(parts, actor, building, instead_of)
@@ -176,6 +189,8 @@ def _build(
         path=f"{PATH}/{instead_of}/edit" if instead_of else NEW,
         building=building,
         instead_of=instead_of,
+        seen=seen,
+        now_seen=known.digest if known else seen,
         choices=choices,
         kinds=kinds(choices.fields),
         zones=sorted(zone_names()),

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from mailer.accounts.rights import Actor
 from mailer.content.course_source import Problem
 from mailer.desk import series as desk
-from mailer.errors import MailerError, NotFound
+from mailer.errors import MailerError, NotFound, Refused
 from mailer.launch.asked import WARNINGS, FaultyFiles, NotAgreed
 from mailer.launch.series_look import Look, look_at_feed
 from mailer.launch.series_make import Due
@@ -18,6 +18,7 @@ from mailer.launch.series_preview import Preview
 from mailer.launch.shown import in_scheme
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.marketer.chosen import ChosenFields
+from mailer.web.marketer.courses import number
 from mailer.web.marketer.mail_frame import MAIL_POLICY
 from mailer.web.pages import PRIVATE_HEADERS
 from mailer.web.signed_in import See, Send
@@ -70,7 +71,7 @@ def new(request: Request, parts: PartsDep, actor: Send) -> Response:
 def put(request: Request, fields: ChosenFields, parts: PartsDep, actor: Send) -> Response:
     """Have it made from now on, or change it; the form again, with what was wrong or takes a yes."""
     texts = [text.replace("\r\n", "\n") for text in fields.get("text", []) if text.strip()]
-    slug, seen = ((fields.get(name) or [""])[0] for name in ("slug", "seen"))
+    slug, seen = ((fields.get(name) or [""])[-1] for name in ("slug", "seen"))
     try:
         with parts.session() as session:
             checked = desk.check_files(session, actor, texts, pictures_of=slug)
@@ -79,6 +80,7 @@ def put(request: Request, fields: ChosenFields, parts: PartsDep, actor: Send) ->
         look = look_at_feed(feed, {}, parts.fetcher, checked.at) if checked.needs_look else None
         asked = checked, look, parts.signer, parts.base_url, fields.get("agreed", [])
         with parts.session() as session:
+            desk.refuse_another(session, actor, checked, slug, seen)
             done = desk.put_series(session, actor, *asked)
     except FaultyFiles as error:
         return _write(request, parts, actor, texts, slug, seen, problems=error.problems)
@@ -148,14 +150,32 @@ def run(slug: str, _: FormFields, parts: PartsDep, actor: Send) -> Response:
     return parts.desk.go(f"{PATH}/{slug}", done=f"No campaign was made: {words}")
 
 
+@router.api_route(ONE + "/skip", methods=READ)
+def ask_skip(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
+    """What of its feed would never be mailed."""
+    with parts.session() as session:
+        row = desk.show_series(session, actor, slug, 1).row
+    titles, cannot = list[str](), ""
+    try:
+        with parts.session() as session:
+            due = desk.to_be_skipped(session, actor, slug)
+        look = look_at_feed(due.feed_url, due.marks, parts.fetcher, due.at)
+        with parts.session() as session:
+            titles = desk.items_to_skip(session, actor, slug, look)
+    except Refused as error:
+        cannot = str(error)
+    return parts.desk.page(request, "series/skip.html", actor, row=row, titles=titles, cannot=cannot)
+
+
 @router.post(ONE + "/skip")
-def skip(slug: str, _: FormFields, parts: PartsDep, actor: Send) -> Response:
-    """Take all that is in its feed now as known: it is not mailed."""
+def skip(slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Response:
+    """Take all that is in its feed now as known, if that is no more than was seen: it is not mailed."""
+    seen = number(fields.get("items", ""), "How many there are")
     with parts.session() as session:
         due = desk.to_be_skipped(session, actor, slug)
     look = look_at_feed(due.feed_url, due.marks, parts.fetcher, due.at)
     with parts.session() as session:
-        items = desk.skip_items(session, actor, slug, look)
+        items = desk.skip_items(session, actor, slug, look, seen)
     return parts.desk.go(f"{PATH}/{slug}", done=f"{items} of its feed count as known and are not mailed.")
 
 
@@ -220,6 +240,8 @@ def _write(
     warnings: str = "",
     error: str = "",
 ) -> Response:
+    with parts.session() as session:
+        now_seen = desk.seen_of(session, actor, slug) if slug else ""
     return parts.desk.page(
         request,
         "series/write.html",
@@ -227,6 +249,7 @@ def _write(
         texts=texts or [""],
         slug=slug,
         seen=seen,
+        now_seen=now_seen,
         problems=problems,
         warnings=warnings,
         agree=WARNINGS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from babel import Locale
 from fastapi import APIRouter, Request, Response
 
@@ -122,15 +124,24 @@ def forget(slug: str, name: str, parts: PartsDep, actor: Write) -> Response:
 
 
 @router.post(STEP + "/texts")
-def begin(slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Write) -> Response:
+def begin(
+    request: Request, slug: str, name: str, fields: FormFields, parts: PartsDep, actor: Write
+) -> Response:
     """A translation, a variant or a gentler version of it, opened to be written."""
-    with parts.session() as session:
-        file = texts.begin_text(
-            *(session, actor, drafts_of(parts), slug, name),
-            what=fields.get("what", ""),
-            language=fields.get("language", ""),
-            when=fields.get("when", ""),
-        )
+    try:
+        with parts.session() as session:
+            file = texts.begin_text(
+                *(session, actor, drafts_of(parts), slug, name),
+                what=fields.get("what", ""),
+                language=fields.get("language", ""),
+                when=fields.get("when", ""),
+            )
+    except NotFound:
+        raise
+    except MailerError as error:
+        with parts.session() as session:
+            view = desk.open_step(session, actor, drafts_of(parts), slug, name)
+        return _editor(request, parts, actor, slug, view, error=str(error), beginning=fields)
     done = f"Began {file} with the words of {name}; write yours in their place."
     return parts.desk.go(f"{PATH}/{slug}/steps/{file}", done=done)
 
@@ -168,6 +179,7 @@ def _editor(
     error: str = "",
     address: str = "",
     to: str = "",
+    beginning: Mapping[str, str] | None = None,
 ) -> Response:
     shown, cannot = _shown(parts, actor, view)
     with parts.session() as session:
@@ -190,5 +202,6 @@ def _editor(
         address=address,
         to=to or (actor.who if "@" in actor.who else ""),
         most=MOST_TESTS,
+        beginning=beginning or {},
         error=error,
     )

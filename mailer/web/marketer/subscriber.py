@@ -12,7 +12,7 @@ from mailer.desk import audience as desk
 from mailer.desk import subscribers
 from mailer.desk.subscribers import Given
 from mailer.errors import MailerError, NotFound, Refused
-from mailer.models import EnrollmentState, FieldType, SubscriptionState
+from mailer.models import FieldType, SubscriptionState
 from mailer.reports.person import WHY_NOT_MAILED
 from mailer.schedule import pace
 from mailer.schedule.pace_words import DAYS
@@ -85,14 +85,23 @@ def _was(words: str) -> dict[str, str]:
 
 
 @router.post(ONE + "/join")
-def join(subscriber_id: int, fields: FormFields, parts: PartsDep, actor: Audience) -> Response:
-    """On a list, by the words that they agreed to."""
+def join(
+    request: Request, subscriber_id: int, fields: FormFields, parts: PartsDep, actor: Audience
+) -> Response:
+    """On a list, by the words that they agreed to; the page again, with those words, when that fails."""
     list_, consent = fields.get("list", ""), fields.get("consent", "").strip()
-    if not (list_ and consent):
-        raise Refused("Choose a list, and write down where and in which words they agreed.")
     with parts.session() as session:
         email = subscribers.show_subscriber(session, actor, subscriber_id).person.email
-        added = subscribers.add_subscriber(session, actor, Person(email), {}, list_=list_, consent=consent)
+    try:
+        if not (list_ and consent):
+            raise Refused("Choose a list, and write down where and in which words they agreed.")
+        with parts.session() as session:
+            added = subscribers.add_subscriber(
+                session, actor, Person(email), {}, list_=list_, consent=consent
+            )
+    except MailerError as error:
+        joining = {"list": list_, "consent": consent, "error": str(error)}
+        return _show(request, subscriber_id, parts, actor, joining=joining)
     asked = added.state == SubscriptionState.PENDING
     done = "They get a mail to confirm, and are on the list after that." if asked else "They are on the list."
     return parts.desk.go(f"{PATH}/{subscriber_id}", done=done)
@@ -124,8 +133,7 @@ def leave(subscriber_id: int, fields: FormFields, parts: PartsDep, actor: Audien
 def enroll(subscriber_id: int, fields: FormFields, parts: PartsDep, actor: Audience) -> Response:
     """Into a course of a list that they are on."""
     with parts.session() as session:
-        state = desk.enroll_person(session, actor, subscriber_id, fields.get("course", ""))
-    waits = state == EnrollmentState.WAITING
+        waits = desk.enroll_person(session, actor, subscriber_id, fields.get("course", ""))
     done = "They begin as soon as they confirm." if waits else "They are in it: the welcome leaves now."
     return parts.desk.go(f"{PATH}/{subscriber_id}", done=done)
 
@@ -228,6 +236,7 @@ def _show(
     is_whole: bool = False,
     given: dict[str, Given] | None = None,
     was: dict[str, str] | None = None,
+    joining: dict[str, str] | None = None,
     error: str = "",
 ) -> Response:
     with parts.session() as session:
@@ -252,7 +261,9 @@ def _show(
         was=json.dumps(was or known),
         zones=zone_choices("en", one.zone) if one.zone else zone_choices("en", "Etc/UTC"),
         why_not=WHY_NOT_MAILED.get(view.stopped.reason) if view.stopped else "",  # type: ignore[call-overload]
+        joining=joining or {"list": "", "consent": ""},
         error=error,
+        status=422 if error or joining else 200,
     )
 
 

@@ -99,8 +99,8 @@ def take_out(parts: PartsDep, actor: Export, asked: AskedDep) -> Response:
     """All who fit, as a file; taking it out is noted."""
     with parts.session() as session:
         fields = desk.note_people_export(session, actor, asked[0])
-    state = ("state",) if asked[0].list_ else ()
-    columns = ("email", "name", "language", "zone", "tags", *state, "added_at", "not_mailed", *fields)
+    lists = "state" if asked[0].list_ else "lists"
+    columns = ("email", "name", "language", "zone", "tags", lists, "added_at", "not_mailed", *fields)
     return csv_answer("subscribers.csv", columns, _rows(parts, actor, asked[0], tuple(fields)))
 
 
@@ -123,6 +123,8 @@ def _cells(row: PersonRow, asked: Asked, fields: tuple[str, ...]) -> Iterator[ob
     yield from (one.email, one.name, one.language or "", one.zone or "", ", ".join(one.tags))
     if asked.list_:
         yield next((state for slug, _, state in row.lists if slug == asked.list_), "")
+    else:
+        yield ", ".join(f"{slug} ({state})" for slug, _, state in row.lists)
     yield from (one.created_at.isoformat(timespec="seconds"), row.suppressed)
     for key in fields:
         yield _plain(one.fields.get(key))

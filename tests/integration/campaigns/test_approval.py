@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from mailer.accounts.operators import add_operator
 from mailer.accounts.rights import at_the_machine
+from mailer.audience.segments import save_segment
 from mailer.db import session_scope
 from mailer.delivery.guard import OVERDUE
 from mailer.errors import Refused
@@ -103,5 +104,27 @@ def test_what_a_series_makes_waits_as_well(hundred: House, tmp_path: Path) -> No
     with hundred.sessions() as session:
         found = session.execute(select(Campaign).where(Campaign.slug == made.campaign)).scalar_one()
         assert found.awaits_approval
+    hundred.plan()
+    assert hundred.states() == {}
+
+
+def test_another_rule_of_its_segment_asks_for_the_second_yes_again(hundred: House, tmp_path: Path) -> None:
+    with session_scope(hundred.sessions) as session:
+        save_segment(session, "walkers", 'tag "walker"', "", hundred.at)
+        save_segment(session, "keen", 'not in segment "walkers"', "", hundred.at)
+        path = write_campaign(tmp_path)
+        path.write_text(path.read_text().replace("subject:", "segment: keen\nsubject:", 1))
+        draft(session, [path], hundred.at)
+    asked_for_by_ann(hundred)
+    says_yes(hundred, "ben", None)
+    with session_scope(hundred.sessions) as session:
+        # Another name is no other audience.
+        assert save_segment(session, "walkers", 'tag "walker"', "Walkers", hundred.at).asked_again == []
+        assert save_segment(session, "far", 'tag "far"', "", hundred.at).asked_again == []
+    assert campaign(hundred).approved_by == "ben"
+    with session_scope(hundred.sessions) as session:
+        # "keen" is made of it.
+        assert save_segment(session, "walkers", 'tag "rambler"', "", hundred.at).asked_again == [SPRING]
+    assert (campaign(hundred).approved_by, campaign(hundred).awaits_approval) == (None, True)
     hundred.plan()
     assert hundred.states() == {}

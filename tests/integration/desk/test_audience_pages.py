@@ -115,8 +115,13 @@ def test_those_who_were_found_are_taken_out_as_a_file(marc: Person, ada: int, se
         ("jules@other.example", "Jules O'Brien-Müller", "active", "", ""),
         (ADA, "'=cmd()", "active", "Bath", "yes"),
     ]
+    everybody = csv.DictReader(io.StringIO(marc.get("/desk/subscribers.csv").text.removeprefix("\ufeff")))
+    assert {row["email"]: row["lists"] for row in everybody}[ADA] == "calm (active)"
     with sessions() as session:
-        noted = session.scalars(select(Action).where(Action.what == "subscriber export many")).one()
+        noted = session.scalars(
+            select(Action).where(Action.what == "subscriber export many").order_by(Action.id)
+        ).first()
+        assert noted is not None
     assert noted.detail == {"list": "calm"}
 
 

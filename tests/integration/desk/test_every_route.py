@@ -227,6 +227,7 @@ LEAST = {
     "GET /desk/series/{slug}/mail": Role.READER,
     "GET /desk/series/{slug}/run": Role.MARKETER,
     "POST /desk/series/{slug}/run": Role.MARKETER,
+    "GET /desk/series/{slug}/skip": Role.MARKETER,
     "POST /desk/series/{slug}/skip": Role.MARKETER,
     "POST /desk/series/{slug}/pause": Role.MARKETER,
     "POST /desk/series/{slug}/resume": Role.MARKETER,

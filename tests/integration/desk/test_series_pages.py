@@ -41,7 +41,13 @@ def test_a_feed_is_looked_at_and_what_is_in_it_already_is_not_mailed(marc: Perso
         assert "Added news. What is in its feed already (2) is not mailed." in page
         site.publish(item(1), item(2), item(3))
         assert "of 1 new item of its feed" in marc.get("/desk/series/news/preview").text
-        assert "1 of its feed count as known" in marc.post("/desk/series/news/skip").text
+        asked = marc.get("/desk/series/news/skip").text
+        assert "1 item has not been mailed yet" in asked
+        assert "Story 3" in asked
+        site.publish(item(1), item(2), item(3), item(4))
+        assert "Something new has come" in marc.post("/desk/series/news/skip", items="1").text
+        assert "2 of its feed count as known" in marc.post("/desk/series/news/skip", items="2").text
+        assert "All that is in its feed is known" in marc.get("/desk/series/news/skip").text
         assert "an invented item is shown" in marc.get("/desk/series/news/preview").text
         assert "No campaign was made" in marc.post("/desk/series/news/run").text
         site.status = 500

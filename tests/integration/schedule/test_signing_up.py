@@ -129,13 +129,37 @@ def test_an_old_link_does_not_bring_ben_back_but_signing_up_again_does_in_a_new_
 
     join(session, BEN, now + 2 * HOUR)
     enroll(session, course, ben, now + 2 * HOUR)
-    assert (subscription.state, enrollment_of(session, ben).state) == ("pending", "waiting")
+    # Whoever asked may have been somebody else: it is as it ended until Ben confirms.
+    waiting = enrollment_of(session, ben)
+    assert (waiting.state, waiting.round, waiting.waits) == ("stopped", 1, True)
+    assert subscription.state == "pending"
     assert mails(session, ben) == ["confirm", "welcome", "confirm"]
     confirm_subscription(session, subscription.id, "page", now + 3 * HOUR)
     again = enrollment_of(session, ben)
     assert (again.state, again.round, again.last_day, again.reason) == ("active", 2, 0, "")
     assert mails(session, ben) == ["confirm", "welcome", "confirm", "welcome"]
     assert evidence(session, subscription) == ["asked", "given", "withdrawn", "asked", "given"]
+
+
+def test_who_is_asked_again_and_says_no_keeps_the_course_as_it_ended(
+    session: Session, course: Course, now: datetime
+) -> None:
+    ben = join(session, BEN, now)
+    enroll(session, course, ben, now)
+    subscription = subscription_of(session, ben)
+    confirm_subscription(session, subscription.id, "page", now)
+    enrollment_of(session, ben).answers = {"1": "done"}
+    leave(session, ben.id, course.list_id, source="page", now=now + HOUR)
+    join(session, BEN, now + 2 * HOUR)
+    enroll(session, course, ben, now + 2 * HOUR)
+    leave(session, ben.id, course.list_id, source="page", now=now + 3 * HOUR)
+    kept = enrollment_of(session, ben)
+    assert (kept.state, kept.ended_at, kept.answers) == ("stopped", now + HOUR, {"1": "done"})
+    assert not kept.waits
+    # A later yes to the list, of another day, is no yes to the course.
+    join(session, BEN, now + 4 * HOUR)
+    confirm_subscription(session, subscription.id, "page", now + 5 * HOUR)
+    assert enrollment_of(session, ben).state == "stopped"
 
 
 def test_leaving_before_confirming_ends_it_as_well(session: Session, course: Course, now: datetime) -> None:

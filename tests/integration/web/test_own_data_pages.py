@@ -13,7 +13,18 @@ from mailer.db import Sessions, session_scope
 from mailer.delivery.verdict import Facts, refusal
 from mailer.feedback.own_data import ask_for_data
 from mailer.launch.messages import publish_system_mails
-from mailer.models import Action, Click, Delivery, DeliveryKind, Subscriber, Subscription, SuppressionReason
+from mailer.models import (
+    Action,
+    Click,
+    Delivery,
+    DeliveryKind,
+    Enrollment,
+    Firing,
+    PaceChange,
+    Subscriber,
+    Subscription,
+    SuppressionReason,
+)
 from tests.support.reader_pages import Links, Reader, make_course, signs_up, stop_clock
 
 ASK = {"action": "data"}
@@ -59,6 +70,33 @@ def test_ada_downloads_all_of_it_by_a_post(
     assert kept["person"]["email"] == "ada@example.org"
     assert {one["slug"] for one in kept["lists"]} == {"neck", "letters"}
     assert kept["consents"][0]["wording"].startswith("Yes, please send me")
+
+
+IDS = {"id", "subscriber_id", "enrollment_id", "course_id", "message_id"}
+
+
+def test_what_she_did_is_told_whole(
+    site: httpx.Client, links_to_data: str, ada: Reader, sessions: Sessions, now: datetime
+) -> None:
+    with session_scope(sessions) as session:
+        enrollment = session.scalars(select(Enrollment).where(Enrollment.subscriber_id == ada.id)).one()
+        change = {"before": {"gap": None}, "after": {"gap": 2}, "undone_at": now}
+        session.add(PaceChange(enrollment_id=enrollment.id, at=now, who="ada", what="gap", **change))
+        course = {"course_id": enrollment.course_id, "trigger": "walkers"}
+        session.add(Firing(**course, subscriber_id=ada.id, at=now, result="enrolled"))
+        told = {"link": 0, "url": "https://a.example", "method": "GET", "verdict": "person"}
+        click = {"delivery_id": 1, "message_id": 1, "source": "course:1", **told}
+        session.add(Click(at=now, subscriber_id=ada.id, **click))
+    kept = site.post(f"/m/{links_to_data}/data").json()
+    for model, part, but in (
+        (PaceChange, "pace_changes", {"delivery_id"}),
+        (Firing, "triggers", set()),
+        (Click, "clicks", {"source", "link"}),
+        (Enrollment, "courses", set()),
+    ):
+        columns = {column.name for column in model.__table__.columns}
+        assert columns - IDS - but <= set(kept[part][0]), part
+    assert "because" in kept["mails"][0]
 
 
 def test_ada_sees_what_goes_and_what_stays_and_is_forgotten_by_a_post(

@@ -152,7 +152,7 @@ def test_coming_back_takes_a_new_mail_and_begins_with_the_first_lesson(
     assert "Please look in your inbox" in page.text
     with sessions() as session:
         now = standing(session, ada)
-        assert (now.subscription, now.enrollment, now.round) == ("pending", "waiting", 2)
+        assert (now.subscription, now.enrollment, now.round) == ("pending", "stopped", 1)
         newest = session.scalars(select(Delivery).order_by(Delivery.id.desc())).first()
         assert newest is not None
         assert newest.kind == DeliveryKind.CONFIRM
