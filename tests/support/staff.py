@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
 from playwright.sync_api import Page
 
 from mailer.accounts.operators import add_operator
+from mailer.accounts.passwords import hash_password
 from mailer.accounts.rights import at_the_machine
 from mailer.accounts.sessions import session_now
 from mailer.db import Sessions, session_scope
@@ -49,15 +51,15 @@ def hire(sessions: Sessions, *roles: Role) -> None:
     with session_scope(sessions) as session:
         for role in roles or tuple(STAFF):
             email, name = STAFF[role]
-            add_operator(
-                session,
-                at_the_machine("tests"),
-                email,
-                role,
-                session_now(session),
-                name=name,
-                password=PASSWORD,
-            )
+            by = at_the_machine("tests")
+            operator = add_operator(session, by, email, role, session_now(session), name=name)
+            operator.password_hash = _hash()
+
+
+@cache
+def _hash() -> str:
+    """Made once for all tests of a process: it is slow on purpose."""
+    return hash_password(PASSWORD)
 
 
 @dataclass
