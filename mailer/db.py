@@ -7,10 +7,23 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import BindParameter, bindparam, create_engine, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    any_,
+    bindparam,
+    cast,
+    create_engine,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from mailer.errors import MailerError
 
@@ -138,6 +151,12 @@ def as_array(values: Iterable[object]) -> str:
     known = _Written()
     elements = [str(value) if value.__class__ is int else known[value] for value in values]
     return "{" + ",".join(elements) + "}"
+
+
+def among(column: InstrumentedAttribute[int], ids: Iterable[int]) -> ColumnElement[bool]:
+    """Whether `column` is one of `ids`, however many: one parameter, where `in_` makes one of each and the
+    protocol allows 65,535 (PostgreSQL's manual, "Message Formats", Bind)."""
+    return column == any_(cast(literal(as_array(ids)), ARRAY(BigInteger)))
 
 
 class _Written(dict[object, str]):

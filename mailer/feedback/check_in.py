@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.clock import local_date
 from mailer.errors import MailerError
 from mailer.links import BadLink
 from mailer.models import (
@@ -20,6 +21,7 @@ from mailer.models import (
     Enrollment,
     EnrollmentState,
     Step,
+    Subscriber,
 )
 from mailer.schedule.answers import answer_since
 from mailer.schedule.decide import WEEK
@@ -144,7 +146,10 @@ def record(session: Session, delivery_id: int, week: int, answer: Answer, now: d
         enrollment.answers = {**enrollment.answers, str(week): str(answer)}
         if answer is not Answer.DONE:
             # The week's own hours may let it come once more on an earlier day than the next one could.
-            look_anew(session, and_(Enrollment.id == enrollment.id, Enrollment.paused_until.is_(None)), now)
+            # A pause that is over is still written there.
+            until = enrollment.paused_until
+            if until is None or until <= _today(session, standing, now):
+                look_anew(session, Enrollment.id == enrollment.id, now)
     session.flush()
     return _asked(session, standing, week)
 
@@ -168,6 +173,12 @@ def _standing(session: Session, delivery_id: int, *, is_to_change: bool = False)
     )
     steps = {row[0]: _Step(*row) for row in rows}
     return _Standing(delivery, enrollment, course, steps, _sent(session, enrollment))
+
+
+def _today(session: Session, standing: _Standing, now: datetime) -> date:
+    """The day on which it is for the reader."""
+    subscriber = session.get_one(Subscriber, standing.enrollment.subscriber_id)
+    return local_date(now, subscriber.zone or standing.course.zone)
 
 
 def _sent(session: Session, enrollment: Enrollment) -> tuple[int, ...]:

@@ -166,7 +166,7 @@ def reader_backlog(
 
     A reader whose last mail is with a worker or set aside has nothing overdue but that.
     """
-    place = place_of(row, plan.zone)
+    place = place_of(row, plan.zone, weeks=plan.weeks)
     waiting = waiting_step(row, plan)
     if row.last_state in OPEN and row.last_state != DeliveryState.PLANNED:
         return CatchUp((), (), place.anchor)

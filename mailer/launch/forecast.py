@@ -117,7 +117,7 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
             continue
         people = _people(plan, rules, now)
         for row in _places(session, people):
-            place = place_of(row, plan.zone, _met(plan, rules, row), plan.gentler)
+            place = place_of(row, plan.zone, _met(plan, rules, row), plan.weeks)
             begin = now
             if row.paused_until is not None:
                 begin = max(now, instant_of(row.paused_until, time.min, place.zone))

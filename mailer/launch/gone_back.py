@@ -13,6 +13,7 @@ from sqlalchemy import any_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from mailer import outbox
+from mailer.db import among
 from mailer.models import Course, Delivery, DeliveryKind, DeliveryState, Enrollment, Step
 from mailer.schedule.courses import load_plan
 from mailer.schedule.plan import IS_ACTIVE, OPEN, lesson_of, select_places
@@ -92,7 +93,7 @@ def pass_over_what_they_had(session: Session, course: Course, had: Had, now: dat
     for enrollment_id, step_id in had:
         if step_id in steps:
             wanted.setdefault(enrollment_id, []).append(step_id)
-    rows = session.execute(select_places().where(Enrollment.id.in_(wanted)).order_by(Enrollment.id)).all()
+    rows = session.execute(select_places().where(among(Enrollment.id, wanted)).order_by(Enrollment.id)).all()
     mails = [
         lesson_of(row, plan, steps[step_id], now)
         for row in rows

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.lists import add_list
 from mailer.content.course_folder import CourseSource, StepSource
+from mailer.db import among
 from mailer.launch.check import CompiledCourse
 from mailer.launch.effect import (
     NOT_BROUGHT,
@@ -95,7 +96,7 @@ def _bring(
         column = Enrollment.extras if bring.past_of(key) is Past.NEXT else Enrollment.last_extras
         session.execute(
             update(Enrollment)
-            .where(Enrollment.id.in_(past[key]))
+            .where(among(Enrollment.id, past[key]))
             .values({column: func.array_append(column, ids[key])})
         )
     if finished:
@@ -121,6 +122,7 @@ def _bring_to_finished(
         .values(
             state=EnrollmentState.ACTIVE,
             ended_at=None,
+            asked_at=None,
             next_due_at=now,
             last_day=func.greatest(Enrollment.last_day, last_day),
         )

@@ -50,6 +50,10 @@ NOTHING_HELD = (
     "Nothing is on hold by itself. What a person paused goes on with `steadypost queue resume`; "
     "`steadypost queue status` shows it."
 )
+IS_ANOTHERS = (
+    "Somebody else has let some of it go on meanwhile, or is about to; `steadypost delivery actions` says "
+    "who. Look at what is still on hold, then choose again."
+)
 
 
 @dataclass(frozen=True)
@@ -99,22 +103,21 @@ def begin(session: Session, choice: Choice, now: datetime, *, who: str) -> int:
     session.add(action)
     session.flush()
     taken = update(Hold).where(Hold.id.in_(choice.hold_ids), Hold.released_at.is_(None))
-    if not session.execute(taken.values(release_action_id=action.id).returning(Hold.id)).all():
-        raise Refused(NOTHING_HELD)
+    mine = session.execute(taken.values(release_action_id=action.id).returning(Hold.id)).all()
+    if len(mine) < len(choice.hold_ids):
+        # What was chosen for all of them is not right for what is left.
+        raise Refused(IS_ANOTHERS)
     return action.id
 
 
 def go_on(session: Session, choice: Choice, action_id: int) -> list[Hold]:
-    """The holds that are to end, locked for this step; raises Refused when another release has them."""
+    """The holds that are to end, locked for this step; raises Refused when another release has one."""
     mine = select(Hold).where(
         Hold.id.in_(choice.hold_ids), Hold.released_at.is_(None), Hold.release_action_id == action_id
     )
     holds = list(session.execute(mine.order_by(Hold.id).with_for_update()).scalars())
-    if not holds:
-        raise Refused(
-            "Somebody else has let it go on meanwhile, or is about to; "
-            "`steadypost delivery actions` says who."
-        )
+    if len(holds) < len(choice.hold_ids):
+        raise Refused(IS_ANOTHERS)
     return holds
 
 
@@ -208,7 +211,7 @@ def finish(
 
 
 def _skipped(row: Any, plan: CoursePlan, step: Any, found: CatchUp) -> outbox.NewDelivery:
-    place = place_of(row, plan.zone)
+    place = place_of(row, plan.zone, weeks=plan.weeks)
     return lesson_of(row, plan, step, moment_of(place, found.anchor, step, plan.steps))
 
 
@@ -217,7 +220,7 @@ def _change(
 ) -> dict[str, Any]:
     """The enrollment behind what it passed over, and when it is due again."""
     last_day = max([row.last_day, *(step.day for step in found.passed_over)])
-    place = place_of(row, plan.zone)
+    place = place_of(row, plan.zone, weeks=plan.weeks)
     is_last_kept = not found.passed_over
     after = replace(
         place, anchor=found.anchor, last_day=last_day, is_last_open=place.is_last_open and is_last_kept

@@ -37,7 +37,7 @@ def find_coming(session: Session, enrollment_id: int, now: datetime) -> Coming |
         return None
     plan = load_plan(session, row.course_id)
     met = look(session, plan, [row.subscriber_id], now).get(row.subscriber_id, NOT_ASKED)
-    place, cap = place_of(row, plan.zone, met, plan.gentler), read_cap(session)
+    place, cap = place_of(row, plan.zone, met, plan.weeks), read_cap(session)
     if cap is not None:
         lessons = lessons_of(session, [row.subscriber_id], now).get(row.subscriber_id, ())
         place = with_room(place, cap, lessons, now)

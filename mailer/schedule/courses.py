@@ -13,6 +13,7 @@ from mailer.errors import NotFound
 from mailer.models import Course, Step
 from mailer.schedule.decide import AS_WRITTEN, StepPlan, Ways
 from mailer.schedule.flow import NO_FLOW, Flow, read_flow
+from mailer.schedule.place import Weeks
 from mailer.schedule.timing import read_timing
 
 
@@ -30,9 +31,12 @@ class CoursePlan:
     flow: Flow = NO_FLOW
 
     @cached_property
-    def gentler(self) -> frozenset[int]:
-        """The ids of its weeks' gentler versions."""
-        return frozenset(step.id for step in self.ways.easier)
+    def weeks(self) -> Weeks:
+        """Which week each of its mails is of."""
+        own = {step.key: step.week for step in self.steps if step.week is not None and not step.instead_of}
+        of = {step.id: week for step in self.steps if (week := own.get(step.instead_of or step.key))}
+        gentler = {one.id: week for one in self.ways.easier if (week := own.get(one.easier_than))}
+        return Weeks(of | gentler, frozenset(gentler))
 
 
 def get_course(session: Session, slug: str) -> Course:

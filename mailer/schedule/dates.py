@@ -51,7 +51,7 @@ def dates_of(session: Session, enrollment: Enrollment, now: datetime) -> Iterato
 def _reading(session: Session, row: Any, now: datetime) -> Reading:
     plan = load_plan(session, row.course_id)
     met = look(session, plan, [row.subscriber_id], now).get(row.subscriber_id, NOT_ASKED)
-    place = place_of(row, plan.zone, met, plan.gentler)
+    place = place_of(row, plan.zone, met, plan.weeks)
     starts_at = max(now, row.next_due_at or now)
     if row.paused_until is not None:
         starts_at = max(starts_at, instant_of(row.paused_until, time.min, place.zone))

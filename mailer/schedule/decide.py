@@ -138,7 +138,9 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = 
         return replace(sent, repeats=week) if isinstance(sent, Send) else sent
     step = _choice(place, steps, position)
     if ways.policy is not Policy.SHIFT:
-        found = catch_up(place, steps, now, ways.policy, stale_after=ways.stale_after)
+        # The course's own dates, to which a rhythm goes back, are those before anything was late.
+        late = replace(place, anchor=anchor) if ways.policy is Policy.SKIP_STALE else place
+        found = catch_up(late, steps, now, ways.policy, stale_after=ways.stale_after)
         anchor = found.anchor
         if found.passed_over:
             due_at = moment_of(place, anchor, found.passed_over[0], steps)
@@ -169,9 +171,10 @@ def _behind_a_late_repeat(place: Place, steps: Sequence[StepPlan], position: int
     """The anchor, where a week's mail that came once more left later than it was planned: what follows is
     a week behind it all the same."""
     following, last = steps[position], _last_week(steps, position)
-    if not place.is_repeated or place.last_left_on is None or last is None or last.week is None:
+    if place.last_left_on is None or last is None or last.week is None:
         return anchor
-    if anchor.day != following.day:
+    # Who went back to that week themselves has another one behind them, and their own date before them.
+    if place.repeated_week != last.week or anchor.day != following.day:
         return anchor
     left_on = place.last_left_on - timedelta(days=place.nights(last))
     earliest = left_on + timedelta(days=_span(place, steps, position, last.week))
@@ -212,7 +215,7 @@ def after(place: Place, send: Send, steps: Sequence[StepPlan], today: date) -> P
         last_day=last_day,
         is_last_open=False,
         last_left_on=today,
-        is_repeated=send.repeats is not None,
+        repeated_week=send.repeats,
         is_asked=False,
         answers=answers,
         repeats=repeats,

@@ -81,7 +81,8 @@ class TooLate(PaceRefused):
 def next_now(session: Session, enrollment_id: int, asker: Asker, now: datetime) -> PaceChange | None:
     """Have the next step leave at the next tick, whatever its day and hour; a pause ends with it.
 
-    While a lesson is still on its way, that one is the next: nothing more is asked for. Raises OnItsWay then.
+    While a lesson is still on its way, that one is the next: nothing more is asked for. Raises OnItsWay then,
+    and NothingToCome behind the last one.
     """
     case = _running(session, enrollment_id, asker, now)
     if case.is_said_already(What.NEXT) or case.enrollment.asked_at is not None:
@@ -90,6 +91,8 @@ def next_now(session: Session, enrollment_id: int, asker: Asker, now: datetime) 
         if case.paused_days:
             return _resume(case, What.NEXT)
         raise OnItsWay
+    if case.next_step() is None and not (case.place.extras or case.place.last_extras):
+        raise NothingToCome
     if case.paused_days:
         _unpause(case)
     case.enrollment.asked_at = now

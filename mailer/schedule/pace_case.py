@@ -197,7 +197,7 @@ def _place(session: Session, enrollment: Enrollment, plan: CoursePlan, now: date
     if row.anchor_date is None:  # waits for consent
         zone = row.zone or plan.zone
         return Place(zone, Anchor(local_date(now, zone), 0), 0)
-    return place_of(row, plan.zone)
+    return place_of(row, plan.zone, weeks=plan.weeks)
 
 
 def kept(enrollment: Enrollment, subscriber: Subscriber) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from mailer.i18n import fallback_chain
@@ -41,12 +41,29 @@ class StepPlan:
 
 
 @dataclass(frozen=True)
+class Weeks:
+    """The weeks `of` a course's mails by their steps' ids; `gentler` versions come only as a repeat."""
+
+    of: Mapping[int, int] = field(default_factory=dict)
+    gentler: frozenset[int] = frozenset()
+
+    def repeated_by(self, step_id: int | None, *, is_repeat: bool) -> int | None:
+        """Which week a mail of this step was once more; None: it was not."""
+        if step_id is None or not (is_repeat or step_id in self.gentler):
+            return None
+        return self.of.get(step_id)
+
+
+NO_WEEKS = Weeks()
+
+
+@dataclass(frozen=True)
 class Place:
     """Where somebody is in a course, and what they asked for.
 
     `last_day` is the course day of the mail planned last (0: the welcome); `is_last_open` says that
-    it is still on its way, `last_left_on` on which day in their zone it left, `is_repeated` that it was a
-    week's mail once more.
+    it is still on its way, `last_left_on` on which day in their zone it left, `repeated_week` that it was
+    this week's mail once more.
 
     `gap` is the days from mail to mail that the reader chose (None: as written); `send_time` and `weekdays`
     take the place of the author's. `is_asked`: they want the next one now. `answers` and `repeats` are by
@@ -73,7 +90,7 @@ class Place:
     stop: str = ""
     room_from: date | None = None
     quiet: tuple[time, time] | None = None
-    is_repeated: bool = False
+    repeated_week: int | None = None
 
     @property
     def wishes(self) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ from mailer.schedule.conditions import NOT_ASKED, Met, look
 from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import RECHECK, Decision, Finish, Send, Skip, Stop, Wait, after, decide, past
 from mailer.schedule.follow import follow
-from mailer.schedule.place import Place, StepPlan
+from mailer.schedule.place import NO_WEEKS, Place, StepPlan, Weeks
 from mailer.schedule.reasons import as_written, reason_of
 from mailer.schedule.timing import Anchor
 from mailer.webhooks.tell import Fact, tell
@@ -193,11 +193,8 @@ def select_places() -> Select[Any]:
     )
 
 
-def place_of(
-    row: Any, course_zone: str, met: Met = NOT_ASKED, gentler: Collection[int] = frozenset()
-) -> Place:
-    """Where somebody is in their course, from a row of `select_places`; `gentler` are the ids of its weeks'
-    gentler versions."""
+def place_of(row: Any, course_zone: str, met: Met = NOT_ASKED, weeks: Weeks = NO_WEEKS) -> Place:
+    """Where somebody is in their course, from a row of `select_places`; `weeks` are those of its mails."""
     zone = row.zone or course_zone
     return Place(
         zone=zone,
@@ -215,7 +212,7 @@ def place_of(
         last_extras=tuple(row.last_extras) if row.last_extras else (),
         holds=met.holds,
         stop=met.stop,
-        is_repeated=row.last_kind == DeliveryKind.REPEAT or row.last_step_id in gentler,
+        repeated_week=weeks.repeated_by(row.last_step_id, is_repeat=row.last_kind == DeliveryKind.REPEAT),
     )
 
 
@@ -225,7 +222,7 @@ def _by_week(values: Mapping[str, Any]) -> tuple[tuple[int, Any], ...]:
 
 def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None:
     plan = course.plan
-    place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED), plan.gentler)
+    place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED), plan.weeks)
     if course.cap is not None:
         lessons = course.lessons.get(row.subscriber_id, ())
         place = with_room(place, course.cap, lessons, now)

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from mailer.db import among
 from mailer.models import CourseVersion, Delivery, Enrollment, PaceChange, Step
 from mailer.schedule.pace_case import What
 
@@ -76,7 +77,7 @@ def read_gone_back(session: Session, enrollment_ids: Collection[int]) -> dict[in
             PaceChange.enrollment_id,
             *(_FROM_ROUND.label("from_round"), _TO_ROUND.label("to_round"), _BEHIND.label("behind")),
             func.coalesce(PaceChange.undone_at, PaceChange.at).label("at"),
-        ).where(PaceChange.enrollment_id.in_(enrollment_ids), _WENT_BACK)
+        ).where(among(PaceChange.enrollment_id, enrollment_ids), _WENT_BACK)
     )
     found: dict[int, list[GoneBack]] = {}
     for row in rows:

@@ -20,4 +20,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # As it was before: who confirms then begins, and nobody waits for ever.
+    op.execute(
+        "UPDATE enrollments SET state = 'waiting', reason = '', ended_at = NULL, round = round + 1, "
+        "last_day = 0, last_delivery_id = NULL, asked_at = NULL, paused_until = NULL, answers = '{}', "
+        "repeats = '{}', extras = '{}', last_extras = '{}' WHERE begins_again"
+    )
     op.drop_column("enrollments", "begins_again")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailer.db import session_scope
 from mailer.feedback.check_in import Follows, WeekNotSent, follows, record
 from mailer.feedback.record import leave
-from mailer.models import Answer, CheckIn, Delivery, DeliveryKind, Step
+from mailer.models import Answer, CheckIn, Delivery, DeliveryKind, Enrollment, Step
 from mailer.reports.answers import answers_by_week
 from mailer.reports.why import why
 from mailer.schedule.courses import get_course
@@ -164,6 +164,18 @@ def test_not_yet_brings_the_week_once_more_and_all_after_it_a_week_later(
     assert "the letters go on" in pages.tell("week-1", "not-yet")
     live_to(house, 17)
     assert sent(house)[-1] == (17, DeliveryKind.STEP, "week-2")
+
+
+@pytest.mark.parametrize(("until", "is_asked_anew"), [(date(2026, 3, 3), True), (date(2026, 3, 9), False)])
+def test_an_answer_is_looked_at_at_once_also_after_a_pause_that_is_over(
+    house: House, pages: Pages, until: date, is_asked_anew: bool
+) -> None:
+    live_to(house, 4)
+    with session_scope(house.sessions) as session:
+        session.execute(update(Enrollment).values(paused_until=until))
+    before = pages.enrollment().next_due_at
+    pages.tell("week-1", "not-yet")
+    assert pages.enrollment().next_due_at == (house.at if is_asked_anew else before)
 
 
 def test_too_hard_says_whom_to_ask_and_brings_the_easier_version(house: House, pages: Pages) -> None:

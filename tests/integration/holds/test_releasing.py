@@ -23,6 +23,7 @@ from mailer.launch.release import (
     begin,
     choose,
     finish,
+    go_on,
     overdue_readers,
     pass_over_mails,
     pass_over_readers,
@@ -33,6 +34,7 @@ from mailer.models import (
     DeliveryKind,
     DeliveryState,
     Enrollment,
+    Hold,
     HoldCause,
     HoldScope,
     Lane,
@@ -392,10 +394,28 @@ def test_of_two_releases_that_are_begun_the_later_one_goes_on_and_nothing_is_dou
     # Their welcomes are with a worker when the first one would come to its end.
     with session_scope(sessions) as session:
         session.execute(update(Delivery).values(state=DeliveryState.SENDING))
-    with session_scope(sessions) as session, pytest.raises(Refused, match="Somebody else has let it go on"):
+    with session_scope(sessions) as session, pytest.raises(Refused, match="let some of it go on"):
         finish(session, first, place.here, now, action_id=action_id, mails=0)
-    with pytest.raises(Refused, match="Nothing is on hold"):
+    with pytest.raises(Refused, match="Somebody else has let some of it go on"):
         carry_out(lambda: session_scope(sessions), first, place.here, now, who="ann")
     with session_scope(sessions) as session:
         states = session.execute(select(Delivery.state)).scalars().all()
     assert set(states) == {DeliveryState.SENDING}
+
+
+def test_a_release_of_all_stops_when_another_one_takes_a_lane_of_it(place: Place) -> None:
+    sessions, now = place.house.sessions, place.house.at
+    with session_scope(sessions) as session:
+        for lane in (Lane.COURSE, Lane.CAMPAIGN):
+            put_on_hold(session, HoldCause.OUTAGE, HoldScope.LANE, lane, now, "an outage")
+    with session_scope(sessions) as session:
+        whole, one = choose(session, Policy.SKIP_STALE), choose(session, Policy.SHIFT, Lane.CAMPAIGN)
+        action_id = begin(session, whole, now, who="ann")
+        begin(session, one, now, who="ben")
+    # It has the course's hold still, and would pass over the campaign's mails by its own choice.
+    with session_scope(sessions) as session, pytest.raises(Refused, match="let some of it go on"):
+        go_on(session, whole, action_id)
+    with session_scope(sessions) as session:
+        session.execute(update(Hold).where(Hold.target == Lane.CAMPAIGN).values(released_at=now))
+    with session_scope(sessions) as session, pytest.raises(Refused, match="let some of it go on"):
+        begin(session, whole, now, who="ann")

@@ -8,11 +8,11 @@ from threading import Thread
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from mailer.db import session_scope
 from mailer.feedback.record import leave
-from mailer.models import Delivery, DeliveryState, Enrollment, PaceChange, Step, Subscriber
+from mailer.models import Course, Delivery, DeliveryState, Enrollment, PaceChange, Step, Subscriber
 from mailer.schedule import pace
 from mailer.schedule.pace_case import Asker
 from tests.support.cast import ADA, step_file, write_course
@@ -187,6 +187,20 @@ def test_a_form_sent_again_after_its_lesson_left_asks_for_no_other(desk: Desk, a
             pace.next_now(session, ada, page, desk.house.at)
         desk.house.send()
     assert len(lived(desk)) == 2
+
+
+def test_behind_the_last_lesson_of_a_course_that_is_followed_there_is_no_next_one(
+    desk: Desk, ada: int
+) -> None:
+    with session_scope(desk.sessions) as session:
+        session.execute(update(Course).values(flow={"then": [{"course": "more", "when": ""}]}))
+    desk.live_to(3)
+    desk.house.go_to(desk.start.replace(day=6, hour=8))
+    desk.house.send()  # walk, the last one; the course ends at a later tick
+    assert desk.enrollment_of(ADA).state == "active"
+    with pytest.raises(pace.NothingToCome):
+        ask(desk, pace.next_now, ada)
+    assert desk.enrollment_of(ADA).asked_at is None
 
 
 def test_asking_for_the_next_lesson_ends_a_pause(desk: Desk, ada: int) -> None:

@@ -123,6 +123,34 @@ def test_the_week_after_a_repeated_one_is_a_week_behind_the_day_on_which_that_le
     assert decide(replace(left, anchor=following.anchor), WEEKS, at(12 + late)) == following
 
 
+def test_skipping_what_is_stale_keeps_a_week_behind_a_repeat_that_left_late() -> None:
+    place, now = reader(4, answers=((1, "not-yet"),)), at(10)
+    again = decide(place, WEEKS, now)
+    assert isinstance(again, Send)
+    left = replace(after(place, again, WEEKS, date(2026, 3, 10)), last_left_on=date(2026, 3, 17))
+    following = decide(left, WEEKS, at(18), Ways(policy=Policy.SKIP_STALE))
+    assert isinstance(following, Wait)
+    assert following.until == at(24)
+
+
+def test_who_asks_for_a_repeated_week_again_gets_it_on_the_day_they_asked_for() -> None:
+    # Week 2 came once more on the 9th; on the 11th its reader goes back to it, from tomorrow on.
+    asked = replace(
+        reader(7), last_left_on=date(2026, 3, 9), repeated_week=2, anchor=Anchor(date(2026, 3, 12), 8)
+    )
+    found = decide(asked, WEEKS, at(11))
+    assert isinstance(found, Wait)
+    assert found.until == at(12)
+
+
+def test_a_mail_is_a_weeks_repeat_by_its_kind_or_as_its_gentler_version() -> None:
+    variant = StepPlan(5, "vip-1", 1, time(8), 5, condition=VIP, instead_of="week-1")
+    gentle = StepPlan(6, "gentle", 1, time(8), 6, easier_than="week-1", week=9)
+    weeks = CoursePlan(1, "calm", 1, "Etc/UTC", "en", (variant, *WEEKS), Ways((gentle,))).weeks
+    assert [weeks.repeated_by(one, is_repeat=True) for one in (1, 5, 6, 2, None)] == [1, 1, 1, None, None]
+    assert [weeks.repeated_by(one, is_repeat=False) for one in (1, 5, 6)] == [None, None, 1]
+
+
 def test_a_variant_is_what_its_reader_gets_once_more() -> None:
     steps = (StepPlan(5, "vip-1", 1, time(8), 5, condition=VIP, instead_of="week-1", week=1), *WEEKS)
     for holds, key in ((frozenset({VIP}), "vip-1"), (frozenset(), "week-1")):
