@@ -39,6 +39,9 @@ __all__ = [
 RECHECK = timedelta(minutes=5)
 """How long to wait before asking again whether the mail before this one has left."""
 
+RECHECK_THE_END = timedelta(minutes=20)
+"""The same where no lesson waits for it: behind a slow server a whole house may be at its end."""
+
 WEEK = 7
 
 
@@ -128,7 +131,7 @@ def decide(place: Place, steps: Sequence[StepPlan], now: datetime, ways: Ways = 
         if place.last_extras:
             return _extra(place, steps, now, ways, anchor, place.last_extras[0])
         if ways.is_followed and place.is_last_open and steps:
-            return Wait(now + RECHECK, anchor, steps[-1])
+            return Wait(now + RECHECK_THE_END, anchor, steps[-1])
         return Finish()
     anchor = _behind_a_late_repeat(place, steps, position, anchor)
     again, week = _once_more(place, steps, position, ways)
