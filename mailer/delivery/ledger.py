@@ -15,8 +15,8 @@ from mailer import outbox, tally
 from mailer.audience.addresses import BadAddress, normalise
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import short_hash
-from mailer.db import as_array, ask_to_wake
-from mailer.delivery.dispatch import take_back
+from mailer.db import among, as_array, ask_to_wake
+from mailer.delivery.dispatch import count_offered, take_back
 from mailer.delivery.sources import read_sources
 from mailer.delivery.states import ENDS, NEXT
 from mailer.errors import NotFound, Refused
@@ -88,15 +88,15 @@ class Filter:
         refined = self.step, self.domain, self.reason, self.email, self.ids, self.kind
         return not any(refined) and bool(self.lane or self.course or self.campaign)
 
-    def conditions(self, session: Session) -> list[ColumnElement[bool]]:
-        """The filter for a query of deliveries; raises NotFound or BadAddress."""
+    def conditions(self, session: Session, *, in_any_state: bool = False) -> list[ColumnElement[bool]]:
+        """The filter for a query of deliveries, if need be `in_any_state`; raises NotFound or BadAddress."""
         course = get_course(session, self.course) if self.course else None
         chosen = [of_course(course)] if course else []
         if self.campaign:
             chosen.append(of_campaign(get_campaign(session, self.campaign)))
         if self.step:
             chosen.append(of_step(session, self.step, course))
-        if self.states:
+        if self.states and not in_any_state:
             chosen.append(Delivery.state.in_(self.states))
         if self.reason:
             chosen.append(Delivery.reason.icontains(self.reason, autoescape=True))
@@ -270,7 +270,12 @@ def count(session: Session, verb: Verb, filter_: Filter) -> dict[str, int]:
         .group_by(Delivery.state)
         .order_by(Delivery.state)
     )
-    return {state: number for state, number in rows}  # noqa: C416  (a row is not a pair for mypy)
+    found: Counter[str] = Counter({state: number for state, number in rows})
+    if _S.PLANNED in states:
+        # What is offered and not begun is planned again before it is chosen.
+        fits = filter_.conditions(session, in_any_state=True)
+        found[_S.PLANNED] += count_offered(session, fits)
+    return dict(sorted((+found).items()))
 
 
 def _counted_before(session: Session, filter_: Filter, states: Sequence[DeliveryState]) -> dict[str, int]:
@@ -315,7 +320,7 @@ def choose(
     """
     states = verb.starts_from(filter_.states)
     conditions = [*filter_.conditions(session), *_written_until(seen_at)]
-    take_back(session, conditions)
+    _take_back(session, filter_, states, _written_until(seen_at))
     is_meant = _is_meant(verb, filter_, states)
     rows = session.execute(
         select(Delivery.state, func.array_agg(Delivery.id))
@@ -331,6 +336,17 @@ def choose(
     return Chosen(verb, filter_, ids, {_S(state): number for state, number in others})
 
 
+def _take_back(
+    session: Session,
+    filter_: Filter,
+    states: Sequence[DeliveryState],
+    conditions: Sequence[ColumnElement[bool]],
+) -> None:
+    """Plan again what was offered and no worker has begun, for a verb that begins from what is planned."""
+    if _S.PLANNED in states:
+        take_back(session, [*filter_.conditions(session, in_any_state=True), *conditions])
+
+
 def _written_until(moment: datetime | None) -> list[ColumnElement[bool]]:
     return [] if moment is None else [Delivery.created_at <= moment]
 
@@ -339,9 +355,10 @@ def choose_part(
     session: Session, verb: Verb, filter_: Filter, after: int, limit: int, seen_at: datetime | None = None
 ) -> Chosen:
     """The first `limit` of the same rows with an id above `after`, in the order of their ids."""
-    conditions = [*filter_.conditions(session), *_written_until(seen_at), Delivery.id > after]
-    take_back(session, conditions)
-    is_meant = _is_meant(verb, filter_, verb.starts_from(filter_.states))
+    states, narrowed = verb.starts_from(filter_.states), [*_written_until(seen_at), Delivery.id > after]
+    conditions = [*filter_.conditions(session), *narrowed]
+    _take_back(session, filter_, states, narrowed)
+    is_meant = _is_meant(verb, filter_, states)
     rows = session.execute(
         select(Delivery.id, Delivery.state).where(*conditions, is_meant).order_by(Delivery.id).limit(limit)
     )
@@ -410,7 +427,7 @@ def change(session: Session, chosen: Chosen, now: datetime, *, because: str = ""
     changed: Counter[str] = Counter()
     lanes: set[str] = set()
     sources: set[str] = set()
-    take_back(session, [Delivery.id.in_(chosen.ids.get(_S.PLANNED, ()))])
+    take_back(session, [among(Delivery.id, chosen.ids.get(_S.PLANNED, ()))])
     for state in sorted(chosen.ids):
         rows = {"ids": as_array(chosen.ids[state]), "state": state}
         rows["ids"] = as_array(session.execute(LOCK, rows).scalars())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -25,7 +26,7 @@ from mailer.errors import NotFound, Refused
 from mailer.i18n import fallback_chain
 from mailer.launch.asked import refuse_faulty
 from mailer.launch.messages import put_message
-from mailer.models import Delivery, DeliveryKind, MailingList, Message
+from mailer.models import DeliveryKind, MailingList, Message
 from mailer.schedule.signup import refuse_without_sender
 
 TEMPLATES = "mail/template/"
@@ -106,12 +107,13 @@ def get_template(session: Session, name: str) -> Template:
 
 
 def send_mail(
-    session: Session, person: Person, list_slug: str, what: str | Text, asked_as: str, now: datetime
+    session: Session, person: Person, list_slug: str, what: str | Text, now: datetime
 ) -> Sent:
     """Put one mail to `person` in the outbox; it comes from the sender of a list.
 
-    `what` is a template's name, or a text of its own. `asked_as` names the request: by the same name a mail
-    is written once. Raises NotFound, FaultyFiles, BadAddress or Refused.
+    `what` is a template's name, or a text of its own. Each call is a mail: who asks again by accident is
+    known by their request's key, whose answer is kept in the same transaction. Raises NotFound,
+    FaultyFiles, BadAddress or Refused.
     """
     list_ = get_list(session, list_slug)
     refuse_without_sender(list_)
@@ -120,13 +122,13 @@ def send_mail(
         message_id = put_message(session, written_for(who.id), what.compiled())
     else:
         message_id = _template(session, what, who.language or "en")
-    return Sent(_write(session, list_, who.id, message_id, asked_as, now), who.id)
+    return Sent(_write(session, list_, who.id, message_id, now), who.id)
 
 
 def _write(
-    session: Session, list_: MailingList, subscriber_id: int, message_id: int, asked_as: str, now: datetime
+    session: Session, list_: MailingList, subscriber_id: int, message_id: int, now: datetime
 ) -> int:
-    key = outbox.dedup_key(DeliveryKind.MAIL, list_.id, asked_as, subscriber_id)
+    key = outbox.dedup_key(DeliveryKind.MAIL, list_.id, uuid4().hex, subscriber_id)
     row = outbox.NewDelivery(
         dedup_key=key,
         kind=DeliveryKind.MAIL,
@@ -136,11 +138,7 @@ def _write(
         due_at=now,
         began_at=now,
     )
-    written = outbox.write(session, [row], now)
-    if key in written:
-        return written[key]
-    known = select(Delivery.id).where(Delivery.dedup_key == key, Delivery.subscriber_id == subscriber_id)
-    return session.execute(known).scalar_one()
+    return outbox.write(session, [row], now)[key]
 
 
 def _template(session: Session, name: str, language: str) -> int:

@@ -23,6 +23,8 @@ class Afterwards:
 
 def afterwards(session: Session, campaign: Campaign) -> Afterwards:
     """All of it; reads every event since the campaign began."""
+    if campaign.starts_at is None:  # cancelled before it had a time
+        return Afterwards(0, 0, 0)
     left = session.execute(
         select(func.count(Event.subscriber_id.distinct()))
         .join(Delivery, Delivery.id == Event.delivery_id)

@@ -18,7 +18,17 @@ from mailer import outbox, tally
 from mailer.db import as_array
 from mailer.delivery.reasons import MEANING, ReasonKind
 from mailer.errors import NotFound, Refused
-from mailer.models import Attempt, Campaign, Course, Delivery, DeliveryState, Lane, Subscriber, Transport
+from mailer.models import (
+    Attempt,
+    Batch,
+    Campaign,
+    Course,
+    Delivery,
+    DeliveryState,
+    Lane,
+    Subscriber,
+    Transport,
+)
 from mailer.reports.ledger import LedgerRow, rows_of
 from mailer.reports.why import Decision, why
 from mailer.schedule.campaigns import get_campaign
@@ -250,7 +260,8 @@ class Tried:
 
 @dataclass(frozen=True)
 class DeliveryView:
-    """One mail, each attempt that failed, and all that was decided about it."""
+    """One mail, each attempt that failed, and all that was decided about it. One that `is_offered` is in a
+    batch that no worker has begun."""
 
     row: LedgerRow
     lane: str
@@ -259,6 +270,7 @@ class DeliveryView:
     deferrals: int
     tried: tuple[Tried, ...]
     story: tuple[Decision, ...]
+    is_offered: bool = False
 
 
 def delivery_view(session: Session, delivery_id: int) -> DeliveryView:
@@ -286,7 +298,10 @@ def delivery_view(session: Session, delivery_id: int) -> DeliveryView:
         for attempt, slug in attempts
     )
     story = why(session, email, row.mail).decisions
-    return DeliveryView(*(row, mail.lane, mail.subscriber_id, mail.message_id, mail.deferrals, tried, story))
+    asked = select(Batch.token.is_(None)).where(Batch.id == mail.batch_id)
+    is_offered = mail.batch_id is not None and session.scalars(asked).one_or_none() is True
+    facts = mail.lane, mail.subscriber_id, mail.message_id, mail.deferrals
+    return DeliveryView(row, *facts, tried, story, is_offered)
 
 
 def _words(kind: str) -> str:

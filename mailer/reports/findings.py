@@ -151,8 +151,6 @@ def _lanes(status: QueueStatus, ways: Sequence[Way]) -> Iterator[Finding]:
             continue
         cause = cause_of(lane, status, ways)
         words = f"{late_words(lane)}: {cause.words}."
-        if cause.path == "/desk/holds":
-            continue  # somebody paused a domain, and what waits for it is no trouble
         if lane.per_second:
             # A large campaign is due all at once: while it moves as it can, that is no alarm.
             if lane.lane != Lane.CAMPAIGN:
@@ -232,9 +230,6 @@ def cause_of(lane: LaneStatus, status: QueueStatus, ways: Sequence[Way]) -> Caus
             return Cause(
                 f"what transport {way.slug} may send for now is used up", _help(FindingKind.LANE_LATE)
             )
-    domains = [hold.target for hold in status.holds if hold.scope == "domain"]
-    if domains:
-        return Cause(f"mail to {', '.join(domains)} is paused", "/desk/holds")
     if lane.per_second:
         left = lane.drain_seconds
         when = f", and empty in {age_words(left)}" if left else ""

@@ -46,7 +46,7 @@ def as_prometheus(status: QueueStatus) -> bytes:
 
     counts = {name: gauge(f"deliveries_{name}", meaning, "lane") for name, meaning in LANE_GAUGES.items()}
     oldest = gauge("oldest_due_seconds", "Age of the due mail that is first in line.", "lane")
-    late = gauge("late_seconds", "The same of what nobody has paused: no course, campaign or sender.", "lane")
+    late = gauge("late_seconds", "The same of what nobody has paused.", "lane")
     rate = gauge("accepted_per_second", "Mails accepted per second over the last minute.", "lane")
     drain = gauge("drain_seconds", "When all that is due will have left at this rate.", "lane")
     for lane in status.lanes:

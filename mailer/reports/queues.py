@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.db import as_array
-from mailer.delivery.holds import in_force, list_holds
+from mailer.delivery.holds import Holds, in_force, list_holds
 from mailer.delivery.sources import read_sources
 from mailer.models import (
     BreakerState,
@@ -44,7 +44,7 @@ SHOWN = timedelta(hours=1)
 class LaneStatus:
     """One lane. Ages and times are in seconds; `oldest` is of the mail that is first in line.
 
-    `late` is the same of what nobody has stopped: courses, campaigns and senders on hold are left out.
+    `late` is the same of what nobody has stopped: no course, campaign, sender or domain on hold.
     `waiting` are due and not on their way; `on_their_way` are offered to a worker or with one; `deferred`
     are planned for a later moment. `per_second` is of the last minute, None when nothing was accepted in it.
     """
@@ -305,6 +305,21 @@ FIRST = """
         ) AS few
     ) AS f
 """
+# The same of people at no paused domain: those of such a domain are among the first ones that are due.
+NOT_AT = """
+    SELECT s.source, w.first
+    FROM unnest(CAST(:sources AS text[])) AS s (source)
+    CROSS JOIN LATERAL (
+        SELECT min(d.next_attempt_at) AS first
+        FROM (
+            SELECT next_attempt_at, subscriber_id FROM deliveries
+            WHERE state = 'planned' AND lane = '{lane}' AND source = s.source AND next_attempt_at <= :now
+            ORDER BY next_attempt_at LIMIT :look_at
+        ) AS d
+        JOIN subscribers AS p ON p.id = d.subscriber_id
+        WHERE split_part(p.email_key, '@', 2) <> ALL (CAST(:domains AS text[]))
+    ) AS w
+"""
 _BATCHES = text("""
     SELECT lane, coalesce(sum(cardinality(delivery_ids)), 0)::bigint AS mails,
            coalesce(sum(cardinality(delivery_ids)) FILTER (WHERE lease_until < clock_timestamp()), 0)::bigint
@@ -323,7 +338,8 @@ def _lanes(session: Session, now: datetime, look_at: int) -> list[LaneStatus]:
     open_, aside = _counted(session)
     batches = {row.lane: row for row in session.execute(_BATCHES)}
     rates = {row.lane: row.accepted / 60 for row in session.execute(_RATES)}
-    stopped = _stopped(session, {source for sources in open_.values() for source in sources})
+    holds = in_force(session)
+    stopped = _stopped(session, {source for sources in open_.values() for source in sources}, holds)
     return [
         _lane(
             session,
@@ -332,6 +348,7 @@ def _lanes(session: Session, now: datetime, look_at: int) -> list[LaneStatus]:
             look_at,
             open_[lane],
             stopped,
+            holds.domains,
             aside,
             batches.get(lane),
             rates.get(lane),
@@ -340,9 +357,8 @@ def _lanes(session: Session, now: datetime, look_at: int) -> list[LaneStatus]:
     ]
 
 
-def _stopped(session: Session, names: Set[str]) -> frozenset[str]:
+def _stopped(session: Session, names: Set[str], holds: Holds) -> frozenset[str]:
     """Those of the sources whose course, campaign or sender is on hold."""
-    holds = in_force(session)
     if not (holds.course_ids or holds.campaign_ids or holds.sender_ids):
         return frozenset()
     return frozenset(one.name for one in read_sources(session, sorted(names)) if holds.stops_source(one))
@@ -368,6 +384,7 @@ def _lane(
     look_at: int,
     open_: Mapping[str, int],
     stopped: frozenset[str],
+    domains: frozenset[str],
     aside: Mapping[tuple[str, str], int],
     batches: Any,
     per_second: float | None,
@@ -377,6 +394,11 @@ def _lane(
     first = {row.source: row.first for row in rows if row.first is not None}
     under_way = batches.mails if batches else 0
     later = sum(row.later for row in rows)
+    free = first
+    if domains and first:
+        values |= {"sources": as_array(first), "domains": as_array(sorted(domains))}
+        rows = session.execute(text(NOT_AT.format(lane=lane)), values).all()
+        free = {row.source: row.first for row in rows if row.first is not None}
     return LaneStatus(
         lane=lane,
         # A batch may still name mails that have ended already.
@@ -388,7 +410,7 @@ def _lane(
         held=aside.get((lane, DeliveryState.HELD), 0),
         quarantined=aside.get((lane, DeliveryState.QUARANTINED), 0),
         lapsed=batches.lapsed if batches else 0,
-        late=_age((moment for source, moment in first.items() if source not in stopped), now),
+        late=_age((moment for source, moment in free.items() if source not in stopped), now),
     )
 
 

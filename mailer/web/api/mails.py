@@ -113,7 +113,7 @@ def send_mail(actor: Send, once: OnceDep, asked: Mail) -> Response:
     person = Person(asked.to.email, asked.to.name, asked.to.language)
 
     def act(session: Session) -> Queued:
-        sent = desk.send_mail(session, actor, person, asked.list_, what, once.name(actor))
+        sent = desk.send_mail(session, actor, person, asked.list_, what)
         return Queued(delivery_id=sent.delivery_id, subscriber_id=sent.subscriber_id)
 
     return once.answer(actor, act, 202)

@@ -42,10 +42,6 @@ class Once:
     key: str
     digest: bytes
 
-    def name(self, actor: Actor) -> str:
-        """What this request is called among all tokens' requests; it tells nothing of the key."""
-        return digest_of(str(actor.token_id).encode(), self.key.encode()).hex()[:32]
-
     def answer(
         self,
         actor: Actor,

@@ -169,8 +169,10 @@ def show(request: Request, delivery_id: int, parts: PartsDep, actor: See) -> Res
     with parts.session() as session:
         view = desk.show_delivery(session, actor, delivery_id)
     state = DeliveryState(view.row.state)
+    if state == DeliveryState.SENDING and view.is_offered:
+        state = DeliveryState.PLANNED  # no worker has begun it, so it can still be held or cancelled
     acts = {word: WORDS[word] for word, verb in VERBS.items() if state in verb.from_}
-    return parts.desk.page(request, "delivery.html", actor, view=view, acts=acts)
+    return parts.desk.page(request, "delivery.html", actor, view=view, acts=acts, state=state)
 
 
 def _ask(

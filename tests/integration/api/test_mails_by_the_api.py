@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from mailer.db import Sessions, session_scope
-from mailer.models import Delivery, Lane, Message
+from mailer.models import Delivery, KeptAnswer, Lane, Message
 from tests.integration.api.conftest import Program
 from tests.integration.api.test_how_the_api_works import kind
 from tests.support.cast import ADA, BEN
@@ -40,6 +40,19 @@ def test_a_mail_of_its_own_text_is_sent_once_however_often_it_is_asked_for(
     assert shop.get("/deliveries", course="calm").json()["items"] == []
     (hers,) = shop.get("/deliveries", subscriber=row["subscriber_id"]).json()["items"]
     assert hers["id"] == row["id"]
+
+
+def test_a_key_that_is_forgotten_is_another_mails_key(
+    shop_of_house: Program, house: House, sessions: Sessions
+) -> None:
+    shop = shop_of_house
+    first = shop.post("/mails", TO_ADA | RECEIPT, key="reset ada")
+    with session_scope(sessions) as session:
+        session.execute(delete(KeptAnswer))  # as after its 24 hours
+    later = shop.post("/mails", TO_ADA | RECEIPT | {"subject": "Another reset"}, key="reset ada")
+    assert later.json()["delivery_id"] != first.json()["delivery_id"]
+    house.send()
+    assert house.states() == {"accepted": 2}
 
 
 def test_mails_that_have_not_left_are_cancelled_by_filter_or_id_and_never_more_than_were_seen(

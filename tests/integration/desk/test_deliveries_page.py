@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from mailer import tally
 from mailer.db import session_scope
 from mailer.delivery import bulk, ledger, parts
-from mailer.models import Action, BulkAct, Delivery, DeliveryState, Subscriber
+from mailer.models import Action, Batch, BulkAct, Delivery, DeliveryState, Subscriber
 from mailer.reports.deliveries import Look, deliveries_page
 from tests.support.cast import ADA, BEN, CLEO
 from tests.support.house import House
@@ -285,3 +286,41 @@ def test_what_came_after_somebody_looked_is_not_cancelled_in_its_place(
         pass
     with session_scope(house.sessions) as session:
         assert "cancelled" not in session.execute(select(Delivery.state)).scalars().all()
+
+
+def test_what_is_offered_and_nobody_has_begun_is_counted_held_and_cancelled(
+    house: House, opal: Person
+) -> None:
+    for email in (ADA, BEN, CLEO):
+        house.enroll(email)
+    house.plan()
+    assert house.offers()
+    assert house.states() == {"sending": 3}
+    named = {"state": "planned", "course": "calm"}
+    with session_scope(house.sessions) as session:
+        ada = session.scalars(select(Delivery.id).order_by(Delivery.id)).first()
+    # One by one: its own page has the acts of what is planned.
+    page = opal.get(f"/desk/deliveries/{ada}").text
+    assert f"verb=hold&amp;state=planned&amp;mail={ada}" in page
+    hers = {"verb": "hold", "state": "planned", "mail": f"{ada}"}
+    assert "Hold: 1 mail" in opal.get("/desk/deliveries/act", **hers).text
+    opal.post("/desk/deliveries/act", seen="1", **hers)
+    assert house.states() == {"held": 1, "planned": 2}
+    assert house.offers()
+    assert house.states() == {"held": 1, "sending": 2}
+    # And all that fit: what was counted is what is then done.
+    assert "Cancel: 2 mails" in opal.get("/desk/deliveries/act", verb="cancel", **named).text
+    done = opal.post("/desk/deliveries/act", verb="cancel", seen="2", **named)
+    assert "2 mails cancelled" in done.text
+    assert house.states() == {"held": 1, "cancelled": 2}
+
+
+def test_what_a_worker_has_begun_is_in_no_count(house: House, opal: Person) -> None:
+    house.enroll(ADA)
+    house.plan()
+    house.offers()
+    with session_scope(house.sessions) as session:
+        session.execute(update(Batch).values(token=uuid4()))
+    asked = opal.get("/desk/deliveries/act", verb="cancel", state="planned", course="calm")
+    assert "Cancel: 1 mail" not in asked.text
+    assert house.states() == {"sending": 1}

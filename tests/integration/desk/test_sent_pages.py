@@ -10,10 +10,11 @@ from sqlalchemy import select, text
 
 from mailer.db import session_scope
 from mailer.desk import sent
+from mailer.launch.campaign import cancel
 from mailer.models import Action, Campaign
 from mailer.reports import patience
 from tests.integration.campaigns.phased import TWO, redraft, send_all
-from tests.support.campaigns import SPRING, add_letters, put_people, set_going
+from tests.support.campaigns import SPRING, add_letters, draft, put_people, set_going, write_campaign
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp
 from tests.support.staff import Person
@@ -116,3 +117,14 @@ def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
     )
     late = rea.get(f"{PATH}/statement", count="yes")
     assert (late.status_code, "longer than ten seconds" in late.text) == (200, True)
+
+
+def test_one_that_was_cancelled_before_it_had_a_time_has_a_statement_of_nothing(
+    house: House, marc: Person, tmp_path: Path
+) -> None:
+    with session_scope(house.sessions) as session:
+        add_letters(session)
+        draft(session, [write_campaign(tmp_path)], house.at)
+        cancel(session, SPRING, house.at, who="ann")
+    for page in ("progress", "statement", "missing", "links", "statement.csv"):
+        assert marc.get(f"{PATH}/{page}").status_code == 200, page

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mailer import tally
 from mailer.delivery.holds import pause
-from mailer.models import Batch, Delivery, Heartbeat, HoldScope, Lane, Move
+from mailer.models import Batch, Delivery, Heartbeat, HoldScope, Lane, Move, Subscriber
 from mailer.queue import QUEUES
 from mailer.reports import queues
 from mailer.reports.queues import LaneStatus, QueueStatus, age_words, queue_status
@@ -77,6 +77,19 @@ def test_every_mail_is_counted_in_one_place(session: Session, house: House) -> N
     assert course_lane(session, house) == LaneStatus(
         *("course", 2, 300.0, 4, 1), per_second=1 / 60, held=1, quarantined=1, lapsed=1, late=300.0
     )
+
+
+def test_mail_to_a_paused_domain_is_not_late_and_hides_none_that_is(session: Session, house: House) -> None:
+    change(session, slice(0, 1), next_attempt_at=house.at - timedelta(hours=3))
+    change(session, slice(1, 2), next_attempt_at=house.at - timedelta(hours=2))
+    (first,) = some(session, slice(0, 1))
+    row = session.execute(select(Delivery).where(Delivery.id == first)).scalar_one()
+    session.get_one(Subscriber, row.subscriber_id).email_key = "ada@paused.example"
+    pause(session, HoldScope.DOMAIN, "paused.example", house.at, who="ann")
+    lane = course_lane(session, house)
+    assert (lane.oldest, lane.late) == (3 * 3600, 2 * 3600)
+    pause(session, HoldScope.DOMAIN, "nobody.example", house.at, who="ann")
+    assert course_lane(session, house).late == 2 * 3600
 
 
 def test_the_rate_and_when_the_lane_is_empty_come_from_the_last_minute(
