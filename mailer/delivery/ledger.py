@@ -270,7 +270,7 @@ def count(session: Session, verb: Verb, filter_: Filter) -> dict[str, int]:
         .group_by(Delivery.state)
         .order_by(Delivery.state)
     )
-    found: Counter[str] = Counter({state: number for state, number in rows})
+    found: Counter[str] = Counter(dict(rows.all()))
     if _S.PLANNED in states:
         # What is offered and not begun is planned again before it is chosen.
         fits = filter_.conditions(session, in_any_state=True)
