@@ -27,9 +27,7 @@ def put_template(session: Session, actor: Actor, name: str, text: Text) -> Templ
 
 
 @needs(Right.SEND)
-def send_mail(
-    session: Session, actor: Actor, person: Person, list_: str, what: str | Text
-) -> Sent:
+def send_mail(session: Session, actor: Actor, person: Person, list_: str, what: str | Text) -> Sent:
     """Send one mail by the sender of a list; raises NotFound, FaultyFiles, BadAddress or Refused."""
     sent = mails.send_mail(session, person, list_, what, business_now(session))
     record(session, actor, "mail send", 1, list=list_, delivery=sent.delivery_id)

@@ -106,9 +106,7 @@ def get_template(session: Session, name: str) -> Template:
     return Template(name, tuple(languages))
 
 
-def send_mail(
-    session: Session, person: Person, list_slug: str, what: str | Text, now: datetime
-) -> Sent:
+def send_mail(session: Session, person: Person, list_slug: str, what: str | Text, now: datetime) -> Sent:
     """Put one mail to `person` in the outbox; it comes from the sender of a list.
 
     `what` is a template's name, or a text of its own. Each call is a mail: who asks again by accident is
@@ -125,9 +123,7 @@ def send_mail(
     return Sent(_write(session, list_, who.id, message_id, now), who.id)
 
 
-def _write(
-    session: Session, list_: MailingList, subscriber_id: int, message_id: int, now: datetime
-) -> int:
+def _write(session: Session, list_: MailingList, subscriber_id: int, message_id: int, now: datetime) -> int:
     key = outbox.dedup_key(DeliveryKind.MAIL, list_.id, uuid4().hex, subscriber_id)
     row = outbox.NewDelivery(
         dedup_key=key,
