@@ -12,7 +12,8 @@ from mailer.cli.asking import Yes, ask_first, operator
 from mailer.cli.connect import connect
 from mailer.cli.show import as_json, as_table, count, printable, say
 from mailer.db import business_now
-from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Chosen, Filter, Verb, act, choose
+from mailer.delivery.ledger import Chosen, Filter, act, choose
+from mailer.delivery.verbs import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Verb
 from mailer.errors import Refused
 from mailer.models import DeliveryState
 from mailer.reports.csv_file import csv_lines

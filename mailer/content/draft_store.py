@@ -29,8 +29,8 @@ KEPT_TYPING = ".typing"
 REPLACED = ".replaced"
 """Beside them: what a draft held before all of it was replaced."""
 CHANGED = (
-    "Somebody else has changed {name} meanwhile, so nothing was saved. Keep a copy of your text, open the "
-    "step again and bring it in there."
+    "Somebody else has changed {name} meanwhile, so nothing was saved. What you typed is still "
+    "here: look at theirs first, or save yours over it."
 )
 
 

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from mailer.db import business_now, clock_now
 from mailer.delivery import ledger
-from mailer.delivery.ledger import VERBS, Filter
+from mailer.delivery.ledger import Filter
 from mailer.delivery.parts import attempt, take_next
+from mailer.delivery.verbs import VERBS
 from mailer.errors import NotFound
 from mailer.models import BulkAct, DeliveryState
 

@@ -12,7 +12,8 @@ from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.db import business_now, clock_now
 from mailer.delivery import bulk, ledger
-from mailer.delivery.ledger import VERBS, Filter, Verb
+from mailer.delivery.ledger import Filter
+from mailer.delivery.verbs import VERBS, Verb
 from mailer.errors import NotFound, Refused
 from mailer.models import Attempt, BulkAct
 from mailer.reports.deliveries import (

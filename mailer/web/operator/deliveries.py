@@ -10,8 +10,9 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 
 from mailer.delivery.bulk import AT_ONCE
-from mailer.delivery.ledger import VERBS, Filter
+from mailer.delivery.ledger import Filter
 from mailer.delivery.reasons import MEANING
+from mailer.delivery.verbs import VERBS
 from mailer.desk import deliveries as desk
 from mailer.desk.deliveries import MovedOn
 from mailer.errors import Refused

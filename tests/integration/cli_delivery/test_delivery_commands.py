@@ -15,8 +15,9 @@ from sqlalchemy import select, update
 
 from mailer import tally
 from mailer.db import session_scope
-from mailer.delivery.ledger import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Filter, Verb, act, choose
+from mailer.delivery.ledger import Filter, act, choose
 from mailer.delivery.states import NEXT
+from mailer.delivery.verbs import CANCEL, HOLD, RELEASE, RETRY, SETTLE, Verb
 from mailer.models import Action, Delivery, DeliveryState, Subscriber
 from mailer.schedule.courses import get_course
 from tests.integration.cli_delivery.conftest import Run

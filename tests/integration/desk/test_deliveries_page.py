@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from mailer import tally
 from mailer.db import session_scope
 from mailer.delivery import bulk, ledger, parts
+from mailer.delivery.verbs import RETRY
 from mailer.models import Action, Batch, BulkAct, Delivery, DeliveryState, Subscriber
 from mailer.reports.deliveries import Look, deliveries_page
 from tests.support.cast import ADA, BEN, CLEO
@@ -218,7 +219,7 @@ def test_an_act_whose_part_fails_lets_others_go_first_and_ends_after_five_times(
 
     def failing(session: Session, chosen: ledger.Chosen, *rest: Any, **named: Any) -> Counter[str]:
         changed = change(session, chosen, *rest, **named)
-        if chosen.verb is ledger.RETRY:
+        if chosen.verb is RETRY:
             raise RuntimeError("a disk that is full")  # after the rows were written
         return changed
 

@@ -14,8 +14,9 @@ from mailer.clock import local_date
 from mailer.db import session_scope
 from mailer.delivery.claim import claim_batch
 from mailer.delivery.holds import guarded, put_on_hold
-from mailer.delivery.ledger import HOLD, Filter, act
+from mailer.delivery.ledger import Filter, act
 from mailer.delivery.ledger import choose as choose_mails
+from mailer.delivery.verbs import HOLD
 from mailer.errors import Refused
 from mailer.launch.backlog import Backlog, backlog
 from mailer.launch.carry_out import carry_out
