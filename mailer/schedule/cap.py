@@ -6,7 +6,7 @@ are due later on the same day, and for other campaigns. Welcomes and confirmatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
@@ -19,6 +19,7 @@ from mailer.db import as_array
 from mailer.errors import Refused
 from mailer.models import Campaign, FrequencyCap, Losing
 from mailer.schedule.place import Place, StepPlan
+from mailer.schedule.stopped import stopped_courses
 from mailer.schedule.timing import Window, first_from, leaves_at, quiet_until
 
 WEEK = timedelta(days=7)
@@ -234,12 +235,13 @@ def room_after(cap: Cap, zone_name: str, before: Before, due_at: datetime, now: 
 
 
 # Lessons that are open count as if they left when they are tried next, which may be after their reader's
-# pause. One that is set aside leaves when somebody says so; other courses do not wait for that. One that is
-# uncertain may well have arrived.
+# pause. One that is set aside, or whose course is stopped, leaves when somebody says so; other courses do not
+# wait for that. One that is uncertain may well have arrived.
 _LESSONS = text("""
     SELECT subscriber_id, coalesce(settled_at, greatest(next_attempt_at, :now)) AS at FROM deliveries
     WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
-      AND (state IN ('planned', 'sending') OR (state IN ('accepted', 'uncertain') AND settled_at > :since))
+      AND (state = 'sending' OR state IN ('accepted', 'uncertain') AND settled_at > :since
+           OR state = 'planned' AND course_id <> ALL (CAST(:stopped AS bigint[])))
     """)
 _HISTORY = text("""
     SELECT subscriber_id, enrollment_id, due_at, coalesce(settled_at, :now, next_attempt_at) AS at
@@ -249,7 +251,8 @@ _HISTORY = text("""
     """)
 # Of two campaigns that are with workers at this moment the older row counts for the younger one. One that was
 # claimed earlier could not see the older one then, so that one finds it in hand. What is due late is still to
-# come today. While a course's last lesson is open its next one waits for it, however often that is asked.
+# come today, unless its course is stopped. While a course's last lesson is open its next one waits for it,
+# however often that is asked.
 # (Looked up by their keys: joined, the planner might read all open mails.)
 _MAILS = text("""
     SELECT d.id, m.at, m.is_in_hand
@@ -262,23 +265,42 @@ _MAILS = text("""
           AND (o.state IN ('accepted', 'uncertain') AND o.settled_at > :since
                OR o.state = 'sending' AND (o.lane = 'course' OR o.id < d.id
                    OR (SELECT b.token IS NOT NULL FROM batches AS b WHERE b.id = o.batch_id))
-               OR o.state = 'planned' AND o.lane = 'course')
+               OR o.state = 'planned' AND o.lane = 'course'
+                   AND o.course_id <> ALL (CAST(:stopped AS bigint[])))
         UNION ALL
         SELECT greatest(e.next_due_at, :now), false FROM enrollments AS e
         WHERE e.subscriber_id = d.subscriber_id AND e.state = 'active' AND e.next_due_at < :soon
+          AND e.course_id <> ALL (CAST(:stopped AS bigint[]))
           AND coalesce((SELECT l.state FROM deliveries AS l WHERE l.id = e.last_delivery_id), '')
               NOT IN ('planned', 'sending', 'held', 'quarantined')
     ) AS m ON true
     """)
 
 
-def lessons_of(session: Session, people: Sequence[int], now: datetime) -> Mapping[int, list[datetime]]:
-    """When these people's lessons of the last week left, and those on their way will."""
+def lessons_of(
+    session: Session, people: Sequence[int], now: datetime, stopped: Collection[int] = ()
+) -> Mapping[int, list[datetime]]:
+    """When these people's lessons of the last week left, and those on their way will; of the `stopped`
+    courses none will."""
     found: dict[int, list[datetime]] = {}
-    values = {"people": as_array(people), "now": now, "since": now - WEEK - timedelta(days=1)}
+    values = {
+        "people": as_array(people),
+        "now": now,
+        "since": now - WEEK - timedelta(days=1),
+        "stopped": as_array(stopped),
+    }
     for row in session.execute(_LESSONS, values):
         found.setdefault(row.subscriber_id, []).append(row.at)
     return found
+
+
+def lessons_beside(
+    session: Session, people: Sequence[int], now: datetime, course_id: int
+) -> Mapping[int, list[datetime]]:
+    """`lessons_of` these people as this course counts them: of others that are stopped none will leave,
+    unless it is stopped itself and goes on when they do."""
+    stopped = stopped_courses(session)
+    return lessons_of(session, people, now, () if course_id in stopped else stopped)
 
 
 def looking_back(
@@ -301,6 +323,7 @@ def mails_before(session: Session, rows: Sequence[tuple[int, int]], now: datetim
         "now": now,
         "since": now - WEEK - timedelta(days=1),
         "soon": now + timedelta(days=1),
+        "stopped": as_array(stopped_courses(session)),
     }
     for row in session.execute(_MAILS, values):
         before = found.setdefault(row.id, Before())
