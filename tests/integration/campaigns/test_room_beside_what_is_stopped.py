@@ -1,4 +1,4 @@
-"""What cannot leave at present takes no room: a course on hold keeps no other course and no campaign waiting."""
+"""What cannot leave takes no room: a course on hold keeps no other course and no campaign waiting."""
 
 from __future__ import annotations
 
@@ -94,8 +94,6 @@ def test_courses_are_stopped_by_their_sender_and_by_paused_transports(both: Hous
         session.execute(update(Transport).values(paused_at=both.at))
         assert len(stopped_courses(session)) == 2
         session.execute(update(Transport).values(paused_at=None))
-        sender = session.scalars(
-            select(Sender.slug).where(Sender.id == get_course(session, "calm").sender_id)
-        )
-        pause(session, HoldScope.SENDER, sender.one(), both.at, who="ann")
-        assert get_course(session, "calm").id in stopped_courses(session)
+        calm = get_course(session, "calm")
+        pause(session, HoldScope.SENDER, session.get_one(Sender, calm.sender_id).slug, both.at, who="ann")
+        assert calm.id in stopped_courses(session)
