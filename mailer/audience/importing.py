@@ -43,6 +43,8 @@ Transaction = Callable[[], AbstractContextManager[Session]]
 """Opens a transaction that is committed at the end of the block."""
 Ask = Callable[[Session, Sequence[int]], None]
 """Asks new subscriptions, by their ids, to confirm."""
+Moved = Callable[[Session, Sequence[int]], None]
+"""Hears of people who were known and have a zone now, by their ids."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Ways:
     """
 
     ask: Ask
+    moved: Moved
     tell: Callable[[Progress], None] = lambda _: None
     keep: Callable[[Iterator[NotTaken]], None] = lambda _: None
     begun: Callable[[Session, int], None] = lambda _, __: None
@@ -278,7 +281,7 @@ def _add(transaction: Transaction, order: ImportOrder, at: Unfinished, now: date
 
     def add(part: _Part) -> int:
         with transaction() as session:
-            return _add_part(session, at, part, order.joining, now, ways.ask)
+            return _add_part(session, at, part, order.joining, now, ways)
 
     ways.tell(Progress(False, done, total, at.rows_refused, before))
     with closing(_each(add, parts, ways.workers)) as each:
@@ -302,7 +305,7 @@ def _each(add: Callable[[_Part], int], parts: Sequence[_Part], workers: int) -> 
 
 
 def _add_part(
-    session: Session, at: Unfinished, part: _Part, joining: Joining, now: datetime, ask: Ask
+    session: Session, at: Unfinished, part: _Part, joining: Joining, now: datetime, ways: Ways
 ) -> int:
     unfinished.enter(session, at.id)
     merged = merge_people(session, at.staging.people, part.after, part.upto, joining, now)
@@ -312,7 +315,8 @@ def _add_part(
     ]
     at.staging.add_not_taken(session, kept_away)
     if merged.joined and not joining.is_active:
-        ask(session, merged.joined)
+        ways.ask(session, merged.joined)
+    ways.moved(session, merged.moved)
     unfinished.record_part(session, at.id, part.number, _counts(merged))
     return merged.people
 

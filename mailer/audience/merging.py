@@ -32,13 +32,17 @@ class KeptAway:
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did: people by what they were before, and the ids of the new subscriptions."""
+    """What a merge did: people by what they were before, and the ids of the new subscriptions.
+
+    `moved` are those whom it gave a zone, by their ids as subscribers: they were known without one.
+    """
 
     people: int
     new_people: int
     unconfirmed: int
     joined: Sequence[int]
     kept_away: Sequence[KeptAway]
+    moved: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ def merge_people(
     count, new, unconfirmed = session.execute(text(_COUNT)).one()
     kept_away = [KeptAway(*row) for row in session.execute(text(_KEPT_AWAY))]
     joined = _join(session, joining, now)
+    moved = session.scalars(text("SELECT id FROM merged WHERE is_moved ORDER BY id")).all()
     session.execute(text("DROP TABLE gathered, merged, standing"))
-    return Merged(count, new, unconfirmed, joined, kept_away)
+    return Merged(count, new, unconfirmed, joined, kept_away, moved)
 
 
 _END = "AND email_key <= :upto"
@@ -109,7 +114,7 @@ _GATHER = """
 
 _MERGED = """
     CREATE TEMPORARY TABLE merged (
-        id bigint, line bigint, email text, email_key text, is_new bool
+        id bigint, line bigint, email text, email_key text, is_new bool, is_moved bool
     ) ON COMMIT DROP
 """
 
@@ -131,10 +136,13 @@ _MERGE = """
            OR (s.zone IS NULL AND excluded.zone IS NOT NULL)
            OR NOT s.tags @> excluded.tags
            OR excluded.fields || s.fields <> s.fields
-        RETURNING id, email_key, xmax = 0 AS is_new
+        -- A look into the table finds the row as it was before this statement.
+        RETURNING id, email_key, xmax = 0 AS is_new,
+                  CASE WHEN xmax = 0 OR zone IS NULL THEN false
+                       ELSE (SELECT o.zone IS NULL FROM subscribers AS o WHERE o.id = s.id) END AS is_moved
     )
     INSERT INTO merged
-    SELECT u.id, g.line, g.email, email_key, u.is_new
+    SELECT u.id, g.line, g.email, email_key, u.is_new, u.is_moved
     FROM upserted u JOIN gathered g USING (email_key)
 """
 
@@ -147,7 +155,7 @@ _KNOW_TAGS = """
 # Those of whom nothing more is said are locked, but neither written nor returned.
 _UNCHANGED = """
     INSERT INTO merged
-    SELECT s.id, g.line, g.email, g.email_key, false
+    SELECT s.id, g.line, g.email, g.email_key, false, false
     FROM gathered g
     CROSS JOIN LATERAL (SELECT id FROM subscribers WHERE email_key = g.email_key LIMIT 1) s
     WHERE g.email_key NOT IN (SELECT email_key FROM merged)

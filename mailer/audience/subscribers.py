@@ -83,13 +83,20 @@ def tidy_language(tag: str) -> str:
 
 def add_subscriber(session: Session, person: Person) -> Subscriber:
     """The subscriber of this address, made if new; what is said now replaces what was known, tags add up."""
+    subscriber, _ = complete_subscriber(session, person)
+    return subscriber
+
+
+def complete_subscriber(session: Session, person: Person) -> tuple[Subscriber, bool]:
+    """`add_subscriber`, and whether somebody who was known already has another zone than before."""
     person = person.checked()
     _, key = normalise(person.email)
-    session.execute(
+    made = session.execute(
         insert(Subscriber)
         .values(email=person.email, email_key=key)
         .on_conflict_do_nothing(index_elements=["email_key"])
-    )
+        .returning(Subscriber.id)
+    ).scalar_one_or_none()
     # No stronger lock: rows that point here are written by others who hold what we may want next.
     known = session.execute(
         select(Subscriber)
@@ -97,6 +104,7 @@ def add_subscriber(session: Session, person: Person) -> Subscriber:
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).scalar_one()
+    was = known.zone
     known.name = person.name or known.name
     known.language = person.language or known.language
     known.zone = person.zone or known.zone
@@ -104,7 +112,7 @@ def add_subscriber(session: Session, person: Person) -> Subscriber:
     known.tags = sorted({*known.tags, *person.tags})
     known.fields = {**known.fields, **person.fields}
     session.flush()
-    return known
+    return known, made is None and known.zone != was
 
 
 def know_tags(session: Session, tags: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.fields import declare_field, declared_fields, typed_fields
 from mailer.audience.importing import ImportOrder
 from mailer.audience.lists import Evidence, get_list
-from mailer.audience.subscribers import Person, add_subscriber
+from mailer.audience.subscribers import Person
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.cli.connect import connect
 from mailer.cli.importing import as_values, print_report, watched
@@ -24,6 +24,7 @@ from mailer.models import FieldType, SubscriptionState
 from mailer.reports.not_taken import NotTakenFile
 from mailer.reports.person import describe_person
 from mailer.schedule.importing import import_to_list
+from mailer.schedule.moving import add_person
 from mailer.schedule.signup import sign_up
 
 app = typer.Typer(help="People: add, import, look up, export, erase.", no_args_is_help=True)
@@ -144,7 +145,7 @@ def show(email: str, as_json_: AsJson = False) -> None:
 def _add(session: Session, person: Person, list_: str | None, consent: str) -> str:
     """Add a person, to a list if one is named; returns the sentence that tells what follows."""
     if list_ is None:
-        add_subscriber(session, person)
+        add_person(session, person, business_now(session))
         return f"{person.email} is known here; no list, so no mail."
     evidence = Evidence(wording=consent, source="command line")
     now = business_now(session)

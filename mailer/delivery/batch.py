@@ -176,7 +176,7 @@ class _Sending:
         """Mails that were given and have not ended, by their keys; whether their final dot may have left."""
         self._results = [
             *(Outcome(row, state, reason, was_tried=False) for row, state, reason in claim.refused),
-            *(waits(*row) for row in claim.waiting),
+            *map(waits, claim.waiting),
         ]
         self._began_at = self._flushed_at = self._renewed_at = time.monotonic()
         self.counts: Counter[DeliveryState] = Counter()

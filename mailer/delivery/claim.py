@@ -30,7 +30,7 @@ from mailer.models import (
     Step,
 )
 from mailer.render.tracking import NO_TRACKING, Tracking, tracking_of
-from mailer.schedule.cap import NOTHING_BEFORE, NOWHERE, Cap, cap_for, mails_before, room_after
+from mailer.schedule.cap import NOTHING_BEFORE, NOWHERE, Cap, Look, cap_for, look_at, mails_before, room_after
 from mailer.schedule.timing import ANY_DAY, Timing, own_hours, read_timing, window_on
 from mailer.tally import Place
 
@@ -118,6 +118,16 @@ class Setting:
         return self.senders.get(number) if number is not None else None
 
 
+class Waiting(NamedTuple):
+    """A claimed row that waits for a moment, and why; `because` and `no_room_since` as in `Delivery`."""
+
+    row: Claimed
+    until: datetime
+    reason: str
+    because: str = ""
+    no_room_since: datetime | None = None
+
+
 @dataclass(frozen=True)
 class Claim:
     """A batch that is ours while its token is: the rows to send, and those that end or wait instead.
@@ -134,7 +144,7 @@ class Claim:
     made_at: datetime
     rows: Sequence[Claimed]
     refused: Sequence[tuple[Claimed, DeliveryState, str]]
-    waiting: Sequence[tuple[Claimed, datetime, str]]
+    waiting: Sequence[Waiting]
     setting: Setting
     is_paused: bool
 
@@ -165,7 +175,7 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
     (source,) = read_sources(session, [batch.source])
     stopped = holds.in_force(session)
     cap, elsewhere = (None, NOWHERE) if batch.lane == Lane.TRANSACTIONAL else cap_for(session, batch.source)
-    rows, refused, waiting = [], [], []
+    rows, refused, waiting, looks = [], [], [], {}
     for row, known in found:
         try:
             verdict = refusal(_facts(row, known, setting, source, now))
@@ -178,10 +188,11 @@ def claim_batch(session: Session, batch_id: int, now: datetime) -> Claim | None:
         elif known.domain in stopped.domains:
             refused.append((row, DeliveryState.PLANNED, PAUSED))
         elif wait is not None:
-            waiting.append((row, *wait))
+            waiting.append(Waiting(row, *wait))
         else:
             rows.append(row)
-    rows = _with_room(session, cap, elsewhere, rows, refused, waiting, now)
+            looks[row.id] = look_at(known, row.due_at, now)
+    rows = _with_room(session, cap, elsewhere, rows, looks, refused, waiting, now)
     way = (batch.transport_id, batch.domain_group, batch.made_at)
     return Claim(
         batch.id,
@@ -202,8 +213,9 @@ def _with_room(
     cap: Cap | None,
     elsewhere: str,
     rows: list[Claimed],
+    looks: Mapping[int, Look],
     refused: list[Any],
-    waiting: list[Any],
+    waiting: list[Waiting],
     now: datetime,
 ) -> list[Claimed]:
     """The rows that their readers have room for. Only of campaigns: a lesson found its day when planned.
@@ -218,13 +230,13 @@ def _with_room(
     for row in rows:
         # One that newer zone rules do not have must not keep the whole batch from being claimed.
         zone = row.zone if row.zone in zone_names() else elsewhere
-        full = room_after(cap, zone or elsewhere, mails.get(row.id, NOTHING_BEFORE), row.due_at, now)
+        full = room_after(cap, zone or elsewhere, mails.get(row.id, NOTHING_BEFORE), looks[row.id])
         if full is None:
             kept.append(row)
         elif full.until is None:
             refused.append((row, DeliveryState.SKIPPED, full.reason))
         else:
-            waiting.append((row, full.until, full.reason))
+            waiting.append(Waiting(row, full.until, full.reason, full.because, full.since))
     return kept
 
 
@@ -253,6 +265,9 @@ class Known(NamedTuple):
     send_time: time | None
     weekdays: int | None
     paused_until: date | None
+    reason: str
+    next_attempt_at: datetime
+    no_room_since: datetime | None
 
 
 # The person may have been erased since; the hash is the one of `addresses.address_hash`.
@@ -262,7 +277,8 @@ _ROWS = """
            coalesce(s.email, ''), coalesce(s.name, ''), s.language, s.zone,
            CASE WHEN s.fields <> '{{}}'::jsonb THEN s.fields END, n.id,
            d.dedup_key, s.id IS NOT NULL, n.state, x.reason, x.until, e.state, e.round,
-           split_part(s.email_key, '@', 2), e.send_time, e.weekdays, e.paused_until
+           split_part(s.email_key, '@', 2), e.send_time, e.weekdays, e.paused_until, d.reason,
+           d.next_attempt_at, d.no_room_since
     FROM deliveries AS d
     LEFT JOIN subscribers AS s ON s.id = d.subscriber_id
     LEFT JOIN subscriptions AS n ON n.subscriber_id = d.subscriber_id AND n.list_id = d.list_id

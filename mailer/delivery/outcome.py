@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from mailer.delivery.claim import Claimed
+from mailer.delivery.claim import Claimed, Waiting
 from mailer.delivery.policy import AfterCut
 from mailer.delivery.retry import UNREACHABLE_WAIT, Bounce, GiveUp, RetryAt, SmtpReply, after_refusal
 from mailer.models import DeliveryState, Lane
@@ -21,6 +21,7 @@ class Outcome(NamedTuple):
 
     `is_deferral`, `is_cut`, `is_crash` and `is_soft_bounce` say what to count; `was_tried` is False when no
     server was spoken to about it. `until` is when it may leave, where that is a moment and not a wait.
+    `because` and `no_room_since` are for a campaign's mail that was put off (see `Delivery`).
     """
 
     row: Claimed
@@ -34,6 +35,8 @@ class Outcome(NamedTuple):
     is_soft_bounce: bool = False
     was_tried: bool = True
     until: datetime | None = None
+    because: str = ""
+    no_room_since: datetime | None = None
 
 
 def after_reply(row: Claimed, reply: SmtpReply, now: datetime) -> Outcome:
@@ -90,6 +93,12 @@ def put_back(row: Claimed, reason: str) -> Outcome:
     return Outcome(row, DeliveryState.PLANNED, reason, was_tried=False)
 
 
-def waits(row: Claimed, until: datetime, reason: str) -> Outcome:
+def waits(one: Waiting) -> Outcome:
     """Planned for a later moment, and nothing counted."""
-    return Outcome(row, DeliveryState.PLANNED, reason, was_tried=False, until=until)
+    return Outcome(
+        *(one.row, DeliveryState.PLANNED, one.reason),
+        was_tried=False,
+        until=one.until,
+        because=one.because,
+        no_room_since=one.no_room_since,
+    )

@@ -44,13 +44,19 @@ _WRITE = text("""
             WHEN o.wait > 0 THEN :now + o.wait * interval '1 second'
             ELSE d.next_attempt_at END,
         attempts = d.attempts + o.tried, deferrals = d.deferrals + o.deferrals, cuts = d.cuts + o.cuts,
-        crashes = d.crashes + o.crashes, code = coalesce(o.code, d.code), reply = coalesce(o.reply, d.reply)
+        crashes = d.crashes + o.crashes, code = coalesce(o.code, d.code), reply = coalesce(o.reply, d.reply),
+        no_room_since = o.no_room_since,
+        because = CASE
+            WHEN strpos(coalesce(d.because, ''), o.because) > 0 THEN d.because
+            ELSE concat_ws('; ', d.because, nullif(o.because, '')) END
     FROM unnest(
         CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:ends AS boolean[]),
         CAST(:waits AS float[]), CAST(:until AS timestamptz[]), CAST(:tried AS smallint[]),
         CAST(:deferrals AS smallint[]), CAST(:cuts AS smallint[]), CAST(:crashes AS smallint[]),
-        CAST(:codes AS smallint[]), CAST(:replies AS text[])
-    ) AS o (id, state, reason, is_end, wait, until, tried, deferrals, cuts, crashes, code, reply)
+        CAST(:codes AS smallint[]), CAST(:replies AS text[]), CAST(:because AS text[]),
+        CAST(:no_room_since AS timestamptz[])
+    ) AS o (id, state, reason, is_end, wait, until, tried, deferrals, cuts, crashes, code, reply, because,
+            no_room_since)
     WHERE d.id = o.id AND d.state = 'sending' AND d.batch_id = :batch
     RETURNING d.id
     """)
@@ -158,6 +164,8 @@ def _write(session: Session, batch_id: int, outcomes: Sequence[Outcome], now: da
             "crashes": as_array(int(outcome.is_crash) for outcome in outcomes),
             "codes": as_array(reply.code if reply else None for reply in replies),
             "replies": as_array(reply.text if reply else None for reply in replies),
+            "because": as_array(outcome.because for outcome in outcomes),
+            "no_room_since": as_array(outcome.no_room_since for outcome in outcomes),
         },
     )
     return set(written.scalars().all())

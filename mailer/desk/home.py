@@ -140,14 +140,19 @@ def _days(session: Session, week: Week, now: datetime, zone_name: str) -> list[C
     days = week.days(now, zone_name)
     ends = days[-1].begins_at + timedelta(days=1)
     coming = {one.slug: one for one in home.scheduled(session, ends)}
+    begun = home.under_way(session)
     slugs = {part.slug for day in days for part in day.parts if part.kind == "course"}
-    titles = home.course_titles(session, sorted(slugs)) | {slug: one.subject for slug, one in coming.items()}
+    titles = home.course_titles(session, sorted(slugs)) | begun
+    titles |= {slug: one.subject for slug, one in coming.items()}
     subjects = home.step_subjects(session, sorted(slugs))
     made = []
+    campaigns = {*coming, *begun}
     counted: set[str] = set()
     for day in days:
-        # One that was cancelled or put off since is told by the campaigns, not by an older look.
-        parts = [_known(part, coming) for part in day.parts if part.kind != "campaign" or part.slug in coming]
+        # One that was cancelled, put off or sent since is told by the campaigns, not by an older look.
+        parts = [
+            _known(part, coming) for part in day.parts if part.kind != "campaign" or part.slug in campaigns
+        ]
         counted |= {part.slug for part in parts if part.kind == "campaign"}
         made.append((day, [_line(part, titles, subjects) for part in parts]))
     for one in coming.values():

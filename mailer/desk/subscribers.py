@@ -22,6 +22,7 @@ from mailer.launch.people import change_person
 from mailer.models import Subscriber
 from mailer.reports import export, why
 from mailer.reports.export import Profile
+from mailer.schedule.moving import add_person
 from mailer.schedule.signup import sign_up
 
 Given = str | int | float | bool | None
@@ -85,7 +86,7 @@ def add_subscriber(
     if bool(list_) != bool(consent.strip()):
         raise Refused("Name a list together with the words that this person agreed to, or neither.")
     if not list_:
-        added = Added(subscribers.add_subscriber(session, whole).id)
+        added = Added(add_person(session, whole, business_now(session)).id)
     else:
         evidence = Evidence(consent.strip(), source.strip() or actor.who)
         subscription = sign_up(session, whole, get_list(session, list_), evidence, business_now(session))

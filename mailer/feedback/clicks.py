@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
 from mailer.feedback.verdicts import DECOY, OPEN, Request, Visits, rules_of, verdict_of
-from mailer.models import Click, Delivery, DeliveryState, Message
+from mailer.models import Attempt, Click, Delivery, DeliveryState, Message
 
 MOST_AGENT = 200
 """Characters of a user agent that are kept."""
@@ -159,6 +159,7 @@ def _judge(session: Session, delivery_ids: Sequence[int]) -> tuple[int, int]:
             )
         ).all()  # type: ignore[arg-type]
     )
+    on_their_way = _on_their_way(session, [mail for mail in delivery_ids if mail not in accepted])
     by_mail: dict[int, list[Click]] = {}
     for click in session.scalars(select(Click).where(Click.delivery_id.in_(delivery_ids))):
         by_mail.setdefault(click.delivery_id, []).append(click)
@@ -169,16 +170,38 @@ def _judge(session: Session, delivery_ids: Sequence[int]) -> tuple[int, int]:
         ).all()
     )
     changed = sum(
-        _judge_mail(clicks, accepted.get(mail), links.get(clicks[0].message_id, 0))
+        _judge_mail(clicks, accepted.get(mail), links.get(clicks[0].message_id, 0), mail in on_their_way)
         for mail, clicks in by_mail.items()
     )
     session.flush()
     return sum(map(len, by_mail.values())), changed
 
 
-def _judge_mail(clicks: Iterable[Click], accepted_at: datetime | None, links: int) -> int:
+def _on_their_way(session: Session, delivery_ids: Sequence[int]) -> frozenset[int]:
+    """Those of these mails that no server has taken yet, as far as is known.
+
+    A gateway scans a mail before it takes it, and what it says is written down up to a second later. A mail
+    that was cut off at its end, or was uncertain once, may have arrived then: its links may be a person's.
+    """
+    if not delivery_ids:
+        return frozenset()
+    was_uncertain = exists().where(
+        Attempt.delivery_id == Delivery.id, Attempt.outcome == DeliveryState.UNCERTAIN
+    )
+    rows = select(Delivery.id).where(
+        Delivery.id.in_(delivery_ids),
+        Delivery.state.in_((DeliveryState.PLANNED, DeliveryState.SENDING)),
+        Delivery.cuts == 0,
+        ~was_uncertain,
+    )
+    return frozenset(session.scalars(rows))
+
+
+def _judge_mail(
+    clicks: Iterable[Click], accepted_at: datetime | None, links: int, is_on_its_way: bool
+) -> int:
     asked = [(click, Request(click.at, click.link, click.method, click.user_agent)) for click in clicks]
-    visits = Visits(accepted_at, links, tuple(request for _, request in asked))
+    visits = Visits(accepted_at, links, tuple(request for _, request in asked), is_on_its_way)
     changed = 0
     for click, request in asked:
         rules = rules_of(request, visits)

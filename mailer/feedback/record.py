@@ -32,8 +32,8 @@ from mailer.models import (
     WebhookKind,
 )
 from mailer.schedule import enroll
-from mailer.schedule.campaigns import move_to_zone
 from mailer.schedule.courses import load_plan
+from mailer.schedule.moving import keep_to_zone
 from mailer.webhooks.tell import Fact, tell
 
 
@@ -232,7 +232,4 @@ def change_details(
     """
     if not describe(session, subscriber_id, name=name, language=language, zone_name=zone_name):
         return
-    # The hour worked out for the next lesson was that of the old zone: the next tick decides anew.
-    enroll.look_anew(session, Enrollment.subscriber_id == subscriber_id, now)
-    if zone_name:
-        move_to_zone(session, subscriber_id, zone_name, now)
+    keep_to_zone(session, subscriber_id, zone_name, now)

@@ -45,11 +45,13 @@ class Visits:
     """All requests for the links of one mail.
 
     `accepted_at` is when its server took it, None where that is not known; `links` is how many it has.
+    `is_on_its_way`: no server has taken it, as far as is written down.
     """
 
     accepted_at: datetime | None
     links: int
     requests: tuple[Request, ...]
+    is_on_its_way: bool = False
 
     @cached_property
     def bursts(self) -> tuple[tuple[datetime, datetime], ...]:
@@ -72,7 +74,9 @@ def _head(request: Request, _: Visits) -> bool:
 
 
 def _too_soon(request: Request, visits: Visits) -> bool:
-    return visits.accepted_at is not None and request.at - visits.accepted_at < TOO_SOON
+    if visits.accepted_at is None:
+        return visits.is_on_its_way
+    return request.at - visits.accepted_at < TOO_SOON
 
 
 def _all_links(request: Request, visits: Visits) -> bool:

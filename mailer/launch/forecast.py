@@ -14,11 +14,14 @@ from sqlalchemy.orm import Session
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.recipients import count_by_zone, list_ids_of
 from mailer.clock import instant_of
+from mailer.db import written_out
 from mailer.launch.backlog import PLACES
 from mailer.launch.collisions import Collision, Meetings, place_key
 from mailer.models import (
+    Batch,
     Campaign,
     CampaignState,
+    Course,
     Delivery,
     DeliveryState,
     Enrollment,
@@ -26,6 +29,7 @@ from mailer.models import (
     Period,
     SendLimit,
     Series,
+    Step,
     Subscriber,
     Transport,
 )
@@ -130,6 +134,10 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     for campaign in campaigns:
         for due_at, readers in _leaving(session, campaign, now):
             _count(hours, due_at, f"campaign {campaign.slug}", readers)
+    for slug, step, due_at, mails in _lessons_under_way(session, now, until):
+        _count(hours, due_at, f"course {slug}", mails)
+        if step is not None:
+            _count(steps, due_at, f"{slug}/{step}", mails)
     for name, due_at, readers in (*_under_way(session, now, until), *_series(session, now, until)):
         _count(hours, due_at, name, readers)
     return Forecast(
@@ -225,6 +233,31 @@ def _under_way(session: Session, now: datetime, until: datetime) -> Iterator[tup
     for slug, state, at, mails in rows:
         rest = " (its rest)" if state == DeliveryState.HELD else ""
         yield f"campaign {slug}{rest}", at, mails
+
+
+def _lessons_under_way(
+    session: Session, now: datetime, until: datetime
+) -> Iterator[tuple[str, str | None, datetime, int]]:
+    """The mails of courses that are planned already, and wait for their hour, a limit or a worker: course,
+    step (None for a welcome), hour and how many."""
+    hour = func.date_trunc("hour", func.greatest(Delivery.next_attempt_at, now)).label("hour")
+    columns = (Course.slug, Step.key, hour, func.count())
+    # The state stands in the statement itself, where the planner sees that the index is for it. What workers
+    # have is in few batches.
+    planned = and_(
+        Delivery.state == written_out(DeliveryState.PLANNED), Delivery.lane == written_out(Lane.COURSE)
+    )
+    in_hand = select(func.unnest(Batch.delivery_ids)).where(Batch.lane == Lane.COURSE)
+    sending = and_(Delivery.id.in_(in_hand), Delivery.state == DeliveryState.SENDING)
+    for chosen in (planned, sending):
+        yield from session.execute(
+            select(*columns)
+            .select_from(Delivery)
+            .join(Course, Course.id == Delivery.course_id)
+            .outerjoin(Step, Step.id == Delivery.step_id)
+            .where(chosen, Delivery.next_attempt_at < until)
+            .group_by(Course.slug, Step.key, hour)
+        )
 
 
 def _series(session: Session, now: datetime, until: datetime) -> Iterator[tuple[str, datetime, int]]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from mailer import outbox
 from mailer.audience.erasing import written_for
 from mailer.audience.lists import get_list
-from mailer.audience.subscribers import Person, add_subscriber, tidy_language
+from mailer.audience.subscribers import Person, tidy_language
 from mailer.content.campaign_file import CampaignSource
 from mailer.content.compile import CompiledMessage, compile_mail
 from mailer.content.course_words import SLUG
@@ -27,6 +27,7 @@ from mailer.i18n import fallback_chain
 from mailer.launch.asked import refuse_faulty
 from mailer.launch.messages import put_message
 from mailer.models import DeliveryKind, MailingList, Message
+from mailer.schedule.moving import add_person
 from mailer.schedule.signup import refuse_without_sender
 
 TEMPLATES = "mail/template/"
@@ -115,7 +116,7 @@ def send_mail(session: Session, person: Person, list_slug: str, what: str | Text
     """
     list_ = get_list(session, list_slug)
     refuse_without_sender(list_)
-    who = add_subscriber(session, person)
+    who = add_person(session, person, now)
     if isinstance(what, Text):
         message_id = put_message(session, written_for(who.id), what.compiled())
     else:

@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.audience.subscribers import Changes, change_subscriber, subscriber_of
-from mailer.models import Enrollment, Subscriber
-from mailer.schedule.campaigns import move_to_zone
-from mailer.schedule.enroll import look_anew
+from mailer.models import Subscriber
+from mailer.schedule.moving import keep_to_zone
 
 
 def change_person(session: Session, subscriber_id: int, changes: Changes, now: datetime) -> Subscriber:
@@ -19,8 +18,5 @@ def change_person(session: Session, subscriber_id: int, changes: Changes, now: d
     """
     subscriber = subscriber_of(session, subscriber_id)
     if change_subscriber(session, subscriber, changes):
-        # The hour worked out for the next lesson was that of the old zone: the next tick decides anew.
-        look_anew(session, Enrollment.subscriber_id == subscriber_id, now)
-        if subscriber.zone:
-            move_to_zone(session, subscriber_id, subscriber.zone, now)
+        keep_to_zone(session, subscriber_id, subscriber.zone, now)
     return subscriber

@@ -144,7 +144,8 @@ class Delivery(Base):
     sends from that list's sender. While it is `sending`, `batch_id` names the batch that it belongs to.
     `code` and `reply` are what a server said last. `cuts` counts connections that broke after the final dot,
     `crashes` workers that were lost over it. `because` says why a lesson leaves then and so, NULL where its
-    course has it so (schedule/reasons.py).
+    course has it so (schedule/reasons.py), and of a campaign's mail what it was put off for. `no_room_since`
+    is since when such a mail has looked for room under the cap, and found none.
 
     Nothing is referenced by a foreign key: the check costs more than the insert, and locks the same row for
     every mail. Messages, lists, courses, steps and campaigns are never deleted; a person's rows go with the
@@ -169,6 +170,7 @@ class Delivery(Base):
     due_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    no_room_since: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     deferrals: Mapped[int] = mapped_column(SmallInteger, server_default="0")

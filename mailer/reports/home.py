@@ -122,6 +122,12 @@ def scheduled(session: Session, until: datetime) -> list[Scheduled]:
     return [Scheduled(slug, subject, starts_at, bool(local)) for slug, subject, starts_at, local in rows]
 
 
+def under_way(session: Session) -> dict[str, str]:
+    """The campaigns that are being sent: their subjects by their slugs."""
+    rows = select(Campaign.slug, Campaign.subject).where(Campaign.state == CampaignState.SENDING)
+    return dict(session.execute(rows).all())
+
+
 def awaiting_approval(session: Session, limit: int = 20) -> list[tuple[str, str, str]]:
     """Campaigns that wait for a second person: slug, subject, and who has scheduled each."""
     rows = session.execute(

@@ -34,7 +34,10 @@ SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 @dataclass(frozen=True)
 class CourseFact:
-    """Somebody in a course: "enrolled", "finished" or "stopped", and since when."""
+    """Somebody in a course: "enrolled", "finished" or "stopped", and since when.
+
+    It is enrolled since the course began, or began anew: when its reader confirmed, or started over.
+    """
 
     where: str
     at: datetime

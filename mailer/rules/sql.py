@@ -101,14 +101,17 @@ def _exists(rule: Rule, now: datetime) -> ColumnElement[bool]:
                 _within(Subscription.changed_at, span, now),
             )
         case InCourse(where, course, span):
-            began = Enrollment.created_at if where == Where.ENROLLED else Enrollment.ended_at
+            # The row may be older than the course: it is made before its reader confirms, and kept when they
+            # start over.
+            begun_at = func.coalesce(Enrollment.begun_at, Enrollment.created_at)
+            since = begun_at if where == Where.ENROLLED else Enrollment.ended_at
             state = next(state for state, word in WHERE_OF.items() if word == where)
             return _has(
                 Enrollment,
                 Enrollment.subscriber_id,
                 Enrollment.state == state,
                 Enrollment.course_id == _id_of(Course, course),
-                _within(began, span, now),
+                _within(since, span, now),
             )
         case Reached(step, course):
             steps = select(Step.id).where(Step.key == step, Step.course_id == _id_of(Course, course))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, any_, cast, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from mailer import outbox
+from mailer.db import written_out
 from mailer.errors import NotFound
-from mailer.models import Campaign, Delivery, DeliveryState, Lane, Subscriber
+from mailer.models import Campaign, CampaignState, Delivery, DeliveryState, Lane, Subscriber
 from mailer.schedule.local_time import LocalTime
 
 
@@ -29,8 +32,8 @@ def get_campaign(session: Session, slug: str) -> Campaign:
 
 def _waits_for_its_hour(now: datetime) -> ColumnElement[bool]:
     return and_(
-        Delivery.state == DeliveryState.PLANNED,
-        Delivery.lane == Lane.CAMPAIGN,
+        Delivery.state == written_out(DeliveryState.PLANNED),
+        Delivery.lane == written_out(Lane.CAMPAIGN),
         Delivery.reason == "",
         Delivery.next_attempt_at > now,
     )
@@ -56,15 +59,29 @@ def move_to_zone(session: Session, subscriber_id: int, zone_name: str | None, no
             outbox.put_off(session, delivery_id, local.departure(own).due_at, now)
 
 
-def move_with_rules(session: Session, campaign: Campaign, now: datetime) -> None:
+def move_people(session: Session, subscriber_ids: Sequence[int], now: datetime) -> None:
+    """`move_to_zone` for many at once, by the zones that they have now."""
+    under_way = select(Campaign).where(Campaign.state == CampaignState.SENDING, Campaign.local != {})
+    is_one = Delivery.subscriber_id == any_(cast(list(subscriber_ids), ARRAY(BigInteger)))
+    for campaign in session.scalars(under_way):
+        move_with_rules(session, campaign, now, is_one)
+
+
+def move_with_rules(
+    session: Session, campaign: Campaign, now: datetime, chosen: ColumnElement[bool] | None = None
+) -> None:
     """Have the mails of a campaign that goes by local time leave by the zone rules as they are now.
 
-    What `move_to_zone` leaves where it is stays here too.
+    With `chosen`, a condition on deliveries, only those. What `move_to_zone` leaves where it is stays here
+    too.
     """
     local = LocalTime.of(campaign.local)
     if local is None:
         return
     is_its = and_(Delivery.campaign_id == campaign.id, _waits_for_its_hour(now))
+    if chosen is not None:
+        # By its source it is found where dispatch looks, however many mails there are.
+        is_its = and_(is_its, Delivery.source == f"campaign:{campaign.id}", chosen)
     of_reader = Subscriber.id == Delivery.subscriber_id
     zones = session.execute(select(Subscriber.zone).join(Delivery, of_reader).where(is_its).distinct())
     for zone_name in zones.scalars().all():

@@ -1,14 +1,16 @@
 """At most so many mails a day and a week for one person, over all courses and campaigns; lessons win.
 
 A lesson makes room for other lessons only. A campaign's mail makes room for lessons, also for those that
-are due later on the same day, and for other campaigns. Welcomes and confirmations are not counted.
+are known to come later on the same day or in the six days after it, and for other campaigns. Welcomes and
+confirmations are not counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -19,6 +21,7 @@ from mailer.db import as_array
 from mailer.errors import Refused
 from mailer.models import Campaign, FrequencyCap, Losing
 from mailer.schedule.place import Place, StepPlan
+from mailer.schedule.stopped import stopped_courses
 from mailer.schedule.timing import Window, first_from, leaves_at, quiet_until
 
 WEEK = timedelta(days=7)
@@ -26,10 +29,14 @@ NOWHERE = "Etc/UTC"
 """By whose clock a campaign's mail leaves to people of whom no zone is known."""
 FOR_ROOM = "waits for room: "
 """How the reason of a mail begins that its reader has no room for yet."""
+FOR_QUIET = "waits for the end of the quiet hours"
+FOR_ANOTHER = "waits until it is known whether another campaign's mail leaves"
 A_MOMENT = timedelta(minutes=1)
 """After how long it is known what became of a mail that another worker has."""
 PATIENCE = timedelta(days=7)
 """How long a campaign's mail looks for room before it is dropped."""
+INTERRUPTED = timedelta(days=1)
+"""What looks again so much later than it wanted to was paused, or an outage lay between: it begins anew."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ class Cap:
 @dataclass
 class Before:
     """What a campaign's mail makes room for. `mails` are those that its reader got in the last week and the
-    lessons that are due today; `in_hand` are other campaigns' that a worker has: they are leaving, or not."""
+    lessons that are due within the next; `in_hand` are other campaigns' that a worker has: they are leaving,
+    or not."""
 
     mails: list[datetime] = field(default_factory=list)
     in_hand: list[datetime] = field(default_factory=list)
@@ -68,10 +76,15 @@ NOTHING_BEFORE = Before()
 
 @dataclass(frozen=True)
 class Full:
-    """There is no room now. `until` is when to look again, None: there will be none in time."""
+    """There is no room now. `until` is when to look again, None: there will be none in time.
+
+    `because` is what stays known of it when the mail has left. `since` is when it began to look for room.
+    """
 
     until: datetime | None
     reason: str
+    because: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -175,22 +188,30 @@ def set_cap(session: Session, cap: Cap | None) -> None:
     session.flush()
 
 
-def free_from(cap: Cap, zone_name: str, mails: Iterable[datetime], now: datetime) -> date:
-    """The first day on which somebody who got `mails` has room for one more; today if there is some."""
-    today = local_date(now, zone_name)
+def free_from(
+    cap: Cap, zone_name: str, mails: Iterable[datetime], now: datetime, *, days_ahead: int = 0
+) -> date:
+    """The first day on which somebody who got `mails` has room for one more; today if there is some.
+
+    With `days_ahead` the weeks that end on one of so many days after it must have room as well.
+    """
     days = sorted(local_date(moment, zone_name) for moment in mails)
-    day = today
-    while _is_full(cap, days, day):
+    day = local_date(now, zone_name)
+    while _is_full(cap, days, day) or any(
+        _is_week_full(cap, days, day + timedelta(days=ahead)) for ahead in range(1, days_ahead + 1)
+    ):
         day += timedelta(days=1)
     return day
 
 
 def _is_full(cap: Cap, days: Sequence[date], day: date) -> bool:
-    """Whether the mails of these days leave no room on `day`; a week is that day and the six before it."""
-    in_week = sum(day - WEEK < other <= day for other in days)
-    return bool(
-        (cap.per_day and days.count(day) >= cap.per_day) or (cap.per_week and in_week >= cap.per_week)
-    )
+    """Whether the mails of these days leave no room on `day`."""
+    return bool(cap.per_day and days.count(day) >= cap.per_day) or _is_week_full(cap, days, day)
+
+
+def _is_week_full(cap: Cap, days: Sequence[date], last: date) -> bool:
+    """Whether the mails of these days leave no room in the week of `last` and the six days before it."""
+    return bool(cap.per_week and sum(last - WEEK < day <= last for day in days) >= cap.per_week)
 
 
 def with_room(place: Place, cap: Cap, lessons: Iterable[datetime], now: datetime) -> Place:
@@ -202,44 +223,66 @@ def with_room(place: Place, cap: Cap, lessons: Iterable[datetime], now: datetime
     return replace(place, room_from=room_from, quiet=cap.quiet)
 
 
-def room_for(
-    cap: Cap, zone_name: str, mails: Sequence[datetime], due_at: datetime, now: datetime
-) -> Full | None:
+@dataclass(frozen=True)
+class Look:
+    """A campaign's mail that asks for room at `now`; `since` is when it began to, if it did before."""
+
+    due_at: datetime
+    now: datetime
+    since: datetime | None = None
+
+
+def look_at(row: Any, due_at: datetime, now: datetime) -> Look:
+    """A mail that is looked at now; `row` has its `reason`, `next_attempt_at` and `no_room_since`.
+
+    What was paused or held meanwhile, or had room and did not leave for another reason, begins to look anew.
+    """
+    is_waiting = row.reason.startswith(FOR_ROOM) or row.reason in (FOR_QUIET, FOR_ANOTHER)
+    goes_on = is_waiting and now - row.next_attempt_at < INTERRUPTED
+    return Look(due_at, now, row.no_room_since if goes_on else None)
+
+
+def room_for(cap: Cap, zone_name: str, mails: Sequence[datetime], look: Look) -> Full | None:
     """Whether a campaign's mail may leave now; None: it may.
 
-    `mails` are those that the reader got in the last week and the lessons that are due today. One that has to
-    wait leaves at its own hour.
+    `mails` are those that the reader got in the last week and the lessons that are due within the next. One
+    that has to wait leaves at its own hour.
     """
+    now = look.now
     if cap.quiet is not None and (ends_at := quiet_until(cap.quiet, zone_name, now)) is not None:
-        return Full(ends_at, "waits for the end of the quiet hours")
-    day = free_from(cap, zone_name, mails, now)
+        return Full(ends_at, FOR_QUIET, "put off by quiet hours", look.since)
+    day = free_from(cap, zone_name, mails, now, days_ahead=6)
     if day == local_date(now, zone_name):
         return None
-    until = leaves_at(day, due_at.astimezone(zone(zone_name)).time(), zone_name)
     if cap.losing is Losing.DROP:
         return Full(None, f"no room for it: {cap}")
-    if until > due_at + PATIENCE:
+    since = look.since or now
+    last = local_date(since, zone_name) + PATIENCE
+    if local_date(now, zone_name) >= last:
         return Full(None, f"no room for it within a week: {cap}")
-    return Full(until, f"{FOR_ROOM}{cap}")
+    # Not dropped before, however full the week is: lessons that are to come may not come after all.
+    until = leaves_at(min(day, last), look.due_at.astimezone(zone(zone_name)).time(), zone_name)
+    return Full(until, f"{FOR_ROOM}{cap}", f"put off to a day with room, {cap}", since)
 
 
-def room_after(cap: Cap, zone_name: str, before: Before, due_at: datetime, now: datetime) -> Full | None:
+def room_after(cap: Cap, zone_name: str, before: Before, look: Look) -> Full | None:
     """`room_for` a campaign's mail, which waits a moment where a mail that another worker has may take it."""
-    full = room_for(cap, zone_name, before.mails, due_at, now)
+    full = room_for(cap, zone_name, before.mails, look)
     if full is not None or not before.in_hand:
         return full
-    if room_for(cap, zone_name, [*before.mails, *before.in_hand], due_at, now) is None:
+    if room_for(cap, zone_name, [*before.mails, *before.in_hand], look) is None:
         return None
-    return Full(now + A_MOMENT, "waits until it is known whether another campaign's mail leaves")
+    return Full(look.now + A_MOMENT, FOR_ANOTHER, since=look.since)
 
 
 # Lessons that are open count as if they left when they are tried next, which may be after their reader's
-# pause. One that is set aside leaves when somebody says so; other courses do not wait for that. One that is
-# uncertain may well have arrived.
+# pause. One that is set aside, or whose course is stopped, leaves when somebody says so; other courses do not
+# wait for that. One that is uncertain may well have arrived.
 _LESSONS = text("""
     SELECT subscriber_id, coalesce(settled_at, greatest(next_attempt_at, :now)) AS at FROM deliveries
     WHERE subscriber_id = ANY (CAST(:people AS bigint[])) AND kind IN ('step', 'repeat')
-      AND (state IN ('planned', 'sending') OR (state IN ('accepted', 'uncertain') AND settled_at > :since))
+      AND (state = 'sending' OR state IN ('accepted', 'uncertain') AND settled_at > :since
+           OR state = 'planned' AND course_id <> ALL (CAST(:stopped AS bigint[])))
     """)
 _HISTORY = text("""
     SELECT subscriber_id, enrollment_id, due_at, coalesce(settled_at, :now, next_attempt_at) AS at
@@ -249,7 +292,8 @@ _HISTORY = text("""
     """)
 # Of two campaigns that are with workers at this moment the older row counts for the younger one. One that was
 # claimed earlier could not see the older one then, so that one finds it in hand. What is due late is still to
-# come today. While a course's last lesson is open its next one waits for it, however often that is asked.
+# come today, unless its course is stopped. While a course's last lesson is open its next one waits for it,
+# however often that is asked.
 # (Looked up by their keys: joined, the planner might read all open mails.)
 _MAILS = text("""
     SELECT d.id, m.at, m.is_in_hand
@@ -262,23 +306,42 @@ _MAILS = text("""
           AND (o.state IN ('accepted', 'uncertain') AND o.settled_at > :since
                OR o.state = 'sending' AND (o.lane = 'course' OR o.id < d.id
                    OR (SELECT b.token IS NOT NULL FROM batches AS b WHERE b.id = o.batch_id))
-               OR o.state = 'planned' AND o.lane = 'course')
+               OR o.state = 'planned' AND o.lane = 'course'
+                   AND o.course_id <> ALL (CAST(:stopped AS bigint[])))
         UNION ALL
         SELECT greatest(e.next_due_at, :now), false FROM enrollments AS e
         WHERE e.subscriber_id = d.subscriber_id AND e.state = 'active' AND e.next_due_at < :soon
+          AND e.course_id <> ALL (CAST(:stopped AS bigint[]))
           AND coalesce((SELECT l.state FROM deliveries AS l WHERE l.id = e.last_delivery_id), '')
               NOT IN ('planned', 'sending', 'held', 'quarantined')
     ) AS m ON true
     """)
 
 
-def lessons_of(session: Session, people: Sequence[int], now: datetime) -> Mapping[int, list[datetime]]:
-    """When these people's lessons of the last week left, and those on their way will."""
+def lessons_of(
+    session: Session, people: Sequence[int], now: datetime, stopped: Collection[int] = ()
+) -> Mapping[int, list[datetime]]:
+    """When these people's lessons of the last week left, and those on their way will; of the `stopped`
+    courses none will."""
     found: dict[int, list[datetime]] = {}
-    values = {"people": as_array(people), "now": now, "since": now - WEEK - timedelta(days=1)}
+    values = {
+        "people": as_array(people),
+        "now": now,
+        "since": now - WEEK - timedelta(days=1),
+        "stopped": as_array(stopped),
+    }
     for row in session.execute(_LESSONS, values):
         found.setdefault(row.subscriber_id, []).append(row.at)
     return found
+
+
+def lessons_beside(
+    session: Session, people: Sequence[int], now: datetime, course_id: int
+) -> Mapping[int, list[datetime]]:
+    """`lessons_of` these people as this course counts them: of others that are stopped none will leave,
+    unless it is stopped itself and goes on when they do."""
+    stopped = stopped_courses(session)
+    return lessons_of(session, people, now, () if course_id in stopped else stopped)
 
 
 def looking_back(
@@ -300,7 +363,8 @@ def mails_before(session: Session, rows: Sequence[tuple[int, int]], now: datetim
         "people": as_array(row[1] for row in rows),
         "now": now,
         "since": now - WEEK - timedelta(days=1),
-        "soon": now + timedelta(days=1),
+        "soon": now + WEEK,
+        "stopped": as_array(stopped_courses(session)),
     }
     for row in session.execute(_MAILS, values):
         before = found.setdefault(row.id, Before())

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.models import Enrollment, EnrollmentState
-from mailer.schedule.cap import lessons_of, read_cap, with_room
+from mailer.schedule.cap import lessons_beside, read_cap, with_room
 from mailer.schedule.conditions import NOT_ASKED, look
 from mailer.schedule.courses import load_plan
 from mailer.schedule.decide import Send, Skip, Wait, decide, past
@@ -39,7 +39,8 @@ def find_coming(session: Session, enrollment_id: int, now: datetime) -> Coming |
     met = look(session, plan, [row.subscriber_id], now).get(row.subscriber_id, NOT_ASKED)
     place, cap = place_of(row, plan.zone, met, plan.weeks), read_cap(session)
     if cap is not None:
-        lessons = lessons_of(session, [row.subscriber_id], now).get(row.subscriber_id, ())
+        beside = lessons_beside(session, [row.subscriber_id], now, row.course_id)
+        lessons = beside.get(row.subscriber_id, ())
         place = with_room(place, cap, lessons, now)
     # What is asked here is when the next one comes, not when to look again whether the last one has left.
     waiting = replace(place, is_last_open=False)

@@ -11,6 +11,7 @@ from mailer.audience import importing
 from mailer.audience.importing import ImportOrder, ImportReport, Progress, Transaction, Ways
 from mailer.audience.staging import NotTaken
 from mailer.models import MailingList
+from mailer.schedule.moving import keep_to_zones
 from mailer.schedule.signup import ASKED_AT_ONCE, ask_all, refuse_without_sender
 
 
@@ -42,5 +43,8 @@ def import_to_list(
         for start in range(0, len(subscription_ids), ASKED_AT_ONCE):
             ask_all(session, list_, subscription_ids[start : start + ASKED_AT_ONCE], now)
 
-    ways = Ways(ask, tell, keep, begun, done, workers=workers, at_once=at_once)
+    def moved(session: Session, subscriber_ids: Sequence[int]) -> None:
+        keep_to_zones(session, subscriber_ids, now)
+
+    ways = Ways(ask, moved, tell, keep, begun, done, workers=workers, at_once=at_once)
     return importing.import_file(transaction, order, now, ways, restart=restart)

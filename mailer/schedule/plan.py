@@ -30,6 +30,7 @@ from mailer.schedule.decide import RECHECK, Decision, Finish, Send, Skip, Stop, 
 from mailer.schedule.follow import follow
 from mailer.schedule.place import NO_WEEKS, Place, StepPlan, Weeks
 from mailer.schedule.reasons import as_written, reason_of
+from mailer.schedule.stopped import stopped_courses
 from mailer.schedule.timing import Anchor
 from mailer.webhooks.tell import Fact, tell
 
@@ -44,17 +45,23 @@ UNDECIDED = "what comes next could not be decided; the log says why"
 
 log = logging.getLogger(__name__)
 
+_Lessons = dict[int, list[datetime]]
+
 IS_ACTIVE: ColumnElement[bool] = Enrollment.state == written_out(EnrollmentState.ACTIVE)
 
 
 @dataclass(frozen=True)
 class _Course:
-    """A course with what its readers meet of its rules; a chain of decisions is made once for each place."""
+    """A course with what its readers meet of its rules; a chain of decisions is made once for each place.
+
+    `lessons` are those that it makes room for, by reader; its own count in each of `counted_in`.
+    """
 
     plan: CoursePlan
     met: Mapping[int, Met]
     cap: Cap | None = None
-    lessons: dict[int, list[datetime]] = field(default_factory=dict)
+    lessons: _Lessons = field(default_factory=dict)
+    counted_in: Sequence[_Lessons] = ()
     decided: dict[Place, _Chain] = field(default_factory=dict)
 
 
@@ -136,9 +143,7 @@ def _courses(session: Session, due: Sequence[Any], cap: Cap | None, now: datetim
     people: dict[int, list[int]] = {}
     for row in due:
         people.setdefault(row.course_id, []).append(row.subscriber_id)
-    lessons: dict[int, list[datetime]] = {}
-    if cap is not None:
-        lessons = dict(lessons_of(session, [row.subscriber_id for row in due], now))
+    going, whole, stopped = _lessons(session, due, cap, now)
     courses = {}
     for course_id, subscriber_ids in people.items():
         plan = load_plan(session, course_id)
@@ -150,8 +155,29 @@ def _courses(session: Session, due: Sequence[Any], cap: Cap | None, now: datetim
             fields = {"event": "course.undecided", "course_id": course_id}
             log.exception("The rules of course %s cannot be asked", course_id, extra=fields)
             continue
-        courses[course_id] = _Course(plan, met, cap, lessons)
+        if course_id in stopped:
+            courses[course_id] = _Course(plan, met, cap, whole, (whole,))
+        else:
+            counted_in = (going,) if going is whole else (going, whole)
+            courses[course_id] = _Course(plan, met, cap, going, counted_in)
     return courses
+
+
+def _lessons(
+    session: Session, due: Sequence[Any], cap: Cap | None, now: datetime
+) -> tuple[_Lessons, _Lessons, frozenset[int]]:
+    """The lessons of these readers without what waits in stopped courses, all of them, and those courses.
+
+    A course that goes on does not wait for one that is stopped. Two that are stopped do share the days: what
+    waits in them leaves when they are resumed.
+    """
+    if cap is None:
+        none: _Lessons = {}
+        return none, none, frozenset()
+    people = [row.subscriber_id for row in due]
+    stopped = stopped_courses(session)
+    whole = dict(lessons_of(session, people, now))
+    return dict(lessons_of(session, people, now, stopped)) if stopped else whole, whole, stopped
 
 
 MOSTLY_EMPTY: tuple[tuple[Any, str], ...] = (
@@ -224,8 +250,7 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
     plan = course.plan
     place = place_of(row, plan.zone, course.met.get(row.subscriber_id, NOT_ASKED), plan.weeks)
     if course.cap is not None:
-        lessons = course.lessons.get(row.subscriber_id, ())
-        place = with_room(place, course.cap, lessons, now)
+        place = with_room(place, course.cap, course.lessons.get(row.subscriber_id, ()), now)
     chain = course.decided.get(place)
     if chain is None:
         chain = course.decided[place] = _chain(place, plan, now)
@@ -243,7 +268,8 @@ def _decide_one(row: Any, course: _Course, now: datetime, batch: _Batch) -> None
             lesson = lesson_of(row, plan, send.step, send.due_at, send, chain.because)
             # First what may fail: a mail must not stay in the batch without its reader's next place.
             change = _after_send(row, chain, lesson.dedup_key, now, is_followed=plan.ways.is_followed)
-            course.lessons.setdefault(row.subscriber_id, []).append(now)
+            for lessons in course.counted_in:
+                lessons.setdefault(row.subscriber_id, []).append(now)
     if chain.then.wishes != place.wishes:
         batch.wishes.append(_wishes(row.id, chain.then))
     if change["state"] == EnrollmentState.FINISHED:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer import outbox
 from mailer.audience.lists import Evidence, subscribe
-from mailer.audience.subscribers import Person, add_subscriber
+from mailer.audience.subscribers import Person
 from mailer.errors import Refused
 from mailer.models import (
     Consent,
@@ -25,6 +25,7 @@ from mailer.models import (
     SubscriptionState,
 )
 from mailer.schedule.enroll import start_waiting, system_message
+from mailer.schedule.moving import add_person
 
 ASKED_AT_ONCE = 5000
 """How many confirmation mails are written with one statement."""
@@ -38,7 +39,7 @@ def sign_up(
     An address that is suppressed is not refused here: whoever fills in a form learns nothing about
     it, and the mail's delivery row tells support why it did not leave.
     """
-    subscriber = add_subscriber(session, person)
+    subscriber = add_person(session, person, now)
     return put_on_list(session, subscriber, list_, evidence, now)
 
 

@@ -14,8 +14,11 @@ from mailer.db import Sessions, business_now, session_scope
 from mailer.delivery.holds import pause
 from mailer.desk import home
 from mailer.launch import outlook
+from mailer.launch.campaign import look_ahead, schedule
+from mailer.launch.campaign_tick import materialise
 from mailer.models import HoldScope
 from mailer.schedule.courses import get_course
+from tests.support.campaigns import SPRING, add_letters, draft, write_campaign
 from tests.support.cast import ADA, BEN, join_course, publish_folder, write_course
 from tests.support.staff import Person
 
@@ -71,6 +74,24 @@ def test_the_week_tells_every_lesson_that_is_to_come_and_how_old_that_is(
     assert "new ones are being worked out" in answer.text
     assert week_worked_out(sessions)
     assert "new ones are being worked out" not in marc.get("/desk").text
+
+
+def test_what_a_campaign_under_way_has_still_to_send_goes_out_today(
+    calm: datetime, rea: Person, sessions: Sessions, tmp_path: Path
+) -> None:
+    with session_scope(sessions) as session:
+        add_letters(session)
+        draft(session, [write_campaign(tmp_path)], calm)
+        schedule(session, look_ahead(session, SPRING, calm), calm, calm, who="ann")
+        materialise(session, calm)
+        state = session.execute(text("SELECT state FROM campaigns")).scalar_one()
+        assert state == "sending"
+    week_worked_out(sessions)
+    line = '>Spring at the Reading Room</a> <span class="text-secondary">(campaign)</span>: 2<'
+    assert line in rea.get("/desk").text
+    with session_scope(sessions) as session:
+        session.execute(text("UPDATE campaigns SET state = 'cancelled'"))
+    assert line not in rea.get("/desk").text
 
 
 def test_a_day_with_more_than_may_leave_says_so(calm: datetime, rea: Person, sessions: Sessions) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -11,7 +11,17 @@ from sqlalchemy import select, update
 from mailer.db import session_scope
 from mailer.launch.collisions import Collision
 from mailer.launch.forecast import Forecast, forecast
-from mailer.models import Course, Delivery, DeliveryState, Step, Subscriber
+from mailer.models import (
+    Batch,
+    Course,
+    Delivery,
+    DeliveryState,
+    Period,
+    SendLimit,
+    Step,
+    Subscriber,
+    Transport,
+)
 from mailer.schedule.pace import pause_until
 from mailer.schedule.pace_case import Asker
 from tests.integration.campaigns.phased import redraft
@@ -67,7 +77,49 @@ def test_whose_last_mail_is_on_its_way_is_taken_to_get_it_now(desk: Desk) -> Non
     enroll(desk, ADA)
     with session_scope(desk.sessions) as session:
         session.execute(update(Delivery).values(state=DeliveryState.PLANNED))
-    assert by_day(foretold(desk)) == {3: 1, 4: 1, 6: 1}
+    # The welcome on the 2nd, and the three lessons.
+    assert by_day(foretold(desk)) == {2: 1, 3: 1, 4: 1, 6: 1}
+
+
+def test_lessons_that_are_planned_and_wait_are_in_the_hour_in_which_they_may_leave(desk: Desk) -> None:
+    enroll(desk, ADA, BEN, CLEO)
+    # Hello is due at eight on the 3rd in London, which is UTC then. One of three is with a worker, and one
+    # waits for the next hour.
+    desk.house.go_to(datetime(2026, 3, 3, 8, tzinfo=UTC))
+    desk.house.plan()
+    with session_scope(desk.sessions) as session:
+        transport = session.scalars(select(Transport)).one()
+        session.add(
+            SendLimit(
+                transport_id=transport.id,
+                period=Period.HOUR,
+                most=2,
+                filled_at=desk.house.at,
+                since=desk.house.at,
+            )
+        )
+        first, second, _ = session.scalars(
+            select(Delivery.id).where(Delivery.kind == "step").order_by(Delivery.id)
+        )
+        session.execute(
+            update(Delivery)
+            .where(Delivery.id == second)
+            .values(next_attempt_at=desk.house.at + timedelta(hours=1))
+        )
+        batch = Batch(lane="course", source="course:1", delivery_ids=[first], offered_until=desk.house.at)
+        session.add(batch)
+        session.flush()
+        session.execute(
+            update(Delivery).where(Delivery.id == first).values(state="sending", batch_id=batch.id)
+        )
+    found = foretold(desk)
+    hours = [(hour.begins_at.day, hour.begins_at.hour, hour.mails, hour.steps) for hour in found.hours]
+    assert hours[:2] == [
+        (3, 8, {"course calm": 2}, {"calm/hello": 2}),
+        (3, 9, {"course calm": 1}, {"calm/hello": 1}),
+    ]
+    # Rest and walk are due for all three, and two may leave in an hour.
+    assert [hour.begins_at.day for hour in found.too_much()] == [4, 6]
 
 
 def test_a_course_whose_rules_cannot_be_asked_is_named(desk: Desk) -> None:

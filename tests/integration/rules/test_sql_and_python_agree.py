@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -198,6 +198,15 @@ def test_each_condition_is_met_by_somebody_and_not_by_somebody_else(house: Sessi
     assert [atom for atom in ATOMS if holds(parse(atom), nobody, NOW)] == ['field city is not "Bristol"']
 
 
+def test_whose_course_began_anew_is_in_it_since_then(house: Session) -> None:
+    began = NOW - timedelta(days=2)
+    anew = replace(EVERYTHING, courses={"calm": ("active", began)}, answers=())
+    who = _put(house, anew, 1)  # the row was made twenty days before that
+    rules = [parse(f'enrolled in "calm" {span}') for span in ("within 7 days", "more than 7 days ago")]
+    row = house.execute(select(*(as_sql(rule, NOW) for rule in rules)).where(Subscriber.id == who)).one()
+    assert tuple(row) == tuple(holds(rule, _facts(anew), NOW) for rule in rules) == (True, False)
+
+
 EVERYTHING = Somebody(
     tags=frozenset(TAGS),
     fields={"city": "Bristol", "age": 40, "member": True, "renewal": "2027-03-31"},
@@ -235,10 +244,10 @@ def _put(session: Session, person: Somebody, number: int) -> int:
         session.add(Subscription(subscriber_id=who, list_id=list_id, state=state, changed_at=at))
     for slug, (state, at) in person.courses.items():
         ended = at if state in ("finished", "stopped") else None
+        # Every other person confirmed, or started over, long after the row was made.
+        began = {"created_at": at - timedelta(days=20), "begun_at": at} if number % 2 else {"created_at": at}
         course_id = _id(session, Course, slug)
-        session.add(
-            Enrollment(subscriber_id=who, course_id=course_id, state=state, created_at=at, ended_at=ended)
-        )
+        session.add(Enrollment(subscriber_id=who, course_id=course_id, state=state, ended_at=ended, **began))
     for course, key in person.steps:
         step = session.execute(select(Step.id).where(Step.key == key)).scalar_one()
         course_id = _id(session, Course, course)
@@ -261,7 +270,7 @@ def _put(session: Session, person: Somebody, number: int) -> int:
                 course_id=_id(session, Course, course),
                 week=1,
                 answer=answer,
-                at=NOW - timedelta(days=1) + timedelta(minutes=minutes),
+                at=NOW + timedelta(minutes=minutes),
             )
         )
     for url, at, verdict in person.clicks:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from mailer.db import Sessions, session_scope, step_clock
 from mailer.errors import NotFound
 from mailer.feedback.clicks import MOST_ROWS, recompute
-from mailer.models import Click, Delivery, Message, Subscriber
+from mailer.models import Attempt, Click, Delivery, Message, Subscriber
 from mailer.reports.clicks import LinkClicks, click_report
 from mailer.reports.why import why
 from tests.support.reader_pages import Links, Reader, standing
@@ -71,6 +71,36 @@ def test_a_scanner_gets_there_too_and_its_first_request_is_judged_again(
         ("machine", ["all-links"]),
         ("machine", ["all-links"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("row", "was_uncertain", "rules"),
+    [
+        ({"state": "sending"}, False, ["too-soon"]),  # its gateway scans it, and has not answered yet
+        ({"state": "planned"}, False, ["too-soon"]),  # it was put off meanwhile
+        ({"state": "planned", "cuts": 1}, False, []),  # its end may have arrived
+        ({"state": "sending"}, True, []),  # a second try of what was uncertain
+        ({"state": "uncertain"}, False, []),  # it has arrived, as is seen here
+    ],
+)
+def test_who_asks_before_the_mail_was_accepted_is_a_machine_unless_it_may_have_arrived(
+    site: httpx.Client,
+    links: Links,
+    lesson: Reader,
+    sessions: Sessions,
+    now: datetime,
+    row: dict[str, object],
+    was_uncertain: bool,
+    rules: list[str],
+) -> None:
+    with session_scope(sessions) as session:
+        session.execute(
+            update(Delivery).where(Delivery.id == lesson.delivery_id).values(settled_at=None, **row)
+        )
+        if was_uncertain:
+            session.add(Attempt(delivery_id=lesson.delivery_id, at=now, outcome="uncertain"))
+    site.get(link(links, lesson, 0), headers=FIREFOX)
+    assert verdicts(sessions) == [("machine" if rules else "person", rules)]
 
 
 def test_following_every_link_changes_nothing_for_the_reader(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from mailer.models import Losing
-from mailer.schedule.cap import Cap, Full, free_from, room_for
+from mailer.schedule.cap import FOR_ANOTHER, FOR_ROOM, Cap, Full, Look, free_from, look_at, room_for
 from mailer.schedule.place import Place, StepPlan
 from mailer.schedule.timing import Anchor
 
@@ -40,16 +41,53 @@ def test_a_day_is_the_readers_own() -> None:
 
 def test_a_campaign_waits_for_its_own_hour_on_the_next_day_with_room() -> None:
     due_at = NOW.replace(hour=8)
-    full = room_for(Cap(per_day=1), "Etc/UTC", days_ago(0), due_at, NOW)
-    assert full == Full(datetime(2026, 3, 11, 8, tzinfo=UTC), "waits for room: at most 1 a day")
+    full = room_for(Cap(per_day=1), "Etc/UTC", days_ago(0), Look(due_at, NOW))
+    assert full == Full(
+        datetime(2026, 3, 11, 8, tzinfo=UTC),
+        "waits for room: at most 1 a day",
+        "put off to a day with room, at most 1 a day",
+        NOW,
+    )
 
 
-def test_a_campaign_is_dropped_where_that_was_chosen_or_after_a_week_without_room() -> None:
-    dropped = room_for(Cap(per_day=1, losing=Losing.DROP), "Etc/UTC", days_ago(0), NOW, NOW)
+def test_a_campaign_is_dropped_where_that_was_chosen_or_after_a_week_of_looking_for_room() -> None:
+    dropped = room_for(Cap(per_day=1, losing=Losing.DROP), "Etc/UTC", days_ago(0), Look(NOW, NOW))
     assert dropped == Full(None, "no room for it: at most 1 a day")
-    late = room_for(Cap(per_day=1), "Etc/UTC", days_ago(0), NOW - timedelta(days=7), NOW)
-    assert late is not None
-    assert late.until is None
+    week_ago = NOW - timedelta(days=7)
+    looked = room_for(Cap(per_day=1), "Etc/UTC", days_ago(0), Look(week_ago, NOW, since=week_ago))
+    assert looked == Full(None, "no room for it within a week: at most 1 a day")
+    # It was due as long ago, and looks for the first time now: a pause lay between.
+    paused = room_for(Cap(per_day=1), "Etc/UTC", days_ago(0), Look(week_ago, NOW))
+    assert paused is not None
+    assert paused.until == NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "hours", "goes_on"),
+    [
+        (f"{FOR_ROOM}at most 1 a day", 1, True),
+        (FOR_ANOTHER, 1, True),
+        (f"{FOR_ROOM}at most 1 a day", 24, False),  # paused for a day and more
+        ("", 1, False),  # it had room, and something else kept it
+        ("set aside by a person", 1, False),
+    ],
+)
+def test_patience_begins_anew_after_a_pause(reason: str, hours: int, goes_on: bool) -> None:
+    since = NOW - timedelta(days=3)
+    row = SimpleNamespace(reason=reason, next_attempt_at=NOW - timedelta(hours=hours), no_room_since=since)
+    assert look_at(row, since, NOW) == Look(since, NOW, since if goes_on else None)
+
+
+def test_a_campaign_makes_room_for_the_lessons_of_every_week_that_it_would_be_in() -> None:
+    # Lessons tomorrow and on the day after: with today's campaign three in three days.
+    lessons = [NOW + timedelta(days=1), NOW + timedelta(days=2)]
+    full = room_for(Cap(per_week=2), "Etc/UTC", lessons, Look(NOW, NOW))
+    # No week without both before the one of the 12th to the 18th; after seven days it is asked once more.
+    assert full is not None
+    assert full.until == NOW + timedelta(days=7)
+    assert room_for(Cap(per_week=3), "Etc/UTC", lessons, Look(NOW, NOW)) is None
+    # One seven days from now is in no week with today.
+    assert room_for(Cap(per_week=1), "Etc/UTC", [NOW + timedelta(days=7)], Look(NOW, NOW)) is None
 
 
 @pytest.mark.parametrize(
@@ -63,7 +101,7 @@ def test_a_campaign_is_dropped_where_that_was_chosen_or_after_a_week_without_roo
 )
 def test_nothing_leaves_in_quiet_hours(hour: int, until: datetime | None) -> None:
     now = NOW.replace(hour=hour)
-    full = room_for(Cap(quiet_from=time(22), quiet_until=time(7)), "Etc/UTC", [], now, now)
+    full = room_for(Cap(quiet_from=time(22), quiet_until=time(7)), "Etc/UTC", [], Look(now, now))
     assert (full.until if full else None) == until
 
 
