@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -32,6 +33,7 @@ from mailer.models import Action, Campaign, CampaignState, Course, MailingList, 
 from mailer.outbox import campaign_source
 from mailer.schedule.campaigns import find_campaign, get_campaign
 from mailer.schedule.local_time import LocalTime, Spread, spread
+from mailer.seen import seen_of
 
 NOT_SENT_YET = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
@@ -135,6 +137,13 @@ def _content(campaign: Campaign) -> tuple[object, ...]:
     return *said, campaign.list_ids, campaign.sender_id, campaign.aim, campaign.no_room
 
 
+def digest_of(campaign: Campaign) -> str:
+    """What tells whether it would still bring what somebody looked at: the same, to whom and when."""
+    leaves = campaign.starts_at and campaign.starts_at.astimezone(UTC).isoformat()
+    # As JSON: what was just made has tuples and another order of keys than the same that was read again.
+    return seen_of(json.dumps([*_content(campaign), leaves, campaign.local, campaign.canary], sort_keys=True))
+
+
 def _of_file(campaign: Campaign) -> dict[str, Any]:
     """The canary that its file says, without one that was asked for when it was scheduled."""
     return {name: value for name, value in campaign.canary.items() if name == "written"}
@@ -193,10 +202,11 @@ class Launch:
     """What sending a campaign would mean at this moment: asked before, and held to afterwards.
 
     No `lists` means every list. `surprising` is what has to be agreed to by name. `canary` is what goes
-    first, `trial` what is tested.
+    first, `trial` what is tested. `digest` is that of the campaign then: the row itself may be read again.
     """
 
     campaign: Campaign
+    digest: str
     lists: tuple[str, ...]
     aim: Aim
     reach: Reach
@@ -220,6 +230,7 @@ def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None
     Raises NotFound, or Refused when it cannot be sent.
     """
     campaign = get_sendable(session, slug)
+    digest = digest_of(campaign)
     aim = Aim.of(campaign.aim)
     narrowed = narrowing(session, aim, now)
     list_ids = list_ids_of(session, campaign.list_ids)
@@ -231,7 +242,7 @@ def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None
     _refuse_nobody(slug, lists, aim, reach)
     first = canary or Canary.of(campaign.canary.get("written", {}))
     found = surprises(session, campaign, reach.people, now)
-    return Launch(campaign, lists, aim, reach, found, first, Trial.of(campaign.trial))
+    return Launch(campaign, digest, lists, aim, reach, found, first, Trial.of(campaign.trial))
 
 
 def look_at_scheduled(session: Session, slug: str, now: datetime) -> Launch:
@@ -326,9 +337,14 @@ def _as_seen(session: Session, seen: Launch, agreed: Collection[Surprise]) -> Ca
             raise Refused(f"{one.words} Say --{one.what} if it is meant.")
     campaign = _locked(session, seen.campaign.id)
     _refuse_sent(campaign)
-    if _content(campaign) != _content(seen.campaign):
-        raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
+    refuse_changed(campaign, seen.digest)
     return campaign
+
+
+def refuse_changed(campaign: Campaign, digest: str) -> None:
+    """Raises Refused when it is not what somebody looked at, who was told this `digest`."""
+    if digest_of(campaign) != digest:
+        raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
 
 
 def approve(

@@ -118,9 +118,16 @@ def test_a_campaign_is_drafted_scheduled_paused_resumed_and_cancelled(shop: Prog
     drafted = shop.post("/campaigns", {"markdown": SPRING}).json()
     assert (drafted["slug"], drafted["is_new"]) == ("spring", True)
     assert shop.post("/campaigns", {"markdown": SPRING}).json()["is_changed"] is False
-    assert shop.get("/campaigns/spring/audience").json()["people"] == 1
-    at = {"at": "2027-03-01T09:00:00+00:00", "agreed": ["warnings"]}
-    assert shop.post("/campaigns/spring/schedule", at).json()["people"] == 1
+    seen = shop.get("/campaigns/spring/audience").json()
+    assert seen["people"] == 1
+    at = {"at": "2027-03-01T09:00:00+00:00", "agreed": ["warnings"], "digest": seen["digest"]}
+    shop.post("/campaigns", {"markdown": SPRING + "\nAnd the windows.\n"})
+    assert "changed a moment ago" in shop.post("/campaigns/spring/schedule", at).json()["detail"]
+    shop.post("/campaigns", {"markdown": SPRING})
+    at["digest"] = shop.get("/campaigns/spring/audience").json()["digest"]
+    answer = shop.post("/campaigns/spring/schedule", at).json()
+    assert answer["people"] == 1
+    assert answer["digest"] == shop.get("/campaigns/spring/audience").json()["digest"] != at["digest"]
     assert shop.get("/campaigns/spring").json()["state"] == "scheduled"
     assert shop.post("/campaigns/spring/pause", {"reason": "wait"}).json() == {"changed": True}
     assert shop.get("/campaigns/spring").json()["is_paused"] is True
