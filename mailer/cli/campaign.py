@@ -183,8 +183,10 @@ def again(
 ) -> None:
     """Draft a campaign once more for those whom it missed, or who did not click; nothing is sent."""
     with connect() as connected, connected.session() as session:
-        draft_again(session, slug, to, new_slug, business_now(session), who=operator())
-    say(f"{new_slug} is a draft, for people {Aim(again_of=slug, again_to=to).within()}.")
+        made = draft_again(session, slug, to, new_slug, business_now(session), who=operator())
+        aim = Aim.of(made.aim)
+    but_not = f", but nobody {aim.without()}" if aim.without() else ""
+    say(f"{new_slug} is a draft, for people {aim.within()}{but_not}.")
     say(f"Next: `steadypost campaign send {new_slug}`, which says how many they are, and asks first.")
 
 
