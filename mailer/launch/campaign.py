@@ -96,7 +96,9 @@ def put_draft(
     asked = {name: value for name, value in campaign.canary.items() if name != "written"}
     campaign.canary = {**asked, "written": source.canary.as_values()} if source.canary else asked
     campaign.subject, campaign.language, campaign.list_ids = source.subject, source.language, list_ids
-    campaign.aim, campaign.is_public = _aim(source, campaign).as_values(), source.is_public
+    # A draft to send another again stays one when its text is changed.
+    campaign.aim = aim_of(source).again_as(Aim.of(campaign.aim or {})).as_values()
+    campaign.is_public = source.is_public
     campaign.no_room = source.no_room or ""
     is_changed = is_new or _content(campaign) != was
     was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
@@ -147,14 +149,6 @@ def digest_of(campaign: Campaign) -> str:
 def _of_file(campaign: Campaign) -> dict[str, Any]:
     """The canary that its file says, without one that was asked for when it was scheduled."""
     return {name: value for name, value in campaign.canary.items() if name == "written"}
-
-
-def _aim(source: CampaignSource, campaign: Campaign) -> Aim:
-    """Whom the file says it is for; a draft to send another again stays one when its text is changed."""
-    was = Aim.of(campaign.aim or {})
-    # Whoever got an earlier one that was sent again stays left out, whatever the file says.
-    left_out = tuple(dict.fromkeys((*source.not_if_sent, *(was.not_if_sent if was.again_of else ()))))
-    return replace(aim_of(source), again_of=was.again_of, again_to=was.again_to, not_if_sent=left_out)
 
 
 def _sender_id(session: Session, source: CampaignSource, list_ids: list[int]) -> int:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from mailer.audience.aim import Again
+from mailer.content.campaign_text import CampaignText, File
 from mailer.db import session_scope
 from mailer.desk import sent
+from mailer.launch.campaign_again import draft_again
+from mailer.launch.campaign_source import keep_source
 from mailer.models import Action, Campaign
 from mailer.reports import patience
 from tests.integration.campaigns.phased import TWO, redraft, send_all
@@ -116,3 +120,26 @@ def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
     )
     late = rea.get(f"{PATH}/statement", count="yes")
     assert (late.status_code, "longer than ten seconds" in late.text) == (200, True)
+
+
+def test_the_audience_of_one_that_is_sent_again_is_counted_as_what_it_is(
+    house: House, server: ScriptedSmtp, marc: Person, tmp_path: Path
+) -> None:
+    with session_scope(house.sessions) as session:
+        add_letters(session)
+        put_people(session, range(1, 4), "calm", house.at)
+    path = redraft(house, tmp_path, "")
+    set_going(house)
+    server.replies["RCPT"] = ["554 5.7.1 spam"]
+    send_all(house)
+    with session_scope(house.sessions) as session:
+        draft_again(session, SPRING, Again.MISSED, "spring-2", house.at, who="ann")
+        written = CampaignText((File("spring-2.md", path.read_text(encoding="utf-8")),), {})
+        keep_source(session, "spring-2", written, house.at, who="ann", is_made=True)
+    audience = "/desk/campaigns/spring-2/audience"
+    said = "It sends spring again: of whom you choose it is for people who did not get spring."
+    assert said in marc.get(audience).text
+    # Of the three only the one who did not get it, whatever is chosen.
+    counted = marc.post(f"{audience}/look", lists="calm").text
+    assert '<p class="reach-count">1</p>' in counted
+    assert "2 are not who did not get spring" in counted
