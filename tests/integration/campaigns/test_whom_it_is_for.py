@@ -330,8 +330,9 @@ def test_the_same_message_as_last_week_has_to_be_agreed_to_by_name(
     assert refused.stderr.startswith("The same message was sent as spring on 2026-03-02.")
     steadypost("campaign", "send", "copy", "--same-message", ends=1)  # which is no --yes
     with session_scope(spring.sessions) as session:
-        later = spring.at + timedelta(days=8)
-        assert look_ahead(session, "copy", later).surprising == ()
+        for days, is_asked in ((7, True), (13, True), (14, False)):
+            later = spring.at + timedelta(days=days, minutes=5)
+            assert bool(look_ahead(session, "copy", later).surprising) == is_asked
     steadypost("campaign", "send", "copy", "--yes", "--same-message")
 
 
