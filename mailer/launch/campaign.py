@@ -16,6 +16,7 @@ from mailer import tally
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.lists import keep_lists
 from mailer.audience.recipients import Reach, count_by_zone, count_recipients, list_ids_of
+from mailer.clock import refuse_far
 from mailer.content.campaign_file import CampaignSource
 from mailer.content.campaign_text import CampaignText
 from mailer.content.canary import Canary
@@ -310,8 +311,9 @@ def schedule(
     """Have it sent at `starts_at`, or at the next tick when that is past; with this `canary`, or its file's.
 
     Where `approval` is needed nothing leaves before somebody else gave it. Raises Refused when it is not
-    what was `seen` any more, or surprising in a way nobody has `agreed` to.
+    what was `seen` any more, or surprising in a way nobody has `agreed` to; and FarOff.
     """
+    refuse_far(starts_at)
     campaign = _as_seen(session, seen, agreed)
     campaign.state, campaign.starts_at, campaign.local = CampaignState.SCHEDULED, starts_at, {}
     campaign.scheduled_by, campaign.scheduled_by_id = who, approval.operator_id

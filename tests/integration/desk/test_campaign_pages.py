@@ -233,6 +233,9 @@ def test_it_comes_as_a_file_and_leaves_at_the_moment_that_was_confirmed(
     page = begins(marc)
     marc.post(f"{HOME}/spring/edit", **typed(page))
     assert "Choose the day and the hour." in marc.get(f"{HOME}/spring/confirm", when="at").text
+    for day, when in (("9999-12-31", "at"), ("0001-01-01", "at"), ("9999-12-31", "local")):
+        far = {"when": when, "day": day, "clock": "23:00", "zone": "America/Los_Angeles"}
+        assert f"{day}: This day is too far off" in marc.get(f"{HOME}/spring/confirm", **far).text
     moment = {"when": "at", "day": "2096-05-01", "clock": "09:00", "zone": "Europe/Lisbon"}
     assert "10 people" in marc.get(f"{HOME}/spring/confirm", **moment).text
     # Without the number that was looked at, nothing is done.
