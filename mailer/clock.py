@@ -13,7 +13,10 @@ from zoneinfo import ZoneInfo
 
 import tzdata
 
-from mailer.errors import UnknownZone
+from mailer.errors import FarOff, UnknownZone
+
+YEARS = range(1970, 9000)
+"""At the calendar's very ends no zone can be added to a day, and no week; nothing was mailed before 1970."""
 
 
 def real_now() -> datetime:
@@ -42,6 +45,12 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(rules, key=name)
 
 
+def refuse_far(day: date) -> None:
+    """Raises FarOff for a day, or a moment, that cannot be reckoned with in every zone."""
+    if day.year not in YEARS:
+        raise FarOff(day.isoformat()[:10])
+
+
 @lru_cache(maxsize=4096)
 def local_date(instant: datetime, zone_name: str) -> date:
     """The calendar day that `instant` falls on in `zone_name`."""
@@ -52,8 +61,9 @@ def instant_of(day: date, at: time, zone_name: str) -> datetime:
     """The UTC instant at which clocks in `zone_name` show `at` on `day`.
 
     A wall-clock time that is skipped when clocks go forward gives the first instant after the gap;
-    one that happens twice when they go back gives the first of the two (PEP 495, fold=0).
+    one that happens twice when they go back gives the first of the two (PEP 495, fold=0). Raises FarOff.
     """
+    refuse_far(day)
     rules = zone(zone_name)
     naive = datetime.combine(day, at)
     first = naive.replace(tzinfo=rules).astimezone(UTC)

@@ -35,5 +35,9 @@ class UnknownZone(MailerError):
     """This is not a time zone of the IANA list; write one such as Europe/Lisbon."""
 
 
+class FarOff(MailerError):
+    """This day is too far off; name one of the years 1970 to 8999."""
+
+
 class NotFound(Refused):
     """There is nothing of this name; `what` says where to look."""

@@ -264,8 +264,14 @@ def _make(due: Due) -> int:
     # Another machine is asked for its feed, so in no transaction.
     look = look_at_feed(due.feed_url, due.marks, parts().fetcher, due.at) if due.feed_url else None
     with session_scope(parts().sessions) as session:
-        now, approval = business_now(session), parts().approval
-        return bool(make(session, due, look, now, who="tick", approval=approval).campaign)
+        made = make(
+            *(session, due, look, business_now(session)),
+            who="tick",
+            signer=parts().signer,
+            base_url=parts().base_url,
+            approval=parts().approval,
+        )
+        return bool(made.campaign)
 
 
 def _fold() -> int:

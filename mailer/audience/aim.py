@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -74,6 +74,14 @@ class Aim:
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
         return cls(**read)
+
+    def again_as(self, was: Aim) -> Aim:
+        """The same for a campaign that was to send another again: it still does, whatever else is chosen."""
+        if not was.again_of:
+            return self
+        # Whoever got an earlier one that was sent again stays left out.
+        left_out = tuple(dict.fromkeys((*self.not_if_sent, *was.not_if_sent)))
+        return replace(self, again_of=was.again_of, again_to=was.again_to, not_if_sent=left_out)
 
     def within(self) -> str:
         """Whom it is for, for a sentence: "in segment keen"; empty, everybody."""

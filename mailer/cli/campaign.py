@@ -40,7 +40,7 @@ from mailer.cli.delivery import print_statement, statement_values
 from mailer.cli.one_mail import hand_over
 from mailer.cli.preflight import NoLinks, ask_about_campaign, campaign_preflight
 from mailer.cli.show import as_json, as_table, console, count, say, warn
-from mailer.clock import zone
+from mailer.clock import refuse_far, zone
 from mailer.content.course_source import Problem
 from mailer.db import business_now
 from mailer.delivery.holds import pause
@@ -183,8 +183,10 @@ def again(
 ) -> None:
     """Draft a campaign once more for those whom it missed, or who did not click; nothing is sent."""
     with connect() as connected, connected.session() as session:
-        draft_again(session, slug, to, new_slug, business_now(session), who=operator())
-    say(f"{new_slug} is a draft, for people {Aim(again_of=slug, again_to=to).within()}.")
+        made = draft_again(session, slug, to, new_slug, business_now(session), who=operator())
+        aim = Aim.of(made.aim)
+    but_not = f", but nobody {aim.without()}" if aim.without() else ""
+    say(f"{new_slug} is a draft, for people {aim.within()}{but_not}.")
     say(f"Next: `steadypost campaign send {new_slug}`, which says how many they are, and asks first.")
 
 
@@ -369,7 +371,7 @@ def _wind_up(connected: Connected) -> int:
 
 
 def _moment_of(at: str, zone_name: str | None) -> datetime:
-    """What was typed as an instant; raises Refused or UnknownZone."""
+    """What was typed as an instant; raises Refused, FarOff or UnknownZone."""
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
@@ -378,6 +380,7 @@ def _moment_of(at: str, zone_name: str | None) -> datetime:
         raise Refused(f"Whose clock shows {at}? Say it with --zone, such as --zone Europe/Lisbon.")
     if moment.tzinfo is not None and zone_name is not None:
         raise Refused("Give the offset in --at or the zone in --zone, not both.")
+    refuse_far(moment)
     local = moment if zone_name is None else moment.replace(tzinfo=zone(zone_name))
     return local.astimezone(UTC)
 

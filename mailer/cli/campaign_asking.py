@@ -22,7 +22,7 @@ MuchLarger = Annotated[
     bool, typer.Option("--much-larger", help="It is meant for ten times as many people as the last one.")
 ]
 SameMessage = Annotated[
-    bool, typer.Option("--same-message", help="It is meant to say what was sent in the last seven days.")
+    bool, typer.Option("--same-message", help="It is meant to say what was sent in the last two weeks.")
 ]
 
 CanarySize = Annotated[

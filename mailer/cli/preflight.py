@@ -18,9 +18,10 @@ from mailer.db import business_now
 from mailer.errors import Refused
 from mailer.fetch import fetcher_of
 from mailer.launch.campaign_check import check_campaign
-from mailer.launch.check import check_course
+from mailer.launch.campaign_findings import mailing_of
+from mailer.launch.check import check_course, sorted_problems
 from mailer.launch.link_checks import ask_links
-from mailer.launch.mailing import Mailing, of_campaign, of_course, of_files, of_folder
+from mailer.launch.mailing import Mailing, of_course, of_files, of_folder
 from mailer.launch.preflight import Looked, look
 from mailer.links import Signer
 
@@ -55,18 +56,25 @@ def campaign_preflight(what: CampaignOrFiles, as_json_: AsJson = False, no_links
                 compiled, problems = check_campaign(session, [Path(name) for name in what])
                 mailing = of_files(session, compiled) if compiled else None
             elif len(what) == 1:
-                mailing = of_campaign(session, what[0])
+                mailing, told = mailing_of(session, what[0])
+                problems += told
             else:
                 raise Refused(f"There is no file {what[0]}; give one campaign, or its files.")
-        problems = problems + _look(connected, mailing, with_links=not no_links)
+        problems = sorted_problems([*problems, *_look(connected, mailing, with_links=not no_links)])
     _tell(what[0], problems, is_json=as_json_)
 
 
 def ask_about(
-    connected: Connected, mailing: Mailing, what: str, *, yes: bool, no_links: bool = False
+    connected: Connected,
+    mailing: Mailing | None,
+    what: str,
+    *,
+    yes: bool,
+    no_links: bool = False,
+    told: Sequence[Problem] = (),
 ) -> None:
-    """Before `what` is done: an error refuses, warnings are shown and asked about."""
-    problems = _look(connected, mailing, with_links=not no_links)
+    """Before `what` is done: an error refuses, warnings are asked about; some may be `told` already."""
+    problems = sorted_problems([*told, *_look(connected, mailing, with_links=not no_links)])
     for problem in problems:
         warn(str(problem))
     _refuse_errors(what, problems)
@@ -79,8 +87,8 @@ def ask_about_campaign(
 ) -> None:
     """The same for a campaign before it is sent or scheduled."""
     with connected.session() as session:
-        mailing = of_campaign(session, slug)
-    ask_about(connected, mailing, f"{verb} {slug}", yes=yes, no_links=no_links)
+        mailing, told = mailing_of(session, slug)
+    ask_about(connected, mailing, f"{verb} {slug}", yes=yes, no_links=no_links, told=told)
 
 
 def _look(connected: Connected, mailing: Mailing | None, *, with_links: bool) -> list[Problem]:

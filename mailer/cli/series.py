@@ -142,8 +142,14 @@ def run(slug: str, yes: Yes = False) -> None:
             f"Make {slug} of {due.next_on} now, for {count(reach.people, 'person', 'people')}?", yes=yes
         )
         with connected.session() as session:
-            approval = Approval(connected.settings.needs_approval)
-            made = make(session, due, look, business_now(session), who=operator(), approval=approval)
+            settings = connected.settings
+            made = make(
+                *(session, due, look, business_now(session)),
+                who=operator(),
+                signer=Signer(settings.secret_key),
+                base_url=settings.base_url,
+                approval=Approval(settings.needs_approval),
+            )
     _tell_made(slug, made)
 
 

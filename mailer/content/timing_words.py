@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date, time, timedelta
 
+from mailer.clock import refuse_far
 from mailer.content.course_words import known_or_near, parse_send_time
+from mailer.errors import FarOff
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WAIT = re.compile(r"([0-9]{1,4}) *(days?|weeks?)?")
@@ -66,7 +68,10 @@ def read_date(value: str) -> date:
     """ "2027-01-04" as a day. Raises Unfit."""
     try:
         if DAY.fullmatch(value):  # the ISO form has others, such as 2027-W01-1
-            return date.fromisoformat(value)
+            refuse_far(day := date.fromisoformat(value))
+            return day
+    except FarOff as error:
+        raise Unfit(f"{value} is too far off.", "Name a day of the years 1970 to 8999.") from error
     except ValueError:
         pass
     raise Unfit(f"{value!r} is not a date of the calendar.", "Write one that there is, as 2027-01-04.")

@@ -32,6 +32,7 @@ from mailer.delivery.policy import DEFAULTS, Policy
 from mailer.delivery.report import Report
 from mailer.delivery.retry import GIVE_UP_AFTER, is_throttling
 from mailer.delivery.signing import Keyring
+from mailer.delivery.sources import is_cancelled
 from mailer.delivery.transports.base import (
     Answered,
     Broke,
@@ -43,6 +44,7 @@ from mailer.delivery.transports.base import (
     Trouble,
     TroubleKind,
 )
+from mailer.delivery.verdict import CANCELLED
 from mailer.links import Signer
 from mailer.models import DeliveryState, Lane
 from mailer.render.dkim import DkimKey
@@ -221,7 +223,7 @@ class _Sending:
             self._flush()
 
     def tend(self) -> None:
-        """Record what has ended, keep the lease, and hear of a pause or of the worker's end."""
+        """Record what has ended, keep the lease, and hear of a pause, a cancelling or the worker's end."""
         if self._post.is_stopping():
             self._stop = self._stop or STOPPING
         now = time.monotonic()
@@ -261,7 +263,9 @@ class _Sending:
         )
 
     def _left_over(self, row: Claimed) -> Outcome:
-        """A row that was not begun, and no server's fault: it waits where somebody stopped it."""
+        """A row that was not begun, and no server's fault: it waits where somebody stopped it, or ends."""
+        if self._stop == CANCELLED:
+            return Outcome(row, DeliveryState.CANCELLED, CANCELLED, was_tried=False)
         if self._stop in ("", PAUSED, STOPPING):
             return put_back(row, PAUSED if self._stop == PAUSED else "")
         return unreachable(row, self._stop)
@@ -334,11 +338,13 @@ class _Sending:
             return counts, counts is not None and (is_last or self._keep(session))
 
     def _keep(self, session: Session) -> bool:
-        """Look for a pause, and ask for more time now and then; whether the batch is still ours."""
+        """Hear whether its mails may still leave, and ask for more time now and then; whether it is ours."""
         stopped = holds.in_force(session)
         self._domains = stopped.domains
         if stopped.stops(self._claim.lane, self._claim.source):
             self._stop = PAUSED
+        if is_cancelled(session, self._claim.source):
+            self._stop = CANCELLED
         if time.monotonic() - self._renewed_at < RENEW_SECONDS:
             return True
         self._renewed_at = 0

@@ -52,6 +52,11 @@ def read_sources(session: Session, names: Sequence[str]) -> list[Source]:
     return found
 
 
+def is_cancelled(session: Session, source: Source) -> bool:
+    """Whether it is a campaign that is cancelled by now; one row is read, and of others none."""
+    return source.kind == "campaign" and source.id in _cancelled(session, [source.id])
+
+
 def _senders(session: Session, kind: str, ids: Sequence[int]) -> dict[int, int | None]:
     model: Any = {"course": Course, "campaign": Campaign, "list": MailingList, "mail": MailingList}[kind]
     return dict(session.execute(select(model.id, model.sender_id).where(model.id.in_(ids))).all())

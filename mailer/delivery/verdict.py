@@ -14,6 +14,9 @@ from mailer.models import (
 )
 from mailer.schedule.timing import Timing, first_open, quiet_until, window_outside
 
+CANCELLED = "campaign cancelled"
+"""Why a mail ends that a worker had when its campaign was cancelled; of others `campaign_tick` says it."""
+
 
 class Facts(NamedTuple):
     """What is known about somebody's consent at the moment of sending."""
@@ -35,7 +38,7 @@ def refusal(facts: Facts) -> tuple[DeliveryState, str] | None:
         return DeliveryState.QUARANTINED, "the list has no sender"
     # A campaign's rows are cancelled some at a time; from the first moment on none of them leaves.
     if facts.is_cancelled:
-        return DeliveryState.CANCELLED, "campaign cancelled"
+        return DeliveryState.CANCELLED, CANCELLED
     is_confirmation = facts.kind == DeliveryKind.CONFIRM
     # Also who wants no mail at all may ask what is kept of them, and have it erased.
     is_asked_for = is_confirmation or facts.kind == DeliveryKind.DATA

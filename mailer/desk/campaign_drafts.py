@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from pathlib import PurePath
 
 from sqlalchemy.orm import Session
@@ -262,11 +263,22 @@ def remove_file(session: Session, actor: Actor, slug: str, name: str, before: st
 
 @needs(Right.WRITE)
 def add_picture(session: Session, actor: Actor, slug: str, name: str, content: bytes) -> str:
-    """Another picture for its mails; how a text names it. Raises Refused."""
+    """Another picture for its mails; how a text names it. Raises Refused.
+
+    Another one of the same name stays as it is, and this one gets a number: texts show what they showed.
+    """
     kept = source.get_source(session, slug)
     text = source.text_of(kept)
     place = PurePath(name.replace("\\", "/"))
-    file = _picture(f"{MEDIA_FOLDER}/{slug_of(place.stem) or 'picture'}{place.suffix.lower()}", content)
+    stem, suffix = f"{MEDIA_FOLDER}/{slug_of(place.stem) or 'picture'}", place.suffix.lower()
+    file = _picture(f"{stem}{suffix}", content)
+    for number in count(2):
+        # It is kept by what it shows, so the same name is the same picture.
+        if text.pictures.get(file.source, file.name) == file.name:
+            break
+        file = replace(file, source=f"{stem}-{number}{suffix}")
+    if file.source in text.pictures:
+        return file.source
     if len(text.pictures) >= MOST_PICTURES:
         raise Refused(f"A campaign has at most {MOST_PICTURES} pictures.")
     source.put_pictures(session, [file])

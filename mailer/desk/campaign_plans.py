@@ -30,7 +30,7 @@ from mailer.links import Signer
 from mailer.models import Campaign
 from mailer.reports.campaigns import sender_in_words
 from mailer.reports.patience import counted
-from mailer.schedule.campaigns import get_campaign
+from mailer.schedule.campaigns import find_campaign, get_campaign
 from mailer.schedule.local_time import LocalTime, Spread
 
 
@@ -69,9 +69,23 @@ class Ahead:
 
 
 @needs(Right.SEE)
-def look_at_aim(session: Session, _: Actor, lists: tuple[str, ...], aim: Aim) -> LookedAt:
-    """Whom a choice would reach, saving nothing; raises NotFound or Refused."""
-    return look_at_choice(session, lists, aim, business_now(session))
+def look_at_aim(session: Session, _: Actor, slug: str, lists: tuple[str, ...], aim: Aim) -> LookedAt:
+    """Whom the campaign would reach by a choice, saving nothing; raises NotFound or Refused."""
+    whole = aim.again_as(_kept_aim(session, slug))
+    return look_at_choice(session, lists, whole, business_now(session))
+
+
+@needs(Right.SEE)
+def aim_of_again(session: Session, _: Actor, slug: str) -> Aim:
+    """What a draft that sends another again keeps, whatever is chosen; for any other nothing."""
+    was = _kept_aim(session, slug)
+    return Aim().again_as(was)
+
+
+def _kept_aim(session: Session, slug: str) -> Aim:
+    """That of the draft as the workers know it; one that never was without errors has none yet."""
+    campaign = find_campaign(session, slug)
+    return Aim.of(campaign.aim) if campaign is not None else Aim()
 
 
 @dataclass(frozen=True)

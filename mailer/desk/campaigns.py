@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -90,29 +90,31 @@ def schedule_campaign(
     *,
     agreed: Collection[str] = (),
     people_at_most: int | None = None,
+    digest: str | None = None,
     canary: Canary | None = None,
     needs_approval: bool = False,
 ) -> Launch:
     """Have it sent; returns whom it reaches as of now. It waits for a second person if it `needs_approval`.
 
-    Raises NotAgreed for surprises and warnings that nobody agreed to, FaultyFiles when its mails cannot be
-    made for its readers, and Refused.
+    `digest` is that of what was looked at, None where nobody says. Raises NotAgreed for surprises and
+    warnings that nobody agreed to, FaultyFiles when its mails cannot be made for its readers, and Refused.
     """
     now = business_now(session)
     seen = launch.look_ahead(session, slug, now, canary)
+    launch.refuse_changed(seen.campaign, seen.digest if digest is None else digest)
     yes = _agreed_to(session, seen, signer, base_url, now, agreed, people_at_most)
     approval = Approval(needs_approval, actor.operator_id)
     if moment.local_at is not None:
         local = LocalTime(moment.local_at, moment.zone, now, moment.past)
-        launch.schedule_local(session, seen, local, now, who=actor.who, agreed=yes, approval=approval)
-        return seen
+        made = launch.schedule_local(session, seen, local, now, who=actor.who, agreed=yes, approval=approval)
+        return replace(seen, digest=launch.digest_of(made))
     if moment.at is not None and moment.at <= now:
         raise Refused("This moment is past; name a later one, or none to send now.")
     starts_at = moment.at or now
-    launch.schedule(
+    made = launch.schedule(
         *(session, seen, starts_at, now), who=actor.who, agreed=yes, canary=canary, approval=approval
     )
-    return seen
+    return replace(seen, digest=launch.digest_of(made))
 
 
 @needs(Right.SEND)
@@ -125,6 +127,7 @@ def approve_campaign(
     *,
     agreed: Collection[str] = (),
     people_at_most: int | None = None,
+    digest: str | None = None,
 ) -> Launch:
     """Approve what somebody else has scheduled; returns whom it reaches as of now.
 
@@ -132,6 +135,7 @@ def approve_campaign(
     """
     now = business_now(session)
     seen = launch.look_at_scheduled(session, slug, now)
+    launch.refuse_changed(seen.campaign, seen.digest if digest is None else digest)
     starts_at = seen.campaign.starts_at
     if starts_at is not None and starts_at <= now and LATE not in agreed:
         raise NotAgreed([(LATE, "Its time is past: approved, it leaves at once.")])

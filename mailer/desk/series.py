@@ -155,10 +155,25 @@ def to_be_made(session: Session, _: Actor, slug: str) -> Due:
 
 
 @needs(Right.SEND)
-def make_now(session: Session, actor: Actor, due: Due, look: Look | None, *, needs_approval: bool) -> Made:
+def make_now(
+    session: Session,
+    actor: Actor,
+    due: Due,
+    look: Look | None,
+    signer: Signer,
+    base_url: str,
+    *,
+    needs_approval: bool,
+) -> Made:
     """Make the next occurrence in place of when it was to come. Leaves one Action."""
     approval = Approval(needs_approval, actor.operator_id)
-    return make(session, due, look, business_now(session), who=actor.who, approval=approval)
+    return make(
+        *(session, due, look, business_now(session)),
+        who=actor.who,
+        signer=signer,
+        base_url=base_url,
+        approval=approval,
+    )
 
 
 @needs(Right.SEND)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -15,6 +16,7 @@ from mailer import tally
 from mailer.audience.aim import Aim, narrowing
 from mailer.audience.lists import keep_lists
 from mailer.audience.recipients import Reach, count_by_zone, count_recipients, list_ids_of
+from mailer.clock import refuse_far
 from mailer.content.campaign_file import CampaignSource
 from mailer.content.campaign_text import CampaignText
 from mailer.content.canary import Canary
@@ -32,6 +34,7 @@ from mailer.models import Action, Campaign, CampaignState, Course, MailingList, 
 from mailer.outbox import campaign_source
 from mailer.schedule.campaigns import find_campaign, get_campaign
 from mailer.schedule.local_time import LocalTime, Spread, spread
+from mailer.seen import seen_of
 
 NOT_SENT_YET = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
@@ -94,7 +97,9 @@ def put_draft(
     asked = {name: value for name, value in campaign.canary.items() if name != "written"}
     campaign.canary = {**asked, "written": source.canary.as_values()} if source.canary else asked
     campaign.subject, campaign.language, campaign.list_ids = source.subject, source.language, list_ids
-    campaign.aim, campaign.is_public = _aim(source, campaign).as_values(), source.is_public
+    # A draft to send another again stays one when its text is changed.
+    campaign.aim = aim_of(source).again_as(Aim.of(campaign.aim or {})).as_values()
+    campaign.is_public = source.is_public
     campaign.no_room = source.no_room or ""
     is_changed = is_new or _content(campaign) != was
     was_scheduled = is_changed and campaign.state == CampaignState.SCHEDULED
@@ -135,17 +140,16 @@ def _content(campaign: Campaign) -> tuple[object, ...]:
     return *said, campaign.list_ids, campaign.sender_id, campaign.aim, campaign.no_room
 
 
+def digest_of(campaign: Campaign) -> str:
+    """What tells whether it would still bring what somebody looked at: the same, to whom and when."""
+    leaves = campaign.starts_at and campaign.starts_at.astimezone(UTC).isoformat()
+    # As JSON: what was just made has tuples and another order of keys than the same that was read again.
+    return seen_of(json.dumps([*_content(campaign), leaves, campaign.local, campaign.canary], sort_keys=True))
+
+
 def _of_file(campaign: Campaign) -> dict[str, Any]:
     """The canary that its file says, without one that was asked for when it was scheduled."""
     return {name: value for name, value in campaign.canary.items() if name == "written"}
-
-
-def _aim(source: CampaignSource, campaign: Campaign) -> Aim:
-    """Whom the file says it is for; a draft to send another again stays one when its text is changed."""
-    was = Aim.of(campaign.aim or {})
-    # Whoever got an earlier one that was sent again stays left out, whatever the file says.
-    left_out = tuple(dict.fromkeys((*source.not_if_sent, *(was.not_if_sent if was.again_of else ()))))
-    return replace(aim_of(source), again_of=was.again_of, again_to=was.again_to, not_if_sent=left_out)
 
 
 def _sender_id(session: Session, source: CampaignSource, list_ids: list[int]) -> int:
@@ -193,10 +197,11 @@ class Launch:
     """What sending a campaign would mean at this moment: asked before, and held to afterwards.
 
     No `lists` means every list. `surprising` is what has to be agreed to by name. `canary` is what goes
-    first, `trial` what is tested.
+    first, `trial` what is tested. `digest` is that of the campaign then: the row itself may be read again.
     """
 
     campaign: Campaign
+    digest: str
     lists: tuple[str, ...]
     aim: Aim
     reach: Reach
@@ -220,6 +225,7 @@ def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None
     Raises NotFound, or Refused when it cannot be sent.
     """
     campaign = get_sendable(session, slug)
+    digest = digest_of(campaign)
     aim = Aim.of(campaign.aim)
     narrowed = narrowing(session, aim, now)
     list_ids = list_ids_of(session, campaign.list_ids)
@@ -231,7 +237,7 @@ def look_ahead(session: Session, slug: str, now: datetime, canary: Canary | None
     _refuse_nobody(slug, lists, aim, reach)
     first = canary or Canary.of(campaign.canary.get("written", {}))
     found = surprises(session, campaign, reach.people, now)
-    return Launch(campaign, lists, aim, reach, found, first, Trial.of(campaign.trial))
+    return Launch(campaign, digest, lists, aim, reach, found, first, Trial.of(campaign.trial))
 
 
 def look_at_scheduled(session: Session, slug: str, now: datetime) -> Launch:
@@ -305,8 +311,9 @@ def schedule(
     """Have it sent at `starts_at`, or at the next tick when that is past; with this `canary`, or its file's.
 
     Where `approval` is needed nothing leaves before somebody else gave it. Raises Refused when it is not
-    what was `seen` any more, or surprising in a way nobody has `agreed` to.
+    what was `seen` any more, or surprising in a way nobody has `agreed` to; and FarOff.
     """
+    refuse_far(starts_at)
     campaign = _as_seen(session, seen, agreed)
     campaign.state, campaign.starts_at, campaign.local = CampaignState.SCHEDULED, starts_at, {}
     campaign.scheduled_by, campaign.scheduled_by_id = who, approval.operator_id
@@ -326,9 +333,14 @@ def _as_seen(session: Session, seen: Launch, agreed: Collection[Surprise]) -> Ca
             raise Refused(f"{one.words} Say --{one.what} if it is meant.")
     campaign = _locked(session, seen.campaign.id)
     _refuse_sent(campaign)
-    if _content(campaign) != _content(seen.campaign):
-        raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
+    refuse_changed(campaign, seen.digest)
     return campaign
+
+
+def refuse_changed(campaign: Campaign, digest: str) -> None:
+    """Raises Refused when it is not what somebody looked at, who was told this `digest`."""
+    if digest_of(campaign) != digest:
+        raise Refused(f"{campaign.slug} was changed a moment ago; look at it and ask again.")
 
 
 def approve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import exists, select
@@ -12,7 +13,7 @@ from mailer.audience.recipients import count_recipients, list_ids_of
 from mailer.content.campaign_text import as_variant, copied
 from mailer.content.course_words import SLUG
 from mailer.content.trial import FIRST, Trial, Variant
-from mailer.errors import Refused
+from mailer.errors import NotFound, Refused
 from mailer.launch.campaign_source import find_source, keep_source, text_of
 from mailer.models import Action, Campaign, CampaignPhase, CampaignState, Click, Verdict
 from mailer.outbox import campaign_source
@@ -24,9 +25,10 @@ def draft_again(
 ) -> Campaign:
     """A draft of the same message for the same lists, of whose people it is for those whom `to` names.
 
-    Of a campaign whose variants were tested it is the one that won. Who the people are is asked when it is
-    sent; consent and suppression count as always. Raises NotFound, or Refused while the first has not ended,
-    when the new slug is not to be had, or when nobody could tell who clicked.
+    Whom the first left out stays left out. Of a campaign whose variants were tested it is the one that won.
+    Who the people are is asked when it is sent; consent and suppression count as always. Raises NotFound, or
+    Refused while the first has not ended, when the new slug is not to be had, when nobody could tell who
+    clicked, or when a segment that the first went by is gone.
     """
     first = get_campaign(session, slug)
     if first.finished_at is None:
@@ -49,7 +51,8 @@ def draft_again(
         list_ids=first.list_ids,
         sender_id=(won.sender_id if won else None) or first.sender_id,
         state=CampaignState.DRAFT,
-        aim=_aim(session, slug, to).as_values(),
+        aim=_aim(session, first, to, now).as_values(),
+        no_room=first.no_room,
         created_at=now,
     )
     session.add(campaign)
@@ -61,15 +64,28 @@ def draft_again(
 
 
 def count_again(session: Session, first: Campaign, to: Again, now: datetime) -> int:
-    """How many people such a campaign would reach at `now`; reads everybody on its lists."""
-    narrowed = narrowing(session, _aim(session, first.slug, to), now)
+    """How many people such a campaign would reach at `now`; reads everybody on its lists.
+
+    Raises Refused when a segment that the first went by is gone.
+    """
+    narrowed = narrowing(session, _aim(session, first, to, now), now)
     lists = list_ids_of(session, first.list_ids)
     reach = count_recipients(session, lists, now, narrowed.inside, narrowed.excluded)
     return reach.people - reach.suppressed
 
 
-def _aim(session: Session, slug: str, to: Again) -> Aim:
-    return Aim(again_of=slug, again_to=to, not_if_sent=_earlier(session, slug, to))
+def _aim(session: Session, first: Campaign, to: Again, now: datetime) -> Aim:
+    """Whom the first was for, of these those whom `to` names; raises Refused when that cannot be asked."""
+    was, earlier = Aim.of(first.aim), _earlier(session, first.slug, to)
+    left_out = tuple(dict.fromkeys((*was.not_if_sent, *earlier)))
+    aim = replace(was, again_of=first.slug, again_to=to, not_if_sent=left_out)
+    try:
+        narrowing(session, aim, now)
+    except NotFound as error:
+        raise Refused(
+            f"{error} {first.slug} went by it; save it once more, or write a new campaign."
+        ) from None
+    return aim
 
 
 def _keep_source(

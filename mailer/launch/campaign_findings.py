@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from mailer.audience.aim import Aim
 from mailer.content.course_source import Problem
 from mailer.db import business_now, clock_now
 from mailer.errors import MailerError
@@ -20,6 +22,7 @@ from mailer.launch.mailing import Mailing, of_campaign, of_files
 from mailer.launch.preflight import look, preflight
 from mailer.links import Signer
 from mailer.models import CheckedKind
+from mailer.schedule.campaigns import find_campaign
 
 OUR_FAULT = "Something went wrong on our side when it was checked, and is in the log."
 
@@ -32,7 +35,11 @@ def mailing_of(session: Session, slug: str) -> tuple[Mailing | None, tuple[Probl
     if kept is None:
         return of_campaign(session, slug), ()
     checked = check_text(session, slug, text_of(kept))
-    mailing = of_files(session, checked.compiled) if checked.compiled is not None else None
+    if checked.compiled is None:
+        return None, checked.problems
+    mailing, campaign = of_files(session, checked.compiled), find_campaign(session, slug)
+    if campaign is not None:
+        mailing = replace(mailing, aim=mailing.aim.again_as(Aim.of(campaign.aim)))
     return mailing, checked.problems
 
 

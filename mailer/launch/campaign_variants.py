@@ -28,10 +28,11 @@ _KEPT: Newest[Key, Compiled] = Newest(32)
 
 @dataclass(frozen=True)
 class CompiledVariant:
-    """A variant beside A: what its author wrote, and its message in each language."""
+    """A variant beside A: what its author wrote, its message in each language, and what each was made of."""
 
     source: VariantSource
     messages: tuple[CompiledMessage, ...]
+    files: tuple[CampaignSource, ...]
 
 
 def compile_one(
@@ -57,17 +58,19 @@ def compile_variants(
     """Every variant in every language, with their pictures; what is wrong is told."""
     first, found, media = sources[0], [], dict[str, MediaFile]()
     for variant in first.variants:
-        messages = []
+        messages, files = [], []
         for source in sources:
             written = next((one for one in source.variants if one.name == variant.name), None)
             written = written or VariantSource(variant.name)
             if source is not first:
                 problems += _not_as_the_first(source, variant, written)
-            message, pictures = compile_one(read_variant(source, written, problems), problems)
+            said = read_variant(source, written, problems)
+            message, pictures = compile_one(said, problems)
             media |= pictures
             if message is not None:
                 messages.append(message)
-        found.append(CompiledVariant(variant, tuple(messages)))
+                files.append(said)
+        found.append(CompiledVariant(variant, tuple(messages), tuple(files)))
     letters = {variant.name for variant in first.variants}
     for source in sources[1:]:
         for one in source.variants:

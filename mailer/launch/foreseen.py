@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from mailer.audience.fields import declared_fields, typed_value
+from mailer.clock import refuse_far
 from mailer.content.course_folder import read_draft
 from mailer.content.media import MediaFile, course_media
 from mailer.delivery.claim import Claimed, read_setting
@@ -73,8 +74,9 @@ class Maker:
 def maker_of(session: Session, course: str | Path, mail: Foreseen, signer: Signer, base_url: str) -> Maker:
     """What makes a mail of a published course, by its slug, or of a course folder as it is.
 
-    Raises NotFound, Refused for a step that is gone, FaultyFiles for one that has to be mended first.
+    Raises NotFound, FarOff, Refused for a step that is gone, FaultyFiles for one that has to be mended first.
     """
+    refuse_far(mail.at)
     follows, _, key = mail.step.rpartition("/")
     if follows:
         return _of_course(session, follows, replace(mail, step=key), signer, base_url)

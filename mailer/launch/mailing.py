@@ -205,12 +205,13 @@ def of_files(session: Session, compiled: CompiledCampaign) -> Mailing:
         place, body, line = bodies.get(message.language, unknown)
         drafts.append(Draft(place, message.language, _templates(message), body, line))
     for variant in compiled.variants:
-        drafts += [
-            Draft(
-                f"{source.slug} {variant.source.name.upper()} ({one.language})", one.language, _templates(one)
-            )
-            for one in variant.messages
-        ]
+        for message, file in zip(variant.messages, variant.files, strict=True):
+            said = file.path.name, file.body, file.body_line
+            if file.path in {one.path for one in written}:
+                # Its text is A's, of which everything is told already.
+                said = f"{source.slug} {variant.source.name.upper()} ({message.language})", "", 0
+            place, body, line = said
+            drafts.append(Draft(place, message.language, _templates(message), body, line))
     slugs = tuple(one.slug for one in lists)
     return Mailing(tuple(drafts), slugs, first.title, sender, aim=aim_of(source))
 

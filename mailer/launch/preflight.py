@@ -89,8 +89,23 @@ def preflight(
     return look(session, mailing, signer, base_url, now, math.inf).problems
 
 
+def first_error(
+    session: Session, mailing: Mailing, signer: Signer, base_url: str, now: datetime
+) -> Problem | None:
+    """What stands in the way of making these mails, whatever their links once answered; None, nothing."""
+    found = look(session, mailing, signer, base_url, now, math.inf, with_links=False).problems
+    return next((one for one in found if not one.is_warning), None)
+
+
 def look(
-    session: Session, mailing: Mailing, signer: Signer, base_url: str, now: datetime, seconds: float
+    session: Session,
+    mailing: Mailing,
+    signer: Signer,
+    base_url: str,
+    now: datetime,
+    seconds: float,
+    *,
+    with_links: bool = True,
 ) -> Looked:
     """The same as far as `seconds` go, at least one mail further than before; ask again until it is done."""
     ends = time.monotonic() + seconds
@@ -101,7 +116,8 @@ def look(
     links: dict[str, tuple[Draft, int]] = {}
 
     def looked(mails: int) -> Looked:
-        found = sorted_problems([*problems, *link_problems(session, links)])
+        answered = link_problems(session, links) if with_links else ()
+        found = sorted_problems([*problems, *answered])
         return Looked(found, mails, len(mailing.drafts), links)
 
     is_over = False

@@ -22,9 +22,12 @@ from mailer.launch.campaign import (
     schedule,
     schedule_local,
 )
+from mailer.launch.mailing import of_files
+from mailer.launch.preflight import first_error
 from mailer.launch.series_look import Look
 from mailer.launch.series_news import MOST_NEW, News, news_of, note_items
-from mailer.launch.series_template import compile_occurrence
+from mailer.launch.series_template import CannotMake, compile_occurrence
+from mailer.links import Signer
 from mailer.models import Outcome, Series, SeriesOccurrence, SeriesState
 from mailer.schedule.cadence import Cadence
 from mailer.schedule.campaigns import find_campaign
@@ -106,12 +109,16 @@ def make(
     now: datetime,
     *,
     who: str,
+    signer: Signer,
+    base_url: str,
     approval: Approval = NO_APPROVAL,
 ) -> Made:
     """Make the occurrence that is due: its campaign, its record and what it knows of the feed, or none of it.
 
-    Of several that are due only the latest is made. Whoever comes second, or with an old look, changes
-    nothing: the series' row is locked, and each day has one record.
+    None of it either, but a `trouble`, when its mails could not be made for its readers: a draft could not be
+    mended, as its text is the series'. Its links, which are new each time, are not asked. Of several that are
+    due only the latest is made. Whoever comes second, or with an old look, changes nothing: the series' row
+    is locked, and each day has one record.
     """
     series = _locked(session, due.series_id)
     if series is None or not _is_still(series, due, now):
@@ -130,7 +137,14 @@ def make(
         return Made()
     try:
         with session.begin_nested():
-            made = _make(session, series, occasion, news, now, who=who, due=due, approval=approval)
+            made = _make(
+                *(session, series, occasion, news, now),
+                who=who,
+                signer=signer,
+                base_url=base_url,
+                due=due,
+                approval=approval,
+            )
     except Nobody as nobody:
         made = Made(Outcome.NOBODY, words=str(nobody))
     except MailerError as error:
@@ -195,6 +209,8 @@ def _make(
     now: datetime,
     *,
     who: str,
+    signer: Signer,
+    base_url: str,
     due: Due,
     approval: Approval,
 ) -> Made:
@@ -204,13 +220,17 @@ def _make(
     if find_campaign(session, slug) is not None:
         return Made(Outcome.TAKEN, words=f"There is a campaign {slug} already, so none was made.")
     compiled = compile_occurrence(session, series.template, slug, occasion)
+    # Before the draft, which keeps everybody else from publishing.
+    error = first_error(session, of_files(session, compiled), signer, base_url, now)
     campaign = put_draft(session, compiled, now, who=who).campaign
     occurrence = SeriesOccurrence(
         series_id=series.id, day=occasion.day, made_at=now, outcome=Outcome.MADE, campaign_id=campaign.id
     )
     session.add(occurrence)
     session.flush()  # what is surprising depends on which series it is of
-    seen = look_ahead(session, slug, now)
+    seen = look_ahead(session, slug, now)  # nobody to get it is not the mail's fault
+    if error is not None:
+        raise CannotMake(f"{error} `steadypost campaign series preview {series.slug}` shows the mail.")
     if seen.surprising or news.is_rebuilt:
         occurrence.outcome = Outcome.ASKS
         asked = " ".join(one.words for one in seen.surprising)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from mailer.audience.fields import declared_fields, typed_value
-from mailer.clock import instant_of, local_date, zone
+from mailer.clock import instant_of, local_date, refuse_far, zone
 from mailer.errors import Refused
 from mailer.launch.invented import Invented
 from mailer.launch.published import published_subjects
@@ -260,8 +260,10 @@ def _after(facts: Facts, slug: str, sent: Sequence[Mail], answers: Mapping[int, 
 
 
 def _enrolled(person: Invented, plan: CoursePlan, start: date) -> tuple[Place, datetime]:
-    """Where somebody stands who has just confirmed, and when that is."""
+    """Where somebody stands who has just confirmed, and when that is; raises FarOff."""
     zone_name = person.zone or plan.zone
+    if person.enrolled_at is not None:
+        refuse_far(person.enrolled_at)
     begin = person.enrolled_at or instant_of(start, NOON, zone_name)
     today = begin.astimezone(zone(zone_name)).date()
     return Place(zone_name, Anchor(today, 0), 0, gap=person.gap), begin

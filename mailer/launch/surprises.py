@@ -17,8 +17,8 @@ from mailer.models import Campaign, CampaignState, Message, SeriesOccurrence
 
 TIMES_LARGER = 10
 """An audience so many times that of the last campaign to the same lists is asked about."""
-RECENTLY = timedelta(days=7)
-"""For how long the same message again is asked about."""
+RECENTLY = timedelta(days=14)
+"""For how long the same message again is asked about: last week's is seven days old and some minutes."""
 
 _UNDER_WAY = (CampaignState.SENDING, CampaignState.FINISHED)
 

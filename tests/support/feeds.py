@@ -18,11 +18,14 @@ from mailer.launch.series import Added, add_series, is_first_look
 from mailer.launch.series_look import look_at_feed
 from mailer.launch.series_make import Due, Made, claim_due, make
 from mailer.launch.series_template import check_series
+from mailer.links import Signer
 from mailer.models import Series, SeriesOccurrence
 from mailer.reports.series import SeriesReport, describe_series
 from tests.support.house import House
 
 FETCHER = Fetcher(("127.0.0.1/32",), most_seconds=2.0)
+SIGNER = Signer(("s" * 32,))
+BASE = "https://news.example.org"
 
 WEEKLY = """\
 ---
@@ -159,7 +162,8 @@ def make_one(house: House, one: Due, fetcher: Fetcher = FETCHER) -> Made:
     """What the worker's task does with one that is due."""
     look = look_at_feed(one.feed_url, one.marks, fetcher, one.at) if one.feed_url else None
     with session_scope(house.sessions) as session:
-        return make(session, one, look, house.at, who="tick")
+        asked = session, one, look, house.at
+        return make(*asked, who="tick", signer=SIGNER, base_url=BASE)
 
 
 def make_all(house: House) -> list[Made]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.clock import instant_of, local_date, zone, zone_names
-from mailer.errors import UnknownZone
+from mailer.errors import FarOff, UnknownZone
 
 
 def test_an_ordinary_morning_in_berlin() -> None:
@@ -37,6 +37,13 @@ def test_a_half_hour_gap_on_lord_howe() -> None:
 def test_a_whole_day_that_samoa_never_had() -> None:
     # Samoa went from 29 to 31 December 2011; the 30th begins where the 31st does, 10:00 UTC.
     assert instant_of(date(2011, 12, 30), time(9), "Pacific/Apia") == datetime(2011, 12, 30, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("day", [date.min, date(1969, 12, 31), date(9000, 1, 1), date.max])
+@pytest.mark.parametrize("name", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_a_day_at_the_calendars_ends_is_refused_in_words(day: date, name: str) -> None:
+    with pytest.raises(FarOff, match=f"{day}: This day is too far off"):
+        instant_of(day, time(23), name)
 
 
 def test_an_unknown_zone_is_named() -> None:

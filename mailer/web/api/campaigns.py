@@ -127,11 +127,14 @@ class Audience(BaseModel):
     outside: int = Field(description="Not whom it is for.")
     excluded: int
     surprising: list[SurpriseShown]
+    digest: str = Field(
+        description="Of the campaign as it is now: what it says, to whom, and when it leaves."
+    )
 
     @classmethod
     def of(cls, seen: Launch) -> Audience:
         told = [SurpriseShown(what=one.what, words=one.words) for one in seen.surprising]
-        return cls(**asdict(seen.reach), surprising=told)
+        return cls(**asdict(seen.reach), surprising=told, digest=seen.digest)
 
 
 class Local(Told):
@@ -153,6 +156,12 @@ class Approving(Told):
     )
     people_at_most: int | None = Field(
         default=None, ge=0, examples=[5000], description="Refuse when it would reach more people."
+    )
+    digest: str | None = Field(
+        default=None,
+        max_length=64,
+        examples=[None],
+        description="That of its audience when it was looked at: refuse when it was changed since.",
     )
 
 
@@ -257,6 +266,7 @@ def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, a
                 parts.base_url,
                 agreed=asked.agreed,
                 people_at_most=asked.people_at_most,
+                digest=asked.digest,
                 needs_approval=parts.settings.needs_approval,
             )
         ),
@@ -314,6 +324,7 @@ def approve_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, as
                 parts.base_url,
                 agreed=asked.agreed,
                 people_at_most=asked.people_at_most,
+                digest=asked.digest,
             )
         ),
     )

@@ -252,7 +252,8 @@ def run_series(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug) -> Respo
     needs_approval = parts.settings.needs_approval
 
     def act(session: Session) -> Ran:
-        made = desk.make_now(session, actor, due, look, needs_approval=needs_approval)
+        asked = session, actor, due, look, parts.signer, parts.base_url
+        made = desk.make_now(*asked, needs_approval=needs_approval)
         if made.outcome is None and not made.trouble:
             raise Refused(f"{slug} was changed or made a moment ago; look at it first.")
         return Ran.model_validate(made, from_attributes=True)

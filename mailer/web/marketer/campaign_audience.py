@@ -11,7 +11,7 @@ from mailer.content.campaign_file import CHOSEN, NO_ROOM
 from mailer.content.file_edit import Value
 from mailer.content.trial import OTHERS, Measure
 from mailer.desk import campaign_drafts as desk
-from mailer.desk.campaign_plans import look_at_aim
+from mailer.desk.campaign_plans import aim_of_again, look_at_aim
 from mailer.desk.lists import lists_to_choose
 from mailer.desk.segments import list_segments
 from mailer.desk.senders import senders_to_choose
@@ -72,7 +72,7 @@ def look(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, act
     if not request.headers.get("hx-request"):
         base = _one(fields, "digest")
         return _audience(request, parts, actor, slug, chosen, base=base, is_counted=True)
-    reached, cannot = _reached(parts, actor, chosen)
+    reached, cannot = _reached(parts, actor, slug, chosen)
     return parts.desk.page(request, "campaigns/look.html", actor, slug=slug, reached=reached, cannot=cannot)
 
 
@@ -123,7 +123,7 @@ def _chosen(fields: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(one for one in fields.get(name, ()) if one) for name in CHOSEN}
 
 
-def _reached(parts: Parts, actor: Write, chosen: Chosen) -> tuple[LookedAt | None, str]:
+def _reached(parts: Parts, actor: Write, slug: str, chosen: Chosen) -> tuple[LookedAt | None, str]:
     """Whom a choice reaches, or what keeps it from being counted."""
     aim = Aim(
         segment="".join(chosen["segment"][:1]),
@@ -135,7 +135,7 @@ def _reached(parts: Parts, actor: Write, chosen: Chosen) -> tuple[LookedAt | Non
         return None, "Choose at least one list, or a segment."
     try:
         with parts.session() as session:
-            return look_at_aim(session, actor, chosen["lists"], aim), ""
+            return look_at_aim(session, actor, slug, chosen["lists"], aim), ""
     except MailerError as error:
         return None, str(error)
 
@@ -156,10 +156,11 @@ def _audience(
         text = desk.find_text(session, actor, slug)
         lists = lists_to_choose(session, actor)
         segments = list_segments(session, actor)
+        again = aim_of_again(session, actor, slug)
         earlier = [one for one in desk.campaigns_to_leave_out(session, actor) if one[0] != slug]
     if text is None:
         raise NotFound(f"What {slug} was written as is not kept here.")
-    reached, cannot = _reached(parts, actor, chosen) if is_counted else (None, "")
+    reached, cannot = _reached(parts, actor, slug, chosen) if is_counted else (None, "")
     return parts.desk.page(
         request,
         "campaigns/audience.html",
@@ -171,6 +172,7 @@ def _audience(
         lists=lists,
         segments=segments,
         earlier=earlier,
+        again=again,
         reached=reached,
         cannot=cannot,
         is_counted=is_counted,

@@ -35,6 +35,7 @@ CONFIRM = PATH + "/{slug}/confirm"
 APPROVE = PATH + "/{slug}/approve"
 OF_PLAN = ("when", "day", "clock", "zone", "past", "canary", "canary_wait", *(f"limit_{one}" for one in MOST))
 """The fields of a plan, which its confirmation repeats."""
+UNSEEN = "Look at whom it reaches first, then say yes."
 
 
 @router.api_route(CHECK, methods=READ)
@@ -116,6 +117,7 @@ def launch(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, a
                 *(session, actor, slug, plan.moment, parts.signer, parts.base_url),
                 agreed=agreed,
                 people_at_most=_people(fields),
+                digest=_digest(fields),
                 canary=plan.canary,
                 needs_approval=parts.settings.needs_approval,
             )
@@ -150,6 +152,7 @@ def approve(request: Request, slug: str, fields: ChosenFields, parts: PartsDep, 
                 *(session, actor, slug, parts.signer, parts.base_url),
                 agreed=agreed,
                 people_at_most=_people(fields),
+                digest=_digest(fields),
             )
     except NotFound:
         raise
@@ -173,8 +176,15 @@ def _people(fields: Mapping[str, list[str]]) -> int:
     """How many people the page said that it reaches; raises Refused."""
     words = fields.get("people", [""])[0]
     if not words.isdecimal() or len(words) > 12:
-        raise Refused("Look at whom it reaches first, then say yes.")
+        raise Refused(UNSEEN)
     return int(words)
+
+
+def _digest(fields: Mapping[str, list[str]]) -> str:
+    """That of the campaign as the page showed it; raises Refused."""
+    if digest := fields.get("digest", [""])[0]:
+        return digest
+    raise Refused(UNSEEN)
 
 
 def _in_words(error: MailerError) -> str:

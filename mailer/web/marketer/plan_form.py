@@ -14,7 +14,7 @@ from mailer.schedule.local_time import Past
 
 
 def read_plan(fields: Mapping[str, str]) -> Plan:
-    """The plan that a form says; raises Refused or UnknownZone with what to choose instead."""
+    """The plan that a form says; raises Refused, FarOff or UnknownZone with what to choose instead."""
     canary = _canary(fields)
     when = fields.get("when", "")
     if when == "now":

@@ -143,7 +143,8 @@ def run(slug: str, _: FormFields, parts: PartsDep, actor: Send) -> Response:
         due = desk.to_be_made(session, actor, slug)
     look = _look(parts, due)
     with parts.session() as session:
-        made = desk.make_now(session, actor, due, look, needs_approval=parts.settings.needs_approval)
+        asked = session, actor, due, look, parts.signer, parts.base_url
+        made = desk.make_now(*asked, needs_approval=parts.settings.needs_approval)
     if made.campaign:
         return parts.desk.go(f"/desk/campaigns/{made.campaign}", done=f"Made {made.campaign}.")
     words = made.trouble or made.words or "It was changed or made a moment ago."

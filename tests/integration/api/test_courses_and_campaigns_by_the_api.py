@@ -96,6 +96,8 @@ def test_ada_is_put_into_a_course_and_what_she_will_get_is_foretold(shop: Progra
         (0, "rest", "Wed 2027-03-03 08:00 JST"),
         (0, "walk", "Fri 2027-03-05 08:00 JST"),
     ]
+    far = shop.post("/courses/calm/simulate", {**asked, "start": "9999-12-31"})
+    assert "too far off" in far.json()["detail"]
     hers = {"name": "Ada", "zone": "Asia/Tokyo"}
     mail = shop.post(
         "/courses/calm/simulate/mail", {"person": hers, "step": "hello", "at": sends[0]["due_at"]}
@@ -118,9 +120,19 @@ def test_a_campaign_is_drafted_scheduled_paused_resumed_and_cancelled(shop: Prog
     drafted = shop.post("/campaigns", {"markdown": SPRING}).json()
     assert (drafted["slug"], drafted["is_new"]) == ("spring", True)
     assert shop.post("/campaigns", {"markdown": SPRING}).json()["is_changed"] is False
-    assert shop.get("/campaigns/spring/audience").json()["people"] == 1
-    at = {"at": "2027-03-01T09:00:00+00:00", "agreed": ["warnings"]}
-    assert shop.post("/campaigns/spring/schedule", at).json()["people"] == 1
+    seen = shop.get("/campaigns/spring/audience").json()
+    assert seen["people"] == 1
+    at = {"at": "2027-03-01T09:00:00+00:00", "agreed": ["warnings"], "digest": seen["digest"]}
+    for moment in ({"at": "9999-12-31T23:00:00-08:00"}, {"local": {"at": "9999-12-31T23:00:00"}}):
+        far = shop.post("/campaigns/spring/schedule", {**moment, "agreed": ["warnings"]})
+        assert far.json()["detail"].startswith("9999-12-31: This day is too far off")
+    shop.post("/campaigns", {"markdown": SPRING + "\nAnd the windows.\n"})
+    assert "changed a moment ago" in shop.post("/campaigns/spring/schedule", at).json()["detail"]
+    shop.post("/campaigns", {"markdown": SPRING})
+    at["digest"] = shop.get("/campaigns/spring/audience").json()["digest"]
+    answer = shop.post("/campaigns/spring/schedule", at).json()
+    assert answer["people"] == 1
+    assert answer["digest"] == shop.get("/campaigns/spring/audience").json()["digest"] != at["digest"]
     assert shop.get("/campaigns/spring").json()["state"] == "scheduled"
     assert shop.post("/campaigns/spring/pause", {"reason": "wait"}).json() == {"changed": True}
     assert shop.get("/campaigns/spring").json()["is_paused"] is True

@@ -20,7 +20,7 @@ from mailer.models import Action, Campaign, Role
 from mailer.reports.flow import next_moment, open_work
 from tests.integration.cli_delivery.conftest import Run
 from tests.support.campaigns import SPRING, draft, write_campaign
-from tests.support.feeds import add, write_series
+from tests.support.feeds import BASE, SIGNER, add, write_series
 from tests.support.house import House
 
 
@@ -100,7 +100,8 @@ def test_what_a_series_makes_waits_as_well(hundred: House, tmp_path: Path) -> No
     hundred.go_to(hundred.at + timedelta(days=7))
     with session_scope(hundred.sessions) as session:
         (due,) = claim_due(session, hundred.at)
-        made = make(session, due, None, hundred.at, who="tick", approval=Approval(True))
+        asked = session, due, None, hundred.at
+        made = make(*asked, who="tick", signer=SIGNER, base_url=BASE, approval=Approval(True))
     with hundred.sessions() as session:
         found = session.execute(select(Campaign).where(Campaign.slug == made.campaign)).scalar_one()
         assert found.awaits_approval

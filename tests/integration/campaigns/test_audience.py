@@ -18,6 +18,7 @@ from mailer.audience.recipients import Reach
 from mailer.audience.subscribers import Person, add_subscriber, get_subscriber
 from mailer.audience.suppression import suppress
 from mailer.db import session_scope
+from mailer.errors import Refused
 from mailer.feedback.record import leave
 from mailer.launch.campaign import look_ahead, schedule
 from mailer.launch.campaign_tick import materialise, wind_up
@@ -296,6 +297,23 @@ def test_what_is_asked_to_be_sent_is_what_was_seen(spring: House, tmp_path: Path
         draft(session, [changed], spring.at)
     with pytest.raises(Exception, match="changed a moment ago"), session_scope(spring.sessions) as session:
         schedule(session, seen, spring.at, spring.at, who="ann")
+    assert campaign(spring).state == "draft"
+
+
+def test_what_changes_while_somebody_says_yes_is_not_sent(spring: House, tmp_path: Path) -> None:
+    with session_scope(spring.sessions) as session:
+        put_people(session, [1], "calm", spring.at)
+    changed = write_campaign(tmp_path, body="Something else.")
+
+    def says_yes() -> None:
+        with session_scope(spring.sessions) as session:
+            seen = look_ahead(session, SPRING, spring.at)
+            with session_scope(spring.sessions) as bens:
+                draft(bens, [changed], spring.at)
+            schedule(session, seen, spring.at, spring.at, who="ann")
+
+    with pytest.raises(Refused, match="changed a moment ago"):
+        says_yes()
     assert campaign(spring).state == "draft"
 
 

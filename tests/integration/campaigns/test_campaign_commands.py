@@ -11,10 +11,13 @@ import pytest
 from sqlalchemy import select
 
 from mailer.db import session_scope
+from mailer.delivery import batch
 from mailer.delivery.batch import deliver_batch
+from mailer.delivery.transports.server import SmtpServer
 from mailer.launch.campaign import cancel
 from mailer.models import Action, SubscriptionState
 from tests.integration.cli_delivery.conftest import Run
+from tests.integration.delivery.test_dispatch import Interrupted
 from tests.support.campaigns import SPRING, put_people, write_campaign
 from tests.support.cast import ADA, BEN, join
 from tests.support.house import House
@@ -122,6 +125,10 @@ def test_it_is_scheduled_by_a_clock_that_is_named(steadypost: Run, ten: House, n
     assert refused.stderr.startswith("Whose clock shows 2026-03-03 09:00?")
     refused = steadypost("campaign", "schedule", SPRING, "--at", "2026-03-01T09:00Z", "--yes", ends=1)
     assert refused.stderr.startswith("2026-03-01T09:00Z is past")
+    refused = steadypost("campaign", "schedule", SPRING, "--at", "9999-12-31T23:00-08:00", "--yes", ends=1)
+    assert refused.stderr.startswith("9999-12-31: This day is too far off")
+    refused = steadypost("campaign", "schedule", SPRING, "--local", "0001-01-01 09:00", "--yes", ends=1)
+    assert refused.stderr.startswith("0001-01-01: This day is too far off")
     refused = steadypost("campaign", "schedule", SPRING, "--at", "tomorrow", "--yes", ends=1)
     assert refused.stderr.startswith("'tomorrow' is not a moment")
     moment = ("--at", "2026-03-03 09:00", "--zone", "Europe/Berlin")
@@ -180,6 +187,38 @@ def test_what_a_worker_has_when_it_is_cancelled_is_not_planned_again(
     ten.plan()
     assert shown(steadypost)["statement"]["balanced"]
     assert server.mails == []
+
+
+def test_a_batch_that_is_under_way_when_it_is_cancelled_stops_and_every_row_ends(
+    steadypost: Run, spring: House, server: ScriptedSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "FLUSH_SECONDS", 0.0)
+    with session_scope(spring.sessions) as session:
+        put_people(session, range(1, 41), "calm", spring.at)
+    steadypost("campaign", "send", SPRING, "--yes")
+    spring.plan()
+    [chunk] = spring.offers()
+    server.replies["RCPT"] = ["451 4.7.1 later"]
+
+    def cancel_it() -> None:
+        with session_scope(spring.sessions) as session:
+            cancel(session, SPRING, spring.at, who="ann")
+
+    pool = Interrupted(SmtpServer.from_url(server.url), 10, cancel_it)
+    counts = deliver_batch(chunk, spring.use(pool)).counts()
+    pool.close()
+    # One waits to be tried again, nine were taken, and what was announced already is finished.
+    assert (counts["planned"], 9 <= counts["accepted"] <= 11) == (1, True)
+    assert counts["cancelled"] == 39 - counts["accepted"]
+    assert len(server.mails) == counts["accepted"]
+    # The one that waits is taken back by the tick, and the campaign has ended.
+    spring.plan()
+    found = shown(steadypost)
+    assert found["statement"]["states"]["cancelled"] == 40 - counts["accepted"]
+    assert (found["statement"]["balanced"], spring.miscounts()) == (True, [])
+    assert found["finished_at"] is not None
+    spring.go_to(spring.at + timedelta(days=1))
+    assert spring.send() == {}
 
 
 def test_why_says_what_became_of_it_for_one_person(steadypost: Run, ten: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from mailer.db import session_scope
 from mailer.launch.campaign_check import check_campaign
 from tests.integration.campaigns.test_campaign_files import DUSK, edit, places
+from tests.integration.cli_delivery.conftest import Run
 from tests.support.campaigns import draft, put_people, set_going
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp
@@ -110,3 +112,24 @@ def test_what_is_no_mjml_is_told(spring: House, card: Path) -> None:
         compiled, problems = check_campaign(session, [card])
     assert compiled is None
     assert [problem.what for problem in problems] == ["The MJML does not begin with <mjml>."]
+
+
+def test_what_can_hardly_be_read_is_named_by_the_commands_in_its_file_and_line(
+    spring: House, steadypost: Run, card: Path
+) -> None:
+    faint = ("<mj-text>{{ greeting", '<mj-text color="#eeeeee">{{ greeting')
+    edit(
+        card,
+        faint,
+        ("lists: calm", "lists: calm\nvariants:\n  b:\n    file: card-b.mjml\ntest:\n  measure: ask"),
+    )
+    (card.parent / "card-b.mjml").write_text("<mjml>" + FILE.partition("<mjml>")[2].replace(*faint), "utf-8")
+    with session_scope(spring.sessions) as session:
+        put_people(session, [1], "calm", spring.at)
+    steadypost("campaign", "create", str(card))
+    told = json.loads(steadypost("campaign", "preflight", "card", "--no-links", "--json").stdout)
+    # The line is that of the text: A's after 11 lines of settings, B's from the top of its file.
+    assert [(one["path"], one["line"]) for one in told] == [("card-b.mjml", 6), ("card.mjml", 17)]
+    assert all(one["what"].startswith("Text stands out too little") for one in told)
+    sent = steadypost("campaign", "send", "card", "--no-links", ends=1).stderr
+    assert "card-b.mjml:6" in sent

@@ -366,3 +366,25 @@ def test_fifty_stories_full_of_signs_make_one_mail(
     assert time.process_time() - began < 10
     assert news.send() == {"accepted": 1}
     assert plain(server.mails[0]).count("—") == 50
+
+
+def test_stories_too_many_for_one_mail_wait_until_the_series_says_less_of_each(
+    reading: House, site: Site, file: Path, nine: datetime, server: ScriptedSmtp
+) -> None:
+    short = file.read_text(encoding="utf-8")
+    # With one story, as it is looked at when it is added, this is well; 50 of them are more than 102 kB.
+    file.write_text(
+        short.replace("{% endfor %}", f"{'And so on. ' * 200}\n\n{{% endfor %}}"), encoding="utf-8"
+    )
+    add(reading, file)
+    site.publish(*(item(number) for number in range(100, 150)))
+    (made,) = days_on(reading, nine, 1)
+    assert "Gmail" in made.trouble
+    assert "`steadypost campaign series preview news`" in report(reading, "news").row.trouble
+    assert (campaigns(reading), reading.send()) == ([], {})
+    file.write_text(short, encoding="utf-8")
+    add(reading, file)
+    (made,) = make_all(reading)
+    assert (made.outcome, made.campaign) == (Outcome.MADE, "news-2026-03-02")
+    assert reading.send() == {"accepted": 1}
+    assert plain(server.mails[0]).count("Story 1") == 50

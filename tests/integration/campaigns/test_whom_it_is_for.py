@@ -262,6 +262,39 @@ def test_again_goes_to_those_who_clicked_nothing_themselves(spring: House, serve
     )
 
 
+def test_again_leaves_out_whom_the_first_left_out(
+    spring: House, server: ScriptedSmtp, tmp_path: Path
+) -> None:
+    people(spring, range(1, 5))
+    draft_for(spring, tmp_path, "exclude_lists: [letters]\nno_room: drop")
+    server.replies["RCPT"] = ["554 5.7.1 not today"] * 4
+    send(spring, server)
+    # 1 has joined letters since.
+    people(spring, range(1, 2), "letters")
+    with session_scope(spring.sessions) as session:
+        again = draft_again(session, "news", Again.MISSED, "news-2", spring.at, who="ann")
+        assert again.aim["exclude_lists"] == ["letters"]
+        assert again.no_room == "drop"
+    assert send(spring, server, "news-2") == [NAME.format(number) for number in (2, 3, 4)]
+
+
+def test_again_says_what_the_first_went_by_and_is_gone(
+    spring: House, server: ScriptedSmtp, tmp_path: Path
+) -> None:
+    people(spring, range(1, 3))
+    with session_scope(spring.sessions) as session:
+        save_segment(session, "even", 'language is "de"', "", spring.at)
+    draft_for(spring, tmp_path, "segment: even")
+    send(spring, server)
+    with session_scope(spring.sessions) as session:
+        session.delete(get_segment(session, "even"))
+    with (
+        pytest.raises(Refused, match=r"no segment 'even'.* news went by it"),
+        session_scope(spring.sessions) as session,
+    ):
+        draft_again(session, "news", Again.MISSED, "news-2", spring.at, who="ann")
+
+
 def test_again_waits_until_the_first_has_ended(spring: House) -> None:
     people(spring, range(1, 2))
     with pytest.raises(Refused, match="spring is draft"), session_scope(spring.sessions) as session:
@@ -297,8 +330,9 @@ def test_the_same_message_as_last_week_has_to_be_agreed_to_by_name(
     assert refused.stderr.startswith("The same message was sent as spring on 2026-03-02.")
     steadypost("campaign", "send", "copy", "--same-message", ends=1)  # which is no --yes
     with session_scope(spring.sessions) as session:
-        later = spring.at + timedelta(days=8)
-        assert look_ahead(session, "copy", later).surprising == ()
+        for days, is_asked in ((7, True), (13, True), (14, False)):
+            later = spring.at + timedelta(days=days, minutes=5)
+            assert bool(look_ahead(session, "copy", later).surprising) == is_asked
     steadypost("campaign", "send", "copy", "--yes", "--same-message")
 
 

@@ -36,6 +36,7 @@ from tests.support.staff import Person, hire, signs_in
 
 DIGEST = re.compile(r'name="digest" value="([0-9a-f]{64})"')
 PEOPLE = re.compile(r'name="people" value="(\d+)"')
+SEEN = re.compile(r'name="digest" value="([0-9a-f]{32})"')
 AGREED = re.compile(r'name="agreed" value="([^"]+)"')
 PIXEL = b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + (40).to_bytes(4, "big") + (40).to_bytes(4, "big") + b"\0" * 8
 HOME = "/desk/campaigns"
@@ -79,10 +80,17 @@ def typed(page: str, **changes: str) -> dict[str, str]:
     return {**fields, "body": "# Spring walks\n\n{{ greeting }}\n\nThe garden is open.\n", **changes}
 
 
-def confirms(who: Person, path: str, **fields: str) -> str:
-    page = who.get(f"{HOME}/spring/{path}", **fields).text
+def confirms(who: Person, path: str, page: str = "", **fields: str) -> str:
+    """Says yes to what `page` shows, or else to what there is now."""
+    page = page or who.get(f"{HOME}/spring/{path}", **fields).text
     agreed = [unescape(one) for one in AGREED.findall(page)]
-    said = {"form_key": who.key, "people": found(PEOPLE, page), **fields, "agreed": agreed}
+    said = {
+        "form_key": who.key,
+        "people": found(PEOPLE, page),
+        "digest": found(SEEN, page),
+        **fields,
+        "agreed": agreed,
+    }
     return who.client.post(f"{HOME}/spring/{path}", data=said, follow_redirects=True).text
 
 
@@ -225,6 +233,9 @@ def test_it_comes_as_a_file_and_leaves_at_the_moment_that_was_confirmed(
     page = begins(marc)
     marc.post(f"{HOME}/spring/edit", **typed(page))
     assert "Choose the day and the hour." in marc.get(f"{HOME}/spring/confirm", when="at").text
+    for day, when in (("9999-12-31", "at"), ("0001-01-01", "at"), ("9999-12-31", "local")):
+        far = {"when": when, "day": day, "clock": "23:00", "zone": "America/Los_Angeles"}
+        assert f"{day}: This day is too far off" in marc.get(f"{HOME}/spring/confirm", **far).text
     moment = {"when": "at", "day": "2096-05-01", "clock": "09:00", "zone": "Europe/Lisbon"}
     assert "10 people" in marc.get(f"{HOME}/spring/confirm", **moment).text
     # Without the number that was looked at, nothing is done.
@@ -267,8 +278,10 @@ def test_what_marc_schedules_waits_for_somebody_else(
     assert "waiting for approval" in marc.get(HOME).text
     assert "waits for a second person" in marc.get("/desk").text
     assert campaign_now(sessions).awaits_approval
-    assert "somebody else has to approve it" in marc.get(f"{HOME}/spring/approve").text
-    page = marc.post(f"{HOME}/spring/approve", people="10", agreed="late").text
+    page = marc.get(f"{HOME}/spring/approve", count="yes").text
+    assert "somebody else has to approve it" in page
+    seen = found(SEEN, opal.get(f"{HOME}/spring/approve", count="yes").text)
+    page = marc.post(f"{HOME}/spring/approve", people="10", agreed="late", digest=seen).text
     assert "a second person has to approve it" in page
     assert "Approved spring." in confirms(opal, "approve")
     now = campaign_now(sessions)
@@ -285,6 +298,28 @@ def test_what_marc_schedules_waits_for_somebody_else(
     opal.post(f"{HOME}/spring/edit", **typed(page, body="# Another\n\nText.\n"))
     now = campaign_now(sessions)
     assert (now.state, now.approved_by) == ("draft", None)
+
+
+@pytest.mark.parametrize("desk", ["campaigns"], indirect=True)
+def test_nobody_says_yes_to_a_text_that_was_changed_since_the_page_was_shown(
+    marc: Person, opal: Person, sessions: Sessions
+) -> None:
+    page = begins(marc)
+    marc.post(f"{HOME}/spring/edit", **typed(page))
+    shown = marc.get(f"{HOME}/spring/confirm", when="now").text
+    page = opal.get(f"{HOME}/spring/edit").text
+    opal.post(f"{HOME}/spring/edit", **typed(page, body="# Another\n\nText.\n"))
+    page = confirms(marc, "confirm", shown, when="now")
+    assert "spring was changed a moment ago; look at it and ask again." in page
+    assert campaign_now(sessions).state == "draft"
+    # The page shows it as it is now, and that can be said yes to.
+    assert "waits for somebody else" in confirms(marc, "confirm", page, when="now")
+    shown = opal.get(f"{HOME}/spring/approve").text
+    local = {"when": "local", "day": "2096-05-01", "clock": "09:00", "zone": "Europe/Lisbon"}
+    confirms(marc, "confirm", **local)
+    assert "was changed a moment ago" in confirms(opal, "approve", shown)
+    assert campaign_now(sessions).awaits_approval
+    assert "Approved spring." in confirms(opal, "approve")
 
 
 def test_home_names_what_is_scheduled_and_would_fail_without_looking_again(

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from mailer.audience.aim import Again
+from mailer.content.campaign_text import CampaignText, File
 from mailer.db import session_scope
 from mailer.desk import sent
 from mailer.launch.campaign import cancel
+from mailer.launch.campaign_again import draft_again
+from mailer.launch.campaign_source import keep_source
 from mailer.models import Action, Campaign
 from mailer.reports import patience
 from tests.integration.campaigns.phased import TWO, redraft, send_all
@@ -128,3 +132,26 @@ def test_one_that_was_cancelled_before_it_had_a_time_has_a_statement_of_nothing(
         cancel(session, SPRING, house.at, who="ann")
     for page in ("progress", "statement", "missing", "links", "statement.csv"):
         assert marc.get(f"{PATH}/{page}").status_code == 200, page
+
+
+def test_the_audience_of_one_that_is_sent_again_is_counted_as_what_it_is(
+    house: House, server: ScriptedSmtp, marc: Person, tmp_path: Path
+) -> None:
+    with session_scope(house.sessions) as session:
+        add_letters(session)
+        put_people(session, range(1, 4), "calm", house.at)
+    path = redraft(house, tmp_path, "")
+    set_going(house)
+    server.replies["RCPT"] = ["554 5.7.1 spam"]
+    send_all(house)
+    with session_scope(house.sessions) as session:
+        draft_again(session, SPRING, Again.MISSED, "spring-2", house.at, who="ann")
+        written = CampaignText((File("spring-2.md", path.read_text(encoding="utf-8")),), {})
+        keep_source(session, "spring-2", written, house.at, who="ann", is_made=True)
+    audience = "/desk/campaigns/spring-2/audience"
+    said = "It sends spring again: of whom you choose it is for people who did not get spring."
+    assert said in marc.get(audience).text
+    # Of the three only the one who did not get it, whatever is chosen.
+    counted = marc.post(f"{audience}/look", lists="calm").text
+    assert '<p class="reach-count">1</p>' in counted
+    assert "2 are not who did not get spring" in counted

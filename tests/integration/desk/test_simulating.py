@@ -68,6 +68,16 @@ def test_what_is_wrong_is_said_where_it_was_written(marc: Person, ahead: str, pe
     assert 'aria-invalid="true"' in answer.text
 
 
+def test_a_day_at_the_calendars_end_is_refused(marc: Person, ahead: str) -> None:
+    enrolled = "email,enrolled_at\nada@example.org,9999-12-31T12:00:00-08:00\n"
+    answers = [
+        marc.post(ahead, start="9999-12-31", people=PEOPLE),
+        marc.post(ahead, start="2027-03-01", people=enrolled),
+        marc.get(ahead, start="0001-01-01"),
+    ]
+    assert [(one.status_code, "This day is too far off" in one.text) for one in answers] == [(422, True)] * 3
+
+
 def test_some_who_are_here_get_it_as_their_tags_say(
     marc: Person, rea: Person, sessions: Sessions, drafts: Drafts, ahead: str
 ) -> None:

@@ -142,6 +142,11 @@ def test_a_picture_is_added_from_the_editor_and_shown_by_its_own_name(marc: Pers
     where, key = f"{HOME}/every/visual/pictures", {"form-key": marc.key}
     good = marc.client.post(where, files={"picture": ("A Lamp.PNG", PIXEL)}, headers=key)
     assert good.json() == {"source": "media/a-lamp.png"}
+    # Another of the same name gets a number, and the same once more is the one there is.
+    other, third = PIXEL[:-1] + b"x", PIXEL + b"y"
+    for picture, name in ((other, "a-lamp-2"), (PIXEL, "a-lamp"), (other, "a-lamp-2"), (third, "a-lamp-3")):
+        answer = marc.client.post(where, files={"picture": ("a-lamp.png", picture)}, headers=key)
+        assert answer.json() == {"source": f"media/{name}.png"}
     bad = marc.client.post(where, files={"picture": ("x.svg", b"<svg/>")}, headers=key)
     assert (bad.status_code, "is no PNG" in bad.json()["error"]) == (422, True)
     shown = marc.client.get(f"{HOME}/every/media/a-lamp.png")

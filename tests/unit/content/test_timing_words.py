@@ -109,6 +109,8 @@ def test_dates() -> None:
     assert read_date("2028-02-29") == date(2028, 2, 29)
     with pytest.raises(Unfit, match="'2027-02-30' is not a date of the calendar"):
         read_date("2027-02-30")
+    with pytest.raises(Unfit, match="9999-12-31 is too far off"):
+        read_date("9999-12-31")
 
 
 @pytest.mark.parametrize(("written", "days"), [("2 days", 2), ("1 day", 1), ("1 week", 7), ("3", 3)])
