@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from mailer.audience.erasing import erase_subscriber
 from mailer.db import session_scope
 from mailer.desk import sent
-from mailer.models import Action, Campaign
+from mailer.models import Action, Campaign, Subscriber
 from mailer.reports import patience
 from tests.integration.campaigns.phased import TWO, redraft, send_all
 from tests.support.campaigns import SPRING, add_letters, put_people, set_going
@@ -84,6 +85,7 @@ def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
     lines = rea.get(f"{PATH}/statement.csv").text.splitlines()
     assert lines[0] == "\ufeffstate,reason,mails"
     assert any(line.startswith("failed,") for line in lines)
+    assert sum(int(line.split(",")[2]) for line in lines[1:]) == 3
     assert 'data-chart="bar"' in rea.get(f"{PATH}/statement").text
     lines = rea.get("/desk/reports/campaigns.csv").text.splitlines()
     assert lines[0].startswith("\ufeffcampaign,subject,began,state,audience,accepted,not reached,open")
@@ -116,3 +118,19 @@ def test_who_did_not_get_it_is_taken_out_as_a_file_and_sent_it_again(
     )
     late = rea.get(f"{PATH}/statement", count="yes")
     assert (late.status_code, "longer than ten seconds" in late.text) == (200, True)
+
+
+def test_who_was_erased_stays_in_the_sum_of_the_statement_s_file(
+    house: House, server: ScriptedSmtp, rea: Person, tmp_path: Path
+) -> None:
+    with session_scope(house.sessions) as session:
+        add_letters(session)
+        put_people(session, range(1, 4), "calm", house.at)
+    redraft(house, tmp_path, "")
+    set_going(house)
+    send_all(house)
+    with session_scope(house.sessions) as session:
+        first = session.scalars(select(Subscriber.id).order_by(Subscriber.id).limit(1)).one()
+        erase_subscriber(session, first, house.at)
+    lines = rea.get(f"{PATH}/statement.csv").text.splitlines()
+    assert lines[1:] == ["accepted,,2", "gone,with their person,1"]
