@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import text, update
@@ -12,13 +13,15 @@ from sqlalchemy.orm import Session
 
 from mailer.audience import unfinished
 from mailer.audience.encodings import ENCODINGS, Encoding, tell_encoding
-from mailer.audience.fields import declared_fields
+from mailer.audience.fields import declared_fields, list_fields
 from mailer.audience.import_folder import ImportFolder, shown_name
+from mailer.audience.importing import ImportOrder
 from mailer.audience.lists import Evidence
+from mailer.audience.merging import Joining
 from mailer.audience.preview import Preview, Reading, preview
 from mailer.audience.spreadsheet import DELIMITERS
 from mailer.errors import NotFound, Refused
-from mailer.models import ImportFile, ImportFileState, MailingList, OptIn
+from mailer.models import FieldType, ImportFile, ImportFileState, MailingList, OptIn
 
 KEPT = timedelta(days=7)
 """How long a file waits for somebody to begin or go on, its rows that were not taken can be fetched, and it
@@ -96,6 +99,7 @@ def read_as(
 
 
 def order(
+    session: Session,
     file: ImportFile,
     list_: MailingList,
     wording: str,
@@ -111,7 +115,8 @@ def order(
     if len(wording) > LONGEST_WORDING or "\0" in wording:
         raise Refused(f"The words of consent may have {LONGEST_WORDING:,} characters.")
     file.list_id, file.wording, file.is_confirmed = list_.id, wording.strip(), is_confirmed
-    file.columns = list(chosen)
+    file.joins_active = is_confirmed or list_.opt_in == OptIn.SINGLE
+    file.columns, file.fields = list(chosen), [[key, str(type_)] for key, type_ in list_fields(session)]
     file.state, file.ordered_at = _S.WAITING, now
 
 
@@ -125,9 +130,16 @@ def evidence_of(file: ImportFile) -> Evidence:
     return Evidence(file.wording, source=f"import of {file.file}")
 
 
-def must_confirm(file: ImportFile, list_: MailingList) -> bool:
-    """Whether its people get a mail first in which they confirm."""
-    return not file.is_confirmed and list_.opt_in != OptIn.SINGLE
+def order_of(file: ImportFile, path: Path) -> ImportOrder:
+    """What was ordered; the same however often it is asked, so that all of it is one import."""
+    return ImportOrder(
+        path,
+        Joining(file.list_id or 0, evidence_of(file), file.joins_active),
+        file.encoding,
+        file.delimiter,
+        tuple(file.columns or ()),
+        {key: FieldType(type_) for key, type_ in file.fields},
+    )
 
 
 def stop(file: ImportFile) -> None:

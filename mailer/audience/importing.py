@@ -58,6 +58,8 @@ class ImportOrder:
     delimiter: str | None = None
     columns: tuple[str, ...] | None = None
     """The columns by our names, "" for those that are not used, when somebody has said what they mean."""
+    declared: Mapping[str, FieldType] | None = None
+    """The custom fields as they were when it was ordered; None: as they are now."""
 
     @classmethod
     def to(
@@ -68,12 +70,10 @@ class ImportOrder:
         *,
         is_confirmed: bool = False,
         encoding: str | None = None,
-        delimiter: str | None = None,
-        columns: tuple[str, ...] | None = None,
     ) -> ImportOrder:
         """Onto `list_`: pending on a double opt-in list, unless they have confirmed elsewhere."""
         is_active = is_confirmed or list_.opt_in == OptIn.SINGLE
-        return cls(path, Joining(list_.id, evidence, is_active), encoding, delimiter, columns)
+        return cls(path, Joining(list_.id, evidence, is_active), encoding)
 
 
 class Progress(NamedTuple):
@@ -151,7 +151,7 @@ def import_file(
     """
     with open_sheet(order.path, order.encoding, order.delimiter, order.columns) as sheet:
         with transaction() as session:
-            declared = declared_fields(session)
+            declared = declared_fields(session) if order.declared is None else order.declared
             refuse_doubled(sheet.columns, declared, order.path.name)
             digest = _digest(order, sheet, declared, ways.at_once)
             if restart:

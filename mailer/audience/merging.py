@@ -66,6 +66,7 @@ def merge_people(
     """
     keys = {"after": after, "upto": upto}
     session.execute(text(_GATHER.format(people=people, end="" if upto is None else _END)), keys)
+    session.execute(text(_DECLARED))
     session.execute(text(_MERGED))
     session.execute(text(_MERGE), {"now": now})
     session.execute(text(_KNOW_TAGS))
@@ -110,6 +111,13 @@ _GATHER = """
     SELECT email_key COLLATE "default", line, email, coalesce(name, ''), language, zone,
            coalesce(tags, '{{}}'), coalesce(fields, '{{}}')
     FROM said LEFT JOIN all_tags USING (email_key) LEFT JOIN all_fields USING (email_key)
+"""
+
+# A field may have been taken away since the rows were read; nobody is to have what is no field any more.
+_DECLARED = """
+    UPDATE gathered SET fields = (SELECT coalesce(jsonb_object_agg(key, value), '{}')
+                                  FROM jsonb_each(fields) WHERE key IN (SELECT key FROM custom_fields))
+    WHERE fields - (SELECT coalesce(array_agg(key), '{}') FROM custom_fields) <> '{}'
 """
 
 _MERGED = """

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from mailer.audience.import_files import KEPT, evidence_of
 from mailer.db import one_by_one
 from mailer.errors import Refused
-from mailer.models import ImportFile, ImportFileState, MailingList, OptIn
+from mailer.models import ImportFile, ImportFileState
 
 AT_ONCE = 2000
 
@@ -56,15 +56,13 @@ def undo_part(session: Session, file: ImportFile) -> Undone:
     having confirmed is taken off it. Whoever confirmed, left or joined a course since stays as they are, and
     so does who was known before and is asked to confirm: they are mailed nothing unless they do.
     """
-    list_ = session.get_one(MailingList, file.list_id or 0)
-    is_active = file.is_confirmed or list_.opt_in == OptIn.SINGLE
     values = {
         "after": file.progress["after"],
         "last": file.progress["last"],
-        "list": list_.id,
+        "list": file.list_id,
         "at": file.ordered_at,
         "source": evidence_of(file).source,
-        "state": "active" if is_active else "pending",
+        "state": "active" if file.joins_active else "pending",
         "limit": AT_ONCE,
     }
     # Some thousands of a million, and of ten million mails.
@@ -73,7 +71,7 @@ def undo_part(session: Session, file: ImportFile) -> Undone:
         session.execute(text("ANALYZE found"))
         last = session.execute(text("SELECT max(id) FROM found")).scalar_one()
         forgotten = session.execute(text(_FORGET), {"at": file.ordered_at}).rowcount  # type: ignore[attr-defined]
-        taken_off = session.execute(text(_TAKE_OFF)).rowcount if is_active else 0  # type: ignore[attr-defined]
+        taken_off = session.execute(text(_TAKE_OFF)).rowcount if file.joins_active else 0  # type: ignore[attr-defined]
         session.execute(text("DROP TABLE found"))
     return Undone(forgotten, taken_off, last)
 

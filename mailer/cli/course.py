@@ -30,7 +30,7 @@ from mailer.launch.mailing import of_folder
 from mailer.launch.publish import plan_publication, publish
 from mailer.launch.references import in_order
 from mailer.launch.send_test import compose_test, transport_for_test
-from mailer.launch.undo import undo_publication
+from mailer.launch.undo import count_readers, undo_publication
 from mailer.links import Signer
 from mailer.models import MailingList
 from mailer.reports.answers import answers_by_week
@@ -164,8 +164,9 @@ def undo(slug: str, yes: Yes = False) -> None:
     """Take back the last publication for all that has not been sent; doing it twice brings it back."""
     with connect() as connected:
         with connected.session() as session:
-            version = get_course(session, slug).version
-        ask_first(f"Take back version {version} of {slug}? What was sent stays sent.", yes=yes)
+            course = get_course(session, slug)
+            version, readers = course.version, count(count_readers(session, course.id), "reader")
+        ask_first(f"Take back version {version} of {slug}, for {readers}? What was sent stays sent.", yes=yes)
         with connected.session() as session:
             undone = undo_publication(session, slug, business_now(session))
     say(

@@ -124,8 +124,9 @@ def begin_import(
     seen = import_files.look_at(session, folder, file)
     if seen.problem:
         raise Refused(seen.problem)
-    import_files.order(file, list_, wording, seen.chosen, business_now(session), is_confirmed=is_confirmed)
-    if import_files.must_confirm(file, list_):
+    now = business_now(session)
+    import_files.order(session, file, list_, wording, seen.chosen, now, is_confirmed=is_confirmed)
+    if not file.joins_active:
         refuse_without_sender(list_)
     record(session, actor, "import begin", file=file.file, list=list_slug, confirmed=is_confirmed)
 

@@ -28,13 +28,13 @@ from mailer.launch.kept_files import files_of_version, keeps_files
 from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import Looked, look
-from mailer.launch.undo import Undone
+from mailer.launch.undo import Undone, count_readers
 from mailer.links import Signer
 from mailer.models import CheckedKind, Course, MailingList
 from mailer.reports.course_list import courses_at_a_glance
 from mailer.reports.course_versions import MOST_VERSIONS, Difference, VersionRow, difference, versions_of
 from mailer.reports.overview import StepRow, course_steps
-from mailer.reports.patience import is_large
+from mailer.reports.patience import counted, is_large
 from mailer.schedule.courses import get_course, is_published
 
 LOOKING = 0.7
@@ -53,6 +53,18 @@ class CourseLine:
     readers: int = 0
     next_at: datetime | None = None
     soon: int = 0
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """What taking back the version `last` would do: the course is as in `like` again, for so many `readers`,
+    None while nobody has counted them."""
+
+    course: Course
+    last: int
+    like: int
+    difference: Difference
+    readers: int | None
 
 
 @dataclass(frozen=True)
@@ -221,6 +233,21 @@ def publish_draft(
     if _seal(plan, checked.digest) != seal:
         raise Refused("The course was changed since you looked, so nothing was published; look again.")
     return plan
+
+
+@needs(Right.SEND)
+def look_at_undo(session: Session, _: Actor, slug: str, *, is_asked: bool) -> Undoing:
+    """What taking back the last publication would do, to how many; counted where that is quick, and else when
+    it `is_asked`. Raises NotFound or Refused."""
+    course = get_course(session, slug)
+    rows = versions_of(session, course, None, 2)
+    if len(rows) < 2:
+        raise Refused(f"{slug} was published once, so there is nothing to go back to.")
+    last, before = rows[0].number, rows[1].number
+    readers = counted(
+        session, lambda session: count_readers(session, course.id), is_asked=is_asked, longest=None
+    )
+    return Undoing(course, last, before, difference(session, course, last, before), readers)
 
 
 @needs(Right.SEND)

@@ -35,6 +35,8 @@ class Answer(StrEnum):
     ON_LIST = "on-list"
     TOO_OFTEN = "too-often"
     BLOCKED = "blocked"
+    GONE = "gone"
+    """The list was deleted."""
 
 
 def come_back(session: Session, subscriber_id: int, list_id: int, source: str, now: datetime) -> Answer:
@@ -42,13 +44,15 @@ def come_back(session: Session, subscriber_id: int, list_id: int, source: str, n
 
     Only the mail's link brings them back, because whoever presses the button may have got the page
     from somebody else. The list's courses that they left wait for it, and begin again with the first
-    lesson. Raises BadLink when they never were on this list, or it is deleted.
+    lesson. Raises BadLink when they never were on this list.
     """
     subscriber = session.get_one(Subscriber, subscriber_id)
     subscription = find_subscription(session, subscriber_id, list_id)
     list_ = session.get_one(MailingList, list_id)
-    if subscription is None or list_.removed_at is not None:
+    if subscription is None:
         raise BadLink
+    if list_.removed_at is not None:
+        return Answer.GONE
     if subscription.state == SubscriptionState.ACTIVE:
         return Answer.ON_LIST
     suppression = find_suppression(session, subscriber.email, now)

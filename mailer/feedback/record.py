@@ -56,6 +56,7 @@ class Confirmation:
     is_new: bool = False
     course_title: str | None = None
     first_lesson_on: date | None = None
+    is_list_gone: bool = False
 
 
 def look_at_confirmation(session: Session, subscription_id: int) -> Confirmation:
@@ -79,6 +80,7 @@ def look_at_confirmation(session: Session, subscription_id: int) -> Confirmation
         language=subscriber.language or (course.language if course else "en"),
         is_ended=subscription.state == SubscriptionState.ENDED,
         is_active=subscription.state == SubscriptionState.ACTIVE,
+        is_list_gone=list_.removed_at is not None,
         sender_name=sender_name or "",
         consent=_words_of_form(session, subscription_id) or (course.consent if course else ""),
     )

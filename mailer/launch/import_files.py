@@ -20,11 +20,11 @@ from mailer.accounts.record import record
 from mailer.accounts.rights import at_the_machine
 from mailer.audience import import_files, undo_import
 from mailer.audience.import_folder import ImportFolder
-from mailer.audience.importing import ImportOrder, ImportReport, Progress, Transaction
+from mailer.audience.importing import ImportReport, Progress, Transaction
 from mailer.audience.unfinished import Elsewhere
 from mailer.db import DatabaseDown, Sessions, business_now, session_scope
 from mailer.errors import MailerError, NotFound
-from mailer.models import ImportFile, ImportFileState, MailingList
+from mailer.models import ImportFile, ImportFileState
 from mailer.reports.not_taken import NotTakenFile
 from mailer.schedule.importing import import_to_list
 
@@ -114,16 +114,6 @@ def _import(transaction: Transaction, folder: ImportFolder, file: ImportFile, cl
 def _import_some(transaction: Transaction, folder: ImportFolder, file: ImportFile, clock: _Clock) -> None:
     """Go on with it; raises Paused when it is not at its end, and Refused for what the file is."""
     path = folder.path(file.name)
-    with transaction() as session:
-        order = ImportOrder.to(
-            session.get_one(MailingList, file.list_id or 0),
-            path,
-            import_files.evidence_of(file),
-            is_confirmed=file.is_confirmed,
-            encoding=file.encoding,
-            delimiter=file.delimiter,
-            columns=tuple(file.columns or ()),
-        )
 
     def begun(session: Session, import_id: int) -> None:
         import_files.get_import_file(session, file.id).import_id = import_id
@@ -133,7 +123,7 @@ def _import_some(transaction: Transaction, folder: ImportFolder, file: ImportFil
 
     import_to_list(
         transaction,
-        order,
+        import_files.order_of(file, path),
         file.ordered_at or file.brought_at,
         tell=_Teller(transaction, file.id, clock).tell,
         keep=NotTakenFile(folder.not_taken(file.name), path).keep,

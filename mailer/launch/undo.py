@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from mailer import rules
@@ -17,7 +17,7 @@ from mailer.launch.messages import lock_publishing
 from mailer.launch.publish import go_on, lock_readers
 from mailer.launch.reach import read_readers
 from mailer.launch.references import wrong_follow_ups
-from mailer.models import Course, CourseVersion, Sender, Step
+from mailer.models import Course, CourseVersion, Enrollment, EnrollmentState, Sender, Step
 from mailer.schedule.courses import get_course
 from mailer.schedule.flow import read_flow
 from mailer.schedule.follow import begin_triggers
@@ -35,6 +35,13 @@ class Undone:
     like: int
     version: int
     readers: int
+
+
+def count_readers(session: Session, course_id: int) -> int:
+    """How many are in a course now, also those who have not confirmed yet, as an `Undone` counts them."""
+    in_it = Enrollment.state.in_((EnrollmentState.WAITING, EnrollmentState.ACTIVE))
+    asked = select(func.count()).where(Enrollment.course_id == course_id, in_it)
+    return session.execute(asked).scalar_one()
 
 
 def undo_publication(session: Session, slug: str, now: datetime) -> Undone:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mailer.models.base import Base, Key, one_of
@@ -276,7 +276,10 @@ class ImportFile(Base):
 
     The file itself is below the data folder, by its random `name`, and goes when the import is done or after
     a week. `columns` are ours by place, "" for one that is not used. `progress` and `report` hold counts and
-    no address. `ordered_at` is the moment that all it adds is dated with.
+    no address. `ordered_at` is the moment that all it adds is dated with; what was true then holds for all of
+    its people, whatever changes on the way: whether they are active at once
+    (`joins_active`), and the declared `fields` with their
+    types, in their order.
     """
 
     __tablename__ = "import_files"
@@ -293,6 +296,8 @@ class ImportFile(Base):
     list_id: Mapped[int | None] = mapped_column(ForeignKey("lists.id"))
     wording: Mapped[str] = mapped_column(server_default=text("''"))
     is_confirmed: Mapped[bool] = mapped_column(server_default=text("false"))
+    joins_active: Mapped[bool] = mapped_column(server_default=text("false"))
+    fields: Mapped[list[list[str]]] = mapped_column(JSONB, server_default="[]")
     who: Mapped[str]
     brought_at: Mapped[datetime]
     ordered_at: Mapped[datetime | None]

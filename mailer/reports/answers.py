@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from mailer.models import Answer, CheckIn, Course, DeliveryKind, DeliveryState, Step
+from mailer.models import Answer, CheckIn, Course, Delivery, DeliveryKind, DeliveryState, Enrollment, Step
 from mailer.tally import counts
 
 LEFT = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
@@ -47,7 +47,7 @@ def answers_by_week(session: Session, course: Course) -> list[WeekAnswers]:
 
 
 def _sent(session: Session, course: Course) -> dict[int, int]:
-    """How many first mails of each week have left; a repeated week is no second one."""
+    """To how many readers a first mail of each week has left; a repeated week is no second one."""
     steps = session.execute(
         select(Step.id, Step.week).where(
             Step.course_id == course.id, Step.week.is_not(None), Step.easier_than == ""
@@ -58,7 +58,35 @@ def _sent(session: Session, course: Course) -> dict[int, int]:
     for (place, state), mails in counts(session, [f"course:{course.id}"]).items():
         if place.step_id in week_of and place.kind == DeliveryKind.STEP and state in LEFT:
             sent[week_of[place.step_id]] += mails
+    for week, mails in _once_more(session, course):
+        sent[week] -= mails
     return sent
+
+
+def _once_more(session: Session, course: Course) -> list[tuple[int, int]]:
+    """How many of those mails went to somebody who had the week already, having started over since.
+
+    Only mails of those who are not in their first round are read: of the others the tallies tell all.
+    """
+    more = (
+        select(Step.week, (func.count() - 1).label("mails"))
+        .select_from(Enrollment)
+        .join(Delivery, Delivery.subscriber_id == Enrollment.subscriber_id)
+        .join(Step, Step.id == Delivery.step_id)
+        .where(
+            Enrollment.course_id == course.id,
+            Enrollment.round > 1,
+            Step.course_id == course.id,
+            Step.week.is_not(None),
+            Step.easier_than == "",
+            Delivery.kind == DeliveryKind.STEP,
+            Delivery.state.in_(LEFT),
+        )
+        .group_by(Step.week, Delivery.subscriber_id)
+        .subquery()
+    )
+    rows = session.execute(select(more.c.week, func.sum(more.c.mails)).group_by(more.c.week))
+    return [(week, int(mails)) for week, mails in rows]
 
 
 def _week(week: int, sent: int, said: dict[Answer, int]) -> WeekAnswers:

@@ -45,7 +45,8 @@ class Receives:
 class ReaderPage:
     """The reader of one mail. `language` is how to speak to them.
 
-    `about_title` is the list that the mail belongs to, `is_course` whether a course comes by that list.
+    `about_title` is the list that the mail belongs to, `is_course` whether a course comes by that list, and
+    `is_list_gone` whether it was deleted, so that nobody can come back to it.
     """
 
     subscriber_id: int
@@ -59,6 +60,7 @@ class ReaderPage:
     receives: tuple[Receives, ...]
     sender_name: str
     is_course: bool
+    is_list_gone: bool
 
     @property
     def about(self) -> Receives:
@@ -108,4 +110,5 @@ def reader_of(session: Session, delivery_id: int) -> ReaderPage:
         receives=tuple(Receives(*found) for found in lists),
         sender_name=sender_name or "",
         is_course=course is not None,
+        is_list_gone=list_.removed_at is not None,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from mailer.accounts.rights import MEANING, Actor, Right
 from mailer.clock import zone
 from mailer.web.cookie import FORM_KEY, key_of_forms
 from mailer.web.pages import PRIVATE_HEADERS, TEMPLATES, asset_digest
+from mailer.web.subject import without_tags
 
 DESK_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -201,10 +201,6 @@ def _menu_of(actor: Actor | None, here: str) -> list[Group]:
     return [Group(words, entries, words in opened) for words, entries in seen.items() if entries]
 
 
-TAG = re.compile(r"\{\{.*?\}\}")
-"""What is filled in for each occurrence, or for each reader."""
-
-
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -219,7 +215,7 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(Right=Right, meaning=MEANING, FORM_KEY=FORM_KEY)
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
     environment.filters["plural"] = plural
-    environment.filters["untagged"] = lambda words: TAG.sub("…", words)
+    environment.filters["untagged"] = without_tags
     environment.filters["ago"] = ago
     environment.filters["rate"] = rate
     environment.filters["capitalise"] = lambda words: words[:1].upper() + words[1:]

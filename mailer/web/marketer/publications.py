@@ -11,6 +11,7 @@ from mailer.errors import MailerError, NotFound, Refused
 from mailer.launch.effect import Bring, read_bring
 from mailer.reports.course_versions import MOST_VERSIONS
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
+from mailer.web.desk import plural
 from mailer.web.marketer.courses import PATH, drafts_of, number
 from mailer.web.signed_in import See, Send, Write
 from mailer.web.taking_out import attached
@@ -111,16 +112,11 @@ def edit(slug: str, version: int, fields: FormFields, parts: PartsDep, actor: Wr
 
 
 @router.api_route(PATH + "/{slug}/undo", methods=READ)
-def ask_undo(request: Request, slug: str, parts: PartsDep, actor: Send) -> Response:
-    """What taking back the last publication would do."""
+def ask_undo(request: Request, slug: str, parts: PartsDep, actor: Send, count: str = "") -> Response:
+    """What taking back the last publication would do, and to how many."""
     with parts.session() as session:
-        course, rows = desk.list_versions(session, actor, slug)
-        if len(rows) < 2:
-            raise Refused(f"{slug} was published once, so there is nothing to go back to.")
-        found = desk.compare_versions(session, actor, slug, rows[0].number, rows[1].number)
-        return parts.desk.page(
-            request, "courses/undo.html", actor, course=course, rows=rows, difference=found
-        )
+        seen = desk.look_at_undo(session, actor, slug, is_asked=bool(count))
+        return parts.desk.page(request, "courses/undo.html", actor, seen=seen)
 
 
 @router.post(PATH + "/{slug}/undo")
@@ -129,7 +125,8 @@ def undo(slug: str, fields: FormFields, parts: PartsDep, actor: Send) -> Respons
     version = number(fields.get("version", ""), "The version")
     with parts.session() as session:
         undone = desk.undo_last(session, actor, slug, version)
-    done = f"{slug} is as it was in version {undone.like}; this is version {undone.version}."
+    readers = plural(undone.readers, "reader")
+    done = f"{slug} is as it was in version {undone.like}, for {readers}; this is version {undone.version}."
     return parts.desk.go(f"{PATH}/{slug}", done=done)
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from mailer.desk import reports as desk
 from mailer.errors import NotFound
+from mailer.reports.course_list import MOST_COUNTED
 from mailer.reports.course_report import CourseFigures, StepReaders
 from mailer.reports.csv_file import BOM, csv_lines
 from mailer.reports.patience import as_far_as_counted
@@ -90,6 +91,8 @@ def _steps(found: CourseFigures) -> Iterator[Sequence[object]]:
             *(one.due, one.accepted, one.refused, one.not_sent, one.unknown, one.open),
             *(did.people, did.machines, did.requests, did.left, did.stopped, one.again),
         )
+    if before := (found.readers or {}).get(""):
+        yield ("", "", "before the first step", *[""] * 10, before.left, before.stopped, "")
 
 
 def _cohorts(found: CourseFigures) -> Iterator[Sequence[object]]:
@@ -119,7 +122,8 @@ def _campaigns(found: Overview) -> Iterator[Sequence[object]]:
 
 def _courses(found: Overview) -> Iterator[Sequence[object]]:
     for one in found.courses:
-        yield one.line.slug, one.line.title, one.line.readers, one.accepted, one.not_reached, one.open
+        readers = one.line.readers if one.line.readers < MOST_COUNTED else f"{MOST_COUNTED} or more"
+        yield one.line.slug, one.line.title, readers, one.accepted, one.not_reached, one.open
 
 
 SUMS = ("accepted", "not reached", "open")

@@ -45,11 +45,17 @@ def statement(request: Request, slug: str, parts: PartsDep, actor: See, count: s
 
 @router.get(ONE + "/statement.csv")
 def statement_csv(slug: str, parts: PartsDep, actor: See) -> Response:
-    """The statement as a file, a line for each state and reason: nobody's own data is in it."""
+    """The statement as a file, a line for each state and reason, and for what went with its person.
+
+    Nobody's own data is in it.
+    """
     with parts.session() as session:
         account = sent.see_statement(session, actor, slug, is_asked=True)
-    lines = account.statement.lines
-    return csv_answer(f"{slug}-statement.csv", LINES, [[(one.state, one.reason, one.mails) for one in lines]])
+    found = account.statement
+    lines = [(one.state, one.reason, one.mails) for one in found.lines]
+    if found.forgotten:
+        lines.append(("gone", "with their person", found.forgotten))
+    return csv_answer(f"{slug}-statement.csv", LINES, [lines])
 
 
 @router.api_route(ONE + "/missing", methods=READ)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 
 from babel.dates import format_datetime
@@ -16,6 +15,7 @@ from mailer.i18n import answer_words, locale_of, translator
 from mailer.reports.export import course_titles, export_person
 from mailer.web.deps import READ, FormFields, Parts, PartsDep
 from mailer.web.language import spoken
+from mailer.web.subject import without_tags
 from mailer.web.subscriber.reader import delivery_of, masked, read_reader
 from mailer.web.taking_out import attached
 
@@ -23,8 +23,6 @@ router = APIRouter()
 
 MOST_SHOWN = 100
 """Mails, clicks and the like on the page; the file has all of them."""
-UNFILLED = re.compile(r"\{\{.*?\}\}")
-"""What a subject line fills in for each reader."""
 
 
 @router.api_route("/m/{token}/data", methods=READ)
@@ -95,7 +93,7 @@ def _shown(parts: Parts, token: str) -> Response:
         at=at,
         newest=lambda rows: list(reversed(rows))[:MOST_SHOWN],
         most=MOST_SHOWN,
-        said=lambda subject: UNFILLED.sub("…", subject or ""),
+        said=lambda subject: without_tags(subject or ""),
         answers=answer_words(translator(language).gettext),
         spoken_name=words.get_language_name(kept["person"]["language"] or language),
         zone=reader.zone,

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import select, update
 
+from mailer.audience.subscribers import get_subscriber
 from mailer.db import session_scope
 from mailer.feedback.check_in import Follows, WeekNotSent, follows, record
 from mailer.feedback.record import leave
@@ -16,7 +17,9 @@ from mailer.models import Answer, CheckIn, Delivery, DeliveryKind, Enrollment, S
 from mailer.reports.answers import answers_by_week
 from mailer.reports.why import why
 from mailer.schedule.courses import get_course
-from tests.support.cast import ADA
+from mailer.schedule.pace import start_over
+from mailer.schedule.pace_case import Asker
+from tests.support.cast import ADA, BEN
 from tests.support.house import House
 from tests.support.scripted_smtp import ScriptedSmtp
 from tests.support.weeks import Pages, add_easier
@@ -282,3 +285,21 @@ def test_why_and_the_authors_count_tell_what_was_said(house: House, pages: Pages
     assert said == ["answered “done” to week 1 of calm", "answered “not-yet” to week 1 of calm"]
     # (week, sent, done, not yet, too hard, silent): Ada counts once, by what she said last.
     assert [tuple(vars(week).values()) for week in weeks] == [(1, 1, 0, 1, 0, 0), (2, 0, 0, 0, 0, 0)]
+
+
+def test_who_starts_over_is_still_one_reader_of_the_week_in_the_authors_count(
+    house: House, pages: Pages
+) -> None:
+    house.enroll(BEN)
+    live_to(house, 4)
+    pages.tell("week-1", "done")
+    with session_scope(house.sessions) as session:
+        of_ada = Enrollment.subscriber_id == get_subscriber(session, ADA).id
+        enrollment_id = session.execute(select(Enrollment.id).where(of_ada)).scalar_one()
+        start_over(session, enrollment_id, Asker("test"), house.at)
+    live_to(house, 6)
+    assert [key for _, _, key in sent(house)].count("week-1") == 3
+    with session_scope(house.sessions) as session:
+        week, *_ = answers_by_week(session, get_course(session, "calm"))
+    # (week, sent, done, not yet, too hard, silent): Ada twice and Ben once are two readers; Ben says nothing.
+    assert tuple(vars(week).values()) == (1, 2, 1, 0, 0, 1)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import insert
+import pytest
+from sqlalchemy import insert, update
 
 from mailer.content.draft_store import Drafts
 from mailer.db import Sessions, business_now, session_scope
-from mailer.models import CourseVersion
+from mailer.models import CourseVersion, Enrollment, EnrollmentState
+from mailer.reports import patience
 from mailer.reports.course_versions import MOST_VERSIONS, manifest_of
 from mailer.schedule.courses import get_course
+from tests.support.cast import ADA, BEN, CLEO, join_course
 from tests.support.course_desk import publishes
 from tests.support.staff import Person
 
@@ -77,6 +80,31 @@ def test_a_draft_like_the_version_that_was_gone_back_to_differs_in_nothing_it_ha
     rest.write_text(rest.read_text() + "\nLie down.\n")
     page = marc.get(f"{calm}/publish").text
     assert re.findall(r'<span class="detail">(\w+, \w+)</span>', page) == ["rest, changed"]
+
+
+def test_taking_back_says_for_how_many_before_and_after(
+    marc: Person, drafts: Drafts, sessions: Sessions, calm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publishes(marc, calm)
+    path = drafts.folder("calm") / "01-hello.md"
+    path.write_text(path.read_text() + "\nBreathe.\n")
+    publishes(marc, calm)
+    assert "Nobody is in it now." in marc.get(f"{calm}/undo").text
+    with session_scope(sessions) as session:
+        for who in (ADA, BEN, CLEO):
+            reader = join_course(session, get_course(session, "calm"), who, business_now(session))
+        # Cleo's course has been stopped, so she is not in it any more.
+        of_cleo = Enrollment.subscriber_id == reader.id
+        session.execute(update(Enrollment).where(of_cleo).values(state=EnrollmentState.STOPPED))
+    assert "Take back version 2 for 2 readers</button>" in marc.get(f"{calm}/undo").text
+    monkeypatch.setattr(patience, "MANY", -1)
+    page = marc.get(f"{calm}/undo").text
+    assert "are being counted" in page
+    assert "</button>" not in page[page.index("Taking back once more") :]
+    page = marc.get(f"{calm}/undo", count="yes").text
+    assert "<strong>2 readers</strong> are in it now" in page
+    page = marc.post(f"{calm}/undo", version="2").text
+    assert "as it was in version 1, for 2 readers; this is version 3." in page
 
 
 def test_more_versions_than_a_page_holds_are_reached_by_older(

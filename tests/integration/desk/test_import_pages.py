@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import func, select
 
-from mailer.audience.fields import declare_field
+from mailer.audience.fields import declare_field, replace_field
 from mailer.audience.import_files import keep_house
 from mailer.audience.import_folder import ImportFolder
 from mailer.audience.lists import add_list, get_list
@@ -181,6 +182,53 @@ def test_a_worker_that_is_killed_or_stopped_goes_on_and_nobody_is_asked_twice(
     assert file_now(sessions).report["rows"] == 50
 
 
+def begins(marc: Person, content: bytes, list_: str, **chosen: str) -> str:
+    """Bring a file to a list and have it begun; the path of its page."""
+    path = brings(marc, content).url.path
+    marc.get(path)
+    marc.post(
+        path, **{"list": list_, "wording": "At the fair.", "do": "begin", "column-0": "email"}, **chosen
+    )
+    return path
+
+
+def test_what_was_decided_when_it_began_stays_though_the_list_and_the_fields_change_on_the_way(
+    marc: Person, sessions: Sessions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session_scope(sessions) as session:
+        add_list(session, "news", "News", OptIn.SINGLE)
+        declare_field(session, "shoes", FieldType.NUMBER)
+    rows = "".join(f"r{number:02}@reader.example,40\n" for number in range(50))
+    path = begins(marc, f"email,shoes\n{rows}".encode(), "news", **{"column-1": "shoes"})
+    whole = import_to_list
+    monkeypatch.setattr(
+        import_files, "import_to_list", lambda *given, **named: whole(*given, **named, at_once=5, workers=1)
+    )
+    # It asks before it reads, after ten parts of rows and the end; before it adds, and after each part.
+    asked = count()
+    assert carry_on(sessions, settings.data_dir, lambda: next(asked) == 12 + 1 + 3)
+    assert len(readers(sessions)) == 20
+    assert "Stopped." in marc.post(f"{path}/stop").text
+    first = file_now(sessions).import_id
+    with session_scope(sessions) as session:
+        get_list(session, "news").opt_in = OptIn.DOUBLE
+        declare_field(session, "waist", FieldType.NUMBER)
+        assert replace_field(session, "shoes", "").after is None
+    assert "It goes on" in marc.post(f"{path}/go-on").text
+    works(sessions, settings)
+    file = file_now(sessions)
+    assert file.import_id == first
+    assert [file.report[key] for key in ("people", "joined", "already_on_list", "asked")] == [50, 50, 0, 0]
+    assert len(readers(sessions)) == 50
+    with sessions() as session:
+        # The field that is gone does not come back with those who were read before it went.
+        assert session.scalar(select(func.count()).where(Subscriber.fields.has_key("shoes"))) == 0
+    assert "50 people joined News" in marc.get(f"{path}/undo").text
+    marc.post(f"{path}/undo")
+    works(sessions, settings)
+    assert file_now(sessions).report["undone"] == {"forgotten": 50, "taken_off": 0}
+
+
 def test_two_workers_do_not_import_the_same_file(
     marc: Person, sessions: Sessions, settings: Settings
 ) -> None:
@@ -227,6 +275,21 @@ def test_an_import_is_taken_back_but_for_those_who_have_done_something_since(
     marc.post(path, **{"list": "news", "wording": "At the fair.", "do": "begin", "column-0": "email"})
     works(sessions, settings)
     assert file_now(sessions).report["joined"] == 3
+
+
+@pytest.mark.parametrize(("was", "becomes"), [(OptIn.SINGLE, OptIn.DOUBLE), (OptIn.DOUBLE, OptIn.SINGLE)])
+def test_an_import_is_taken_back_as_it_was_done_whatever_the_list_asks_for_now(
+    marc: Person, sessions: Sessions, settings: Settings, was: OptIn, becomes: OptIn
+) -> None:
+    with session_scope(sessions) as session:
+        get_list(session, "calm").opt_in = was
+    path = begins(marc, b"email\neva@reader.example\nfay@reader.example\n", "calm")
+    works(sessions, settings)
+    with session_scope(sessions) as session:
+        get_list(session, "calm").opt_in = becomes
+    marc.post(f"{path}/undo")
+    works(sessions, settings)
+    assert file_now(sessions).report["undone"] == {"forgotten": 2, "taken_off": 0}
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
 from mailer.db import Sessions, business_now, session_scope
 from mailer.models import Enrollment
+from mailer.reports import course_list
 from mailer.schedule.courses import get_course
-from mailer.schedule.enroll import enroll_list
+from mailer.schedule.enroll import enroll_list, stop
+from mailer.web.marketer import reports
 from tests.support.campaigns import put_people
 from tests.support.course_desk import publishes
 from tests.support.staff import Person
@@ -44,3 +48,23 @@ def test_cohorts_go_on_below_the_newest_twelve(marc: Person, sessions: Sessions,
     assert weeks_of(marc.get(PATH, before="2026-01-21").text) == weeks_of(older)
     assert "Nobody had begun it by then" in marc.get(PATH, before="2026-01-05").text
     assert len(marc.get(f"{PATH}/cohorts.csv").text.splitlines()) == 15
+
+
+def test_the_files_say_what_their_pages_say_of_many_readers_and_of_those_who_left_at_once(
+    marc: Person, sessions: Sessions, calm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publishes(marc, calm)
+    with session_scope(sessions) as session:
+        now = business_now(session)
+        put_people(session, range(1, 4), "calm", now)
+        enroll_list(session, get_course(session, "calm"), now)
+        # The third is stopped before the first lesson has left.
+        last = session.scalars(select(Enrollment).order_by(Enrollment.id.desc()).limit(1)).one()
+        stop(session, last.subscriber_id, "test", now)
+    rows = list(csv.reader(marc.get(f"{PATH}/steps.csv").text.lstrip("\ufeff").splitlines()))
+    before = dict(zip(rows[0], rows[-1], strict=True))
+    assert (before["subject"], before["left"], before["stopped"]) == ("before the first step", "0", "1")
+    assert marc.get("/desk/reports/courses.csv").text.splitlines()[1].split(",")[2] == "2"
+    for module in (course_list, reports):
+        monkeypatch.setattr(module, "MOST_COUNTED", 2)
+    assert marc.get("/desk/reports/courses.csv").text.splitlines()[1].split(",")[2] == "2 or more"

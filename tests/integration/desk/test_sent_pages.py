@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import select, text
 
 from mailer.audience.aim import Again
+from mailer.audience.erasing import erase_subscriber
 from mailer.content.campaign_text import CampaignText, File
 from mailer.db import session_scope
 from mailer.desk import sent
 from mailer.launch.campaign import cancel
 from mailer.launch.campaign_again import draft_again
 from mailer.launch.campaign_source import keep_source
-from mailer.models import Action, Campaign
+from mailer.models import Action, Campaign, Subscriber
 from mailer.reports import patience
 from tests.integration.campaigns.phased import TWO, redraft, send_all
 from tests.support.campaigns import SPRING, add_letters, draft, put_people, set_going, write_campaign
@@ -155,3 +156,19 @@ def test_the_audience_of_one_that_is_sent_again_is_counted_as_what_it_is(
     counted = marc.post(f"{audience}/look", lists="calm").text
     assert '<p class="reach-count">1</p>' in counted
     assert "2 are not who did not get spring" in counted
+
+
+def test_who_was_erased_stays_in_the_sum_of_the_statement_s_file(
+    house: House, server: ScriptedSmtp, rea: Person, tmp_path: Path
+) -> None:
+    with session_scope(house.sessions) as session:
+        add_letters(session)
+        put_people(session, range(1, 4), "calm", house.at)
+    redraft(house, tmp_path, "")
+    set_going(house)
+    send_all(house)
+    with session_scope(house.sessions) as session:
+        first = session.scalars(select(Subscriber.id).order_by(Subscriber.id).limit(1)).one()
+        erase_subscriber(session, first, house.at)
+    lines = rea.get(f"{PATH}/statement.csv").text.splitlines()
+    assert lines[1:] == ["accepted,,2", "gone,with their person,1"]

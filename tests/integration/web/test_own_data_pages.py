@@ -20,6 +20,7 @@ from mailer.models import (
     DeliveryKind,
     Enrollment,
     Firing,
+    Message,
     PaceChange,
     Subscriber,
     Subscription,
@@ -181,6 +182,10 @@ def test_all_of_it_is_shown_in_plain_words_by_a_post(
     with session_scope(sessions) as session:
         signs_up(session, make_course(session, "letters", "Letters"), now)
         person = session.get_one(Subscriber, ada.id)
+        mail = session.get_one(Delivery, ada.delivery_id)
+        session.get_one(
+            Message, mail.message_id
+        ).subject = "{% if name %}{{ name }}, the{% else %}The{# no name #}{% endif %} first"
         person.tags, person.fields = ["walker"], {"city": "<b>Graz</b>", "vegan": True}
         suppress(session, "ada@example.org", SuppressionReason.SOFT_BOUNCE, now)
         mine = {"delivery_id": ada.delivery_id, "subscriber_id": ada.id, "message_id": 1, "source": "list:1"}
@@ -193,6 +198,8 @@ def test_all_of_it_is_shown_in_plain_words_by_a_post(
     for words in ("ada@example.org", "walker", "&lt;b&gt;Graz&lt;/b&gt;", "Letters", "A calmer neck"):
         assert f"<bdi>{words}</bdi>" in page
     assert "<bdi>yes</bdi>" in page
+    # Not a word of how it is filled in.
+    assert "<bdi>…, theThe first</bdi>" in page
     assert "several mails could not be put into your mailbox" in page
     assert "Yes, please send me" in page
     assert "you agreed" in page
