@@ -58,7 +58,7 @@ def list_actions(
 
 @needs(Right.EXPORT)
 def note_export(session: Session, actor: Actor, *, who: str, what: str, day: date | None) -> None:
-    """Note that a part of the record is taken out; raises NotAllowed for who may not, or as `list_actions`."""
+    """Note that a part of the record is taken out; raises as `list_actions`, or NotAllowed."""
     if day is not None:
         _span(day, actor.zone)
     shown = day.isoformat() if day else None

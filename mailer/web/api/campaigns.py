@@ -98,6 +98,12 @@ class Drafting(Told):
     translations: list[Annotated[str, Field(max_length=200_000)]] = Field(
         default_factory=list, max_length=30, examples=[[]]
     )
+    seen: str = Field(
+        default="",
+        max_length=64,
+        examples=[""],
+        description="The `digest` of the source that this replaces; empty: what this token saved last.",
+    )
 
 
 class Draft(BaseModel):
@@ -197,11 +203,13 @@ def list_campaigns(parts: PartsDep, actor: See, paging: PagingDep) -> Page[Campa
 def draft_campaign(actor: Write, once: OnceDep, asked: Drafting) -> Response:
     """Make a draft, or bring it up to date; nothing is sent. The same files again change nothing.
 
-    What is wrong with the files is a problem that lists each error with its line and fix.
+    What is wrong with the files is a problem that lists each error with its line and fix. What somebody else
+    has saved meanwhile is not replaced (`changed-meanwhile`): look at its source first.
     """
 
     def act(session: Any) -> Draft:
-        made, warnings = desk.draft_campaign(session, actor, [asked.markdown, *asked.translations])
+        texts = [asked.markdown, *asked.translations]
+        made, warnings = desk.draft_campaign(session, actor, texts, asked.seen)
         return Draft(
             slug=made.campaign.slug,
             is_new=made.is_new,

@@ -94,6 +94,7 @@ TAKES = {
     "GET /campaigns": Right.SEE,
     "POST /campaigns": Right.WRITE,
     "GET /campaigns/{slug}": Right.SEE,
+    "GET /campaigns/{slug}/source": Right.WRITE,
     "GET /campaigns/{slug}/statement": Right.SEE,
     "GET /campaigns/{slug}/audience": Right.SEE,
     "POST /campaigns/{slug}/schedule": Right.SEND,
