@@ -22,6 +22,7 @@ from mailer.reports import statement as statements
 from mailer.reports.campaigns import CampaignRow
 from mailer.schedule.local_time import Past
 from mailer.web.api.caller import See, Send, Write
+from mailer.web.api.canary import CanaryAsked
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.problems import BadRequest
@@ -167,6 +168,9 @@ class Scheduling(Approving):
 
     at: AwareDatetime | None = Field(default=None, examples=["2027-03-01T09:00:00+00:00"])
     local: Local | None = Field(default=None, examples=[None])
+    canary: CanaryAsked | None = Field(
+        default=None, examples=[None], description="In place of what its file says; not with `local`."
+    )
 
 
 class Testing(Told):
@@ -265,6 +269,7 @@ def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, a
                 parts.base_url,
                 agreed=asked.agreed,
                 people_at_most=asked.people_at_most,
+                canary=asked.canary.read() if asked.canary else None,
                 needs_approval=parts.settings.needs_approval,
             )
         ),

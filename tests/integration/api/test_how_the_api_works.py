@@ -163,7 +163,8 @@ def test_a_list_of_long_names_in_any_script_is_read_to_its_end(shop: Program) ->
     # 200 letters, as long as a tag may be; each spelled out as six they would not fit into a cursor.
     tags = [f"{letter}{'ж🙂' * 99}" for letter in ("б", "в", "г")]
     shop.post("/subscribers", {"email": ADA, "tags": tags})
-    read, cursor = [], None
+    read: list[str] = []
+    cursor = ""
     while not read or cursor:
         part = shop.get("/tags", limit=1, **({"cursor": cursor} if cursor else {}))
         assert part.status_code == 200, part.text
