@@ -33,7 +33,7 @@ class Seal:
         """The secret again; raises SealedWithAnotherKey about `what`."""
         try:
             return self._fernet.decrypt(sealed).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # the latter for letters that no seal has
             raise SealedWithAnotherKey(what) from None
 
     def __repr__(self) -> str:

@@ -12,6 +12,10 @@ CHANGED = (
 )
 
 
+class ChangedMeanwhile(Refused):
+    """It is not as whoever changes it has seen it; `what` says what to look at."""
+
+
 def seen_of(*values: object) -> str:
     """What tells whether `values`, what a form shows of a thing, are still what somebody saw."""
     return hashlib.sha256("\0".join(str(value) for value in values).encode()).hexdigest()[:32]

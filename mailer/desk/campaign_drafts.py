@@ -157,6 +157,12 @@ def find_text(session: Session, _: Actor, slug: str) -> CampaignText | None:
     return source.text_of(kept) if kept is not None else None
 
 
+@needs(Right.WRITE)
+def show_source(session: Session, _: Actor, slug: str) -> CampaignDraft:
+    """For programs: a campaign's files as they were saved last, by whom, and their digest; NotFound."""
+    return source.get_source(session, slug)
+
+
 @needs(Right.SEE)
 def check_draft(session: Session, _: Actor, slug: str) -> drafts.Checked:
     """Everything that is wrong with its text; raises NotFound when that is not kept."""

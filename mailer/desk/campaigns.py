@@ -19,7 +19,9 @@ from mailer.launch.asked import NotAgreed as NotAgreed
 from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.campaign import Approval, Launch
 from mailer.launch.campaign_findings import findings
+from mailer.launch.campaign_source import refuse_unseen
 from mailer.launch.mailing import of_campaign
+from mailer.launch.messages import lock_publishing
 from mailer.launch.shown import Shown, show_published
 from mailer.launch.surprises import Surprise
 from mailer.launch.uploaded import compile_campaign
@@ -62,13 +64,16 @@ def show_campaign(session: Session, _: Actor, slug: str) -> CampaignReport:
 
 @needs(Right.WRITE)
 def draft_campaign(
-    session: Session, actor: Actor, texts: Sequence[str]
+    session: Session, actor: Actor, texts: Sequence[str], seen: str = ""
 ) -> tuple[launch.Drafted, list[Problem]]:
     """Make a draft of a campaign's files, or bring it up to date; and the warnings about them.
 
-    Raises FaultyFiles, or Refused when it was sent already.
+    Raises FaultyFiles, Refused when it was sent already, or ChangedMeanwhile when it is not as in `seen`, the
+    digest of its source, or (none said) was saved last by somebody else.
     """
     compiled, text, warnings = compile_campaign(session, texts)
+    lock_publishing(session)
+    refuse_unseen(session, compiled.source.slug, text, seen, who=actor.who)
     made = launch.put_draft(session, compiled, business_now(session), who=actor.who, text=text)
     return made, warnings
 

@@ -83,6 +83,21 @@ def plan_course(session: Session, _: Actor, compiled: CompiledCourse) -> Plan:
     return plan_publication(session, compiled, business_now(session))
 
 
+@needs(Right.WRITE)
+def check_course(
+    session: Session,
+    _: Actor,
+    compiled: CompiledCourse,
+    found: Sequence[Problem],
+    signer: Signer,
+    base_url: str,
+) -> list[Problem]:
+    """What `publish_course` would tell of it, without publishing: `found`, the problems of its files, and
+    those of its mails, each made for a sample of its readers."""
+    now = business_now(session)
+    return [*found, *preflight(session, of_folder(compiled), signer, base_url, now)]
+
+
 @needs(Right.SEND)
 def unasked_links(
     session: Session, _: Actor, compiled: CompiledCourse, signer: Signer, base_url: str
@@ -109,7 +124,7 @@ def publish_course(
     Raises FaultyFiles for errors, NotAgreed for warnings that nobody agreed to, and Refused.
     """
     now = business_now(session)
-    problems = [*found, *preflight(session, of_folder(compiled), signer, base_url, now)]
+    problems = check_course(session, actor, compiled, found, signer, base_url)
     refuse_faulty(f"The course {compiled.source.slug}", problems)
     ask_for_yes((), problems, agreed)
     plan = publish(session, compiled, now, bring=bring)

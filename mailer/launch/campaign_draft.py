@@ -31,6 +31,7 @@ from mailer.models import (
     SeriesOccurrence,
 )
 from mailer.schedule.campaigns import find_campaign
+from mailer.seen import ChangedMeanwhile
 
 OF_THE_FIRST = (*("lists", "sender", "test", "canary", "public", "variants"), *AIM)
 """Settings that the first file says for all."""
@@ -97,7 +98,7 @@ def save_draft(
     lock_publishing(session)
     kept = get_source(session, slug)
     if kept.digest != before:
-        raise Refused(MINE.format(slug=slug))
+        raise ChangedMeanwhile(MINE.format(slug=slug))
     campaign = find_campaign(session, slug)
     if campaign is not None and campaign.state not in NOT_SENT_YET:
         raise Refused(f"{slug} is {campaign.state}, and a campaign is sent once; make a copy of it instead.")

@@ -19,6 +19,7 @@ from mailer.content.media import MediaFile, course_media
 from mailer.errors import NotFound, Refused
 from mailer.launch.campaign_check import CompiledCampaign
 from mailer.models import CampaignDraft, Media
+from mailer.seen import ChangedMeanwhile
 
 
 def find_source(session: Session, slug: str) -> CampaignDraft | None:
@@ -61,6 +62,23 @@ def keep_source(
         kept.made_of = text.digest
     session.flush()
     return kept
+
+
+def refuse_unseen(session: Session, slug: str, text: CampaignText, seen: str, *, who: str) -> None:
+    """Raises ChangedMeanwhile where `text` would replace what its author has not seen: another than that of
+    the digest `seen`, or (nothing said) what somebody else than `who` has saved. Nothing may save meanwhile.
+    """
+    kept = find_source(session, slug)
+    if kept is None:
+        if seen:
+            raise ChangedMeanwhile(f"What was written of {slug} is not there any more; nothing was saved.")
+        return
+    is_seen = seen == kept.digest if seen else kept.saved_by == who
+    if text.digest != kept.digest and not is_seen:
+        raise ChangedMeanwhile(
+            f"{slug} was saved by {kept.saved_by} meanwhile, so nothing was saved. Look at its source, and "
+            "give its `digest` as `seen` to replace it."
+        )
 
 
 def refuse_unfinished(session: Session, slug: str) -> None:

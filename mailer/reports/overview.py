@@ -14,6 +14,7 @@ from mailer.models import (
     Enrollment,
     EnrollmentState,
     MailingList,
+    Sender,
     Step,
     Subscription,
     SubscriptionState,
@@ -28,6 +29,7 @@ class ListRow:
     active: int
     pending: int
     ended: int
+    sender: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class StepRow:
 def lists_overview(
     session: Session, slug: str | None = None, *, after: str = "", limit: int | None = None
 ) -> list[ListRow]:
-    """Every list, or that of this slug, and how many people are in which state of it.
+    """Every list, or that of this slug, how many people are in which state of it, and its sender's slug.
 
     With `limit` so many at most, those after the slug `after`: only their people are counted.
     """
@@ -72,14 +74,16 @@ def lists_overview(
     )
     states = [func.count().filter(Subscription.state == state) for state in SubscriptionState]
     pending, active, ended = states
+    sender = func.coalesce(Sender.slug, "")
     rows = session.execute(
-        select(MailingList.slug, MailingList.title, MailingList.opt_in, active, pending, ended)
+        select(MailingList.slug, MailingList.title, MailingList.opt_in, active, pending, ended, sender)
         .outerjoin(Subscription, Subscription.list_id == MailingList.id)
+        .outerjoin(Sender, Sender.id == MailingList.sender_id)
         .where(
             MailingList.id.in_(of_page) if slug is None else MailingList.slug == slug,
             MailingList.removed_at.is_(None),
         )
-        .group_by(MailingList.id)
+        .group_by(MailingList.id, Sender.slug)
         .order_by(MailingList.slug)
     )
     return [ListRow(*row) for row in rows]

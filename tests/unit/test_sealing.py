@@ -28,3 +28,9 @@ def test_another_key_is_told_what_to_do_and_shown_nothing() -> None:
         Seal([NEW]).open(sealed, "The DKIM key")
     assert refused.value.__cause__ is None
     assert OLD not in repr(Seal([OLD]))
+
+
+def test_what_was_never_sealed_is_told_as_another_key_is() -> None:
+    for typed in ("né", "\udcff", "no seal", ""):
+        with pytest.raises(SealedWithAnotherKey):
+            Seal([NEW]).open(typed)

@@ -11,10 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.audience.import_folder import MOST_BYTES
 from mailer.content.course_zip import MOST_PACKED
+from mailer.desk.campaign_drafts import MOST_UPLOAD
 from mailer.web.api import (
     actions,
     alarms,
     campaign_reports,
+    campaign_texts,
     campaigns,
     course_reports,
     courses,
@@ -45,9 +47,11 @@ MAX_BODY_BYTES = 1024 * 1024
 UPLOADS = {
     f"{PATH}/courses": MOST_PACKED,
     f"{PATH}/courses/plan": MOST_PACKED,
+    f"{PATH}/courses/check": MOST_PACKED,
+    f"{PATH}/campaigns/file": MOST_UPLOAD,
     f"{PATH}/imports": MOST_BYTES,
 }
-"""Where a course folder is sent, with its pictures; and files of people to import."""
+"""Where a course folder or a campaign is sent, with its pictures; and files of people to import."""
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     noun.router
@@ -63,6 +67,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         courses,
         course_reports,
         campaigns,
+        campaign_texts,
         campaign_reports,
         series,
         mails,

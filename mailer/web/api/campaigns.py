@@ -22,6 +22,7 @@ from mailer.reports import statement as statements
 from mailer.reports.campaigns import CampaignRow
 from mailer.schedule.local_time import Past
 from mailer.web.api.caller import See, Send, Write
+from mailer.web.api.canary import CanaryAsked
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.problems import BadRequest
@@ -98,6 +99,12 @@ class Drafting(Told):
     translations: list[Annotated[str, Field(max_length=200_000)]] = Field(
         default_factory=list, max_length=30, examples=[[]]
     )
+    seen: str = Field(
+        default="",
+        max_length=64,
+        examples=[""],
+        description="The `digest` of the source that this replaces; empty: what this token saved last.",
+    )
 
 
 class Draft(BaseModel):
@@ -170,6 +177,9 @@ class Scheduling(Approving):
 
     at: AwareDatetime | None = Field(default=None, examples=["2027-03-01T09:00:00+00:00"])
     local: Local | None = Field(default=None, examples=[None])
+    canary: CanaryAsked | None = Field(
+        default=None, examples=[None], description="In place of what its file says; not with `local`."
+    )
 
 
 class Testing(Told):
@@ -206,11 +216,13 @@ def list_campaigns(parts: PartsDep, actor: See, paging: PagingDep) -> Page[Campa
 def draft_campaign(actor: Write, once: OnceDep, asked: Drafting) -> Response:
     """Make a draft, or bring it up to date; nothing is sent. The same files again change nothing.
 
-    What is wrong with the files is a problem that lists each error with its line and fix.
+    What is wrong with the files is a problem that lists each error with its line and fix. What somebody else
+    has saved meanwhile is not replaced (`changed-meanwhile`): look at its source first.
     """
 
     def act(session: Any) -> Draft:
-        made, warnings = desk.draft_campaign(session, actor, [asked.markdown, *asked.translations])
+        texts = [asked.markdown, *asked.translations]
+        made, warnings = desk.draft_campaign(session, actor, texts, asked.seen)
         return Draft(
             slug=made.campaign.slug,
             is_new=made.is_new,
@@ -267,6 +279,7 @@ def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, a
                 agreed=asked.agreed,
                 people_at_most=asked.people_at_most,
                 digest=asked.digest,
+                canary=asked.canary.read() if asked.canary else None,
                 needs_approval=parts.settings.needs_approval,
             )
         ),

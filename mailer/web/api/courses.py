@@ -23,7 +23,7 @@ from mailer.reports.overview import CourseRow
 from mailer.web.api.caller import See, Send, Write
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
-from mailer.web.api.told import Told
+from mailer.web.api.told import Checked, Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(tags=["Courses"])
@@ -238,6 +238,21 @@ def plan_course(actor: Write, once: OnceDep, content: Zip) -> Response:
     """
     compiled, _ = compile_course(content)
     return once.answer(actor, lambda session: PlanShown.of(desk.plan_course(session, actor, compiled)))
+
+
+@router.post("/courses/check", response_model=Checked)
+def check_course(parts: PartsDep, actor: Write, once: OnceDep, content: Zip) -> Response:
+    """What would go wrong for the readers of a course folder; it is not published. Takes seconds.
+
+    What is wrong with the files themselves is a problem that lists each error with its line and fix.
+    """
+    compiled, found = compile_course(content)
+    return once.answer(
+        actor,
+        lambda session: Checked.of(
+            desk.check_course(session, actor, compiled, found, parts.signer, parts.base_url)
+        ),
+    )
 
 
 @router.post("/courses", response_model=PlanShown)

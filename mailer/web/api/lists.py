@@ -25,11 +25,12 @@ Slug = Annotated[str, Path(examples=["news"], max_length=100)]
 
 
 class List(BaseModel):
-    """A list, and how many people are in which state of it."""
+    """A list, and how many people are in which state of it. `sender` is empty until there is one."""
 
     slug: str = Field(examples=["news"])
     title: str = Field(examples=["News of the house"])
     opt_in: OptIn
+    sender: str = Field(examples=["us"])
     active: int
     pending: int
     ended: int

@@ -19,6 +19,8 @@ R = TypeVar("R")
 
 USUAL = 50
 MOST = 200
+LONGEST = 2000
+"""Letters of a cursor: a tag of 200 letters in its worst spelling (six bytes each) takes some 1,620."""
 
 
 class Page(BaseModel, Generic[T]):
@@ -80,13 +82,16 @@ def _is_storable(place: object) -> bool:
 
 
 def _cursor(name: str, place: int | str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([name, place]).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps([name, place], ensure_ascii=False).encode()).decode().rstrip("=")
+    )
 
 
 def _paging(
     limit: Annotated[int, Query(ge=1, le=MOST, description="How many at most.")] = USUAL,
     cursor: Annotated[
-        str | None, Query(max_length=400, description="`next` of the part before; none for the first part.")
+        str | None,
+        Query(max_length=LONGEST, description="`next` of the part before; none for the first part."),
     ] = None,
 ) -> Paging:
     return Paging(limit, cursor)

@@ -19,6 +19,7 @@ from mailer.accounts.rights import NotAllowed
 from mailer.db import DatabaseDown
 from mailer.errors import MailerError, NotFound
 from mailer.launch.asked import FaultyFiles, NotAgreed
+from mailer.seen import ChangedMeanwhile
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "bad-request": (400, "The request cannot be read"),
     "key-in-use": (409, "The same request is being worked on"),
     "not-agreed": (409, "Somebody has to agree to this by name"),
+    "changed-meanwhile": (409, "It is not as it was seen"),
     "too-large": (413, "The request is too large"),
     "not-valid": (422, "The request does not fit"),
     "refused": (422, "This cannot be done"),
@@ -172,6 +174,8 @@ async def _refused(request: Request, error: Exception) -> Response:
             return problem(request, "bad-request", words)
         case TooMany():
             return problem(request, "too-many", words, headers={"Retry-After": str(error.seconds)})
+        case ChangedMeanwhile():
+            return problem(request, "changed-meanwhile", words)
         case NotAgreed():
             asked = [{"what": what, "words": said} for what, said in error.surprising]
             return problem(request, "not-agreed", words, agree=asked)

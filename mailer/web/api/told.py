@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
+
+from mailer.content.course_source import Problem
 
 RowId = Annotated[int, Path(ge=1, lt=2**63)]
 """The number of a row; no larger one is any."""
@@ -27,3 +31,15 @@ class Changed(BaseModel):
     """Whether anything changed."""
 
     changed: bool
+
+
+class Checked(BaseModel):
+    """Everything that is wrong, each with its file, line and fix; errors keep it from being sent."""
+
+    errors: int
+    problems: list[dict[str, Any]] = Field(examples=[[]])
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> Checked:
+        told = [asdict(one) for one in problems]
+        return cls(errors=sum(not one["is_warning"] for one in told), problems=told)

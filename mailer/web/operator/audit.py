@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from mailer.accounts.rights import Actor
-from mailer.desk.actions import list_actions, note_export
+from mailer.desk.actions import NO_DAY, list_actions, note_export
 from mailer.errors import Refused
 from mailer.models import Action
 from mailer.web.deps import READ, PartsDep
@@ -46,10 +46,7 @@ def asked(who: str = "", what: str = "", day: str = "") -> Asked:
     try:
         wanted = date.fromisoformat(day) if day else None
     except ValueError:
-        wanted = date.min
-    # Nobody did anything before 1970, and at the calendar's very ends no zone can be added.
-    if wanted is not None and not 1970 <= wanted.year < date.max.year:
-        raise Refused("The day is written as 2026-03-31.")
+        raise Refused(NO_DAY) from None
     return Asked(who.strip(), what.strip(), wanted)
 
 

@@ -159,6 +159,25 @@ def test_a_cursor_is_of_one_list_and_not_to_be_made_up(shop: Program) -> None:
     assert kind(shop.get("/subscribers", limit=201)) == "not-valid"
 
 
+def test_a_list_of_long_names_in_any_script_is_read_to_its_end(shop: Program) -> None:
+    # 200 letters, as long as a tag may be; each spelled out as six they would not fit into a cursor.
+    tags = [f"{letter}{'ж🙂' * 99}" for letter in ("б", "в", "г")]
+    shop.post("/subscribers", {"email": ADA, "tags": tags})
+    read: list[str] = []
+    cursor = ""
+    while not read or cursor:
+        part = shop.get("/tags", limit=1, **({"cursor": cursor} if cursor else {}))
+        assert part.status_code == 200, part.text
+        read += [one["tag"] for one in part.json()["items"]]
+        cursor = part.json()["next"]
+    assert read == tags
+
+
+def test_a_day_at_the_calendars_end_is_told(shop: Program) -> None:
+    for day in ("9999-12-31", "0001-01-01"):
+        assert kind(shop.get("/actions", day=day)) == "refused"
+
+
 def test_a_token_that_asks_too_often_is_told_when_to_come_back(
     settings: Settings, sessions: Sessions, address: str
 ) -> None:

@@ -84,6 +84,12 @@ def found(marc: Person, **asked: str) -> list[str]:
     return [email for email in (ADA, BEN, "jules@other.example") if f">{email}</a>" in page]
 
 
+@pytest.mark.parametrize("path", ["/desk/subscribers", "/desk/subscribers.csv", "/desk/suppressions"])
+def test_an_address_that_nobody_sealed_finds_as_if_nothing_was_typed(marc: Person, path: str) -> None:
+    for typed in ("né", "nothing sealed"):
+        assert marc.get(path, find=typed, after=typed).status_code == 200
+
+
 def test_people_are_found_by_words_list_tag_and_state(marc: Person, ada: int) -> None:
     assert "2 people" in marc.get("/desk/subscribers").text
     for words in ("ada", "ADA@", "ada@rea", ADA, "lovel", "love ada", "@reader.exa", "reader", "reader.exa"):

@@ -101,6 +101,7 @@ def test_more_than_one_piece_is_one_whole_file(marc: Person, sessions: Sessions)
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "9999-12-31", "0001-01-01"])
 def test_a_day_that_is_none_is_told(marc: Person, day: str) -> None:
+    assert marc.get("/desk/audit.csv", day=day).status_code == 422
     answer = marc.get("/desk/audit", day=day)
     assert (answer.status_code, "2026-03-31" in answer.text) == (422, True)
 
