@@ -134,10 +134,10 @@ def forecast(session: Session, now: datetime, days: int) -> Forecast:
     for campaign in campaigns:
         for due_at, readers in _leaving(session, campaign, now):
             _count(hours, due_at, f"campaign {campaign.slug}", readers)
-    for slug, step, due_at, mails in _lessons_under_way(session, now, until):
-        _count(hours, due_at, f"course {slug}", mails)
+    for slug, step, due_at, lessons in _lessons_under_way(session, now, until):
+        _count(hours, due_at, f"course {slug}", lessons)
         if step is not None:
-            _count(steps, due_at, f"{slug}/{step}", mails)
+            _count(steps, due_at, f"{slug}/{step}", lessons)
     for name, due_at, readers in (*_under_way(session, now, until), *_series(session, now, until)):
         _count(hours, due_at, name, readers)
     return Forecast(
