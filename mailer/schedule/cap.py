@@ -30,9 +30,11 @@ NOWHERE = "Etc/UTC"
 FOR_ROOM = "waits for room: "
 """How the reason of a mail begins that its reader has no room for yet."""
 FOR_QUIET = "waits for the end of the quiet hours"
-FOR_ANOTHER = "waits until it is known whether another campaign's mail leaves"
+FOR_ANOTHER = "waits until it is known whether another mail leaves"
 A_MOMENT = timedelta(minutes=1)
 """After how long it is known what became of a mail that another worker has."""
+UNDECIDED = timedelta(hours=1)
+"""For how long an enrollment that is due may have no lesson after all; then it counts as one that has."""
 PATIENCE = timedelta(days=7)
 """How long a campaign's mail looks for room before it is dropped."""
 INTERRUPTED = timedelta(days=1)
@@ -293,7 +295,8 @@ _HISTORY = text("""
 # Of two campaigns that are with workers at this moment the older row counts for the younger one. One that was
 # claimed earlier could not see the older one then, so that one finds it in hand. What is due late is still to
 # come today, unless its course is stopped. While a course's last lesson is open its next one waits for it,
-# however often that is asked.
+# however often that is asked. An enrollment that the tick has yet to look at may turn out to have a lesson
+# today, or none: for so long a mail waits, and is not lost to a lesson that does not come.
 # (Looked up by their keys: joined, the planner might read all open mails.)
 _MAILS = text("""
     SELECT d.id, m.at, m.is_in_hand
@@ -309,8 +312,11 @@ _MAILS = text("""
                OR o.state = 'planned' AND o.lane = 'course'
                    AND o.course_id <> ALL (CAST(:stopped AS bigint[])))
         UNION ALL
-        SELECT greatest(e.next_due_at, :now), false FROM enrollments AS e
+        SELECT greatest(e.next_due_at, :now), e.next_due_at BETWEEN :lately AND :now FROM enrollments AS e
         WHERE e.subscriber_id = d.subscriber_id AND e.state = 'active' AND e.next_due_at < :soon
+          AND (cardinality(e.extras) > 0 OR cardinality(e.last_extras) > 0
+               OR EXISTS (SELECT 1 FROM steps AS s WHERE s.course_id = e.course_id AND s.day > e.last_day
+                          AND s.retired_at IS NULL AND s.easier_than = ''))
           AND e.course_id <> ALL (CAST(:stopped AS bigint[]))
           AND coalesce((SELECT l.state FROM deliveries AS l WHERE l.id = e.last_delivery_id), '')
               NOT IN ('planned', 'sending', 'held', 'quarantined')
@@ -364,6 +370,7 @@ def mails_before(session: Session, rows: Sequence[tuple[int, int]], now: datetim
         "now": now,
         "since": now - WEEK - timedelta(days=1),
         "soon": now + WEEK,
+        "lately": now - UNDECIDED,
         "stopped": as_array(stopped_courses(session)),
     }
     for row in session.execute(_MAILS, values):

@@ -332,3 +332,42 @@ def test_a_campaign_waits_for_a_younger_one_that_a_worker_has_at_this_moment(
     spring.go_to(spring.at + timedelta(days=1))
     spring.send()
     assert spring.states() == {"accepted": 2}
+
+
+def test_a_course_at_its_end_takes_no_room_while_it_waits_for_its_last_mail(spring: House) -> None:
+    cap(spring, per_day=2, losing=Losing.DROP)
+    spring.enroll(ADA)
+    with session_scope(spring.sessions) as session:
+        session.execute(update(Course).values(flow={"then": [{"course": "more", "when": ""}]}))
+    spring.send()
+    for days in (1, 2, 4):  # hello, rest and walk
+        spring.go_to((datetime(2026, 3, 2, 8, tzinfo=spring.at.tzinfo)) + timedelta(days=days))
+        spring.send()
+    with session_scope(spring.sessions) as session:
+        assert session.scalars(select(Enrollment.state)).one() == "active"
+    set_going(spring)
+    spring.send()
+    assert of_campaign(spring)[0] == "accepted"
+
+
+def test_a_mail_waits_until_the_tick_has_looked_and_is_not_lost_to_a_lesson_that_does_not_come(
+    spring: House,
+) -> None:
+    cap(spring, per_day=1, losing=Losing.DROP)
+    spring.enroll(ADA)
+    spring.send()
+    start = spring.at
+    for days in (1, 2):
+        spring.go_to((start + timedelta(days=days)).replace(hour=8, minute=0))
+        spring.send()
+    # On the third day there is no lesson; the course has just been published, and everybody is due.
+    written_at_five(spring)
+    with session_scope(spring.sessions) as session:
+        session.execute(update(Enrollment).values(next_due_at=spring.at))
+    for batch_id in spring.offers():
+        deliver_batch(batch_id, spring.post)
+    assert of_campaign(spring) == ("planned", "waits until it is known whether another mail leaves")
+    spring.plan()
+    spring.go_to(spring.at + timedelta(minutes=2))
+    spring.send()
+    assert of_campaign(spring)[0] == "accepted"
