@@ -208,15 +208,20 @@ def change_subscriber(session: Session, subscriber: Subscriber, changes: Changes
     return known.zone != was
 
 
-def describe(session: Session, subscriber_id: int, *, name: str, language: str, zone_name: str) -> bool:
+def describe(
+    session: Session, subscriber_id: int, *, name: str, language: str | None, zone_name: str | None
+) -> bool:
     """What somebody says about themselves takes the place of what was known; the name may be empty.
 
-    Returns whether the zone is another one than before. Raises UnknownZone or Refused.
+    None: it stays as it is. Returns whether the zone is another one than before. Raises UnknownZone or
+    Refused.
     """
-    zone(zone_name)
+    if zone_name is not None:
+        zone(zone_name)
     subscriber = session.get_one(Subscriber, subscriber_id, with_for_update={"key_share": True})
-    is_moved = subscriber.zone != zone_name
-    subscriber.name, subscriber.language = tidy_name(name), tidy_language(language)
-    subscriber.zone = zone_name
+    was = subscriber.zone
+    subscriber.name = tidy_name(name)
+    subscriber.language = subscriber.language if language is None else tidy_language(language)
+    subscriber.zone = was if zone_name is None else zone_name
     session.flush()
-    return is_moved
+    return subscriber.zone != was

@@ -226,12 +226,17 @@ def leave(
 
 
 def change_details(
-    session: Session, subscriber_id: int, *, name: str, language: str, zone_name: str, now: datetime
+    session: Session,
+    subscriber_id: int,
+    *,
+    name: str,
+    language: str | None = None,
+    zone_name: str | None = None,
+    now: datetime,
 ) -> None:
     """What a reader says about themselves; their lessons keep to a new zone from the next one on.
 
-    Raises UnknownZone or Refused.
+    None: they say nothing of it, and it stays as it is. Raises UnknownZone or Refused.
     """
-    if not describe(session, subscriber_id, name=name, language=language, zone_name=zone_name):
-        return
-    keep_to_zone(session, subscriber_id, zone_name, now)
+    if describe(session, subscriber_id, name=name, language=language, zone_name=zone_name):
+        keep_to_zone(session, subscriber_id, zone_name, now)

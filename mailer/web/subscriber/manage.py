@@ -78,8 +78,9 @@ def _list_named(reader: ReaderPage, fields: Mapping[str, str]) -> Receives | Non
 
 
 def _change_details(session: Session, reader: ReaderPage, fields: Mapping[str, str], now: datetime) -> str:
-    language = fields.get("language", reader.language)
-    if language not in {tag for tag, _ in language_choices(reader.language)}:
+    # What they left as it was shown may be only what we take for theirs: it stays unsaid.
+    language, zone_name = _chosen(fields, "language"), _chosen(fields, "zone")
+    if language is not None and language not in {tag for tag, _ in language_choices(reader.language)}:
         return "not-saved"
     try:
         change_details(
@@ -87,12 +88,18 @@ def _change_details(session: Session, reader: ReaderPage, fields: Mapping[str, s
             reader.subscriber_id,
             name=fields.get("name", reader.name),
             language=language,
-            zone_name=fields.get("zone", reader.zone),
+            zone_name=zone_name,
             now=now,
         )
     except (UnknownZone, Refused):
         return "not-saved"
     return "saved"
+
+
+def _chosen(fields: Mapping[str, str], name: str) -> str | None:
+    """What a reader chose in this field; None when they left it as it was shown to them."""
+    value = fields.get(name)
+    return None if value == fields.get(f"shown_{name}") else value
 
 
 def _page(

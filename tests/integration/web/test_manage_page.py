@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import httpx
@@ -114,6 +115,24 @@ def test_a_name_can_be_taken_back(site: httpx.Client, links: Links, ada: Reader,
     form = {"action": "details", "name": "", "language": "en", "zone": "Europe/London"}
     assert "Saved." in site.post(links.manage(ada), data=form).text
     assert ada_now(sessions, ada).name == ""
+
+
+def test_who_changes_only_their_name_gets_no_zone_and_no_language_that_they_never_chose(
+    site: httpx.Client, links: Links, ada: Reader, sessions: Sessions
+) -> None:
+    with session_scope(sessions) as session:
+        who = session.get_one(Subscriber, ada.id)
+        who.zone = who.language = None
+    page = site.get(links.manage(ada)).text
+    # What the page takes for theirs: the course's.
+    shown = dict(re.findall(r'<input type="hidden" name="(shown_\w+)" value="([^"]*)">', page))
+    assert shown == {"shown_zone": "Europe/London", "shown_language": "en"}
+    form = {"action": "details", "name": "Ada", "language": "en", "zone": "Europe/London", **shown}
+    assert "Saved." in site.post(links.manage(ada), data=form).text
+    ada_is = ada_now(sessions, ada)
+    assert (ada_is.name, ada_is.language, ada_is.zone) == ("Ada", None, None)
+    site.post(links.manage(ada), data={**form, "zone": "Asia/Tokyo"})
+    assert (ada_now(sessions, ada).language, ada_now(sessions, ada).zone) == (None, "Asia/Tokyo")
 
 
 def test_the_next_lesson_moves_to_the_new_zone(
