@@ -210,7 +210,10 @@ _OLD = "SELECT id FROM import_files WHERE state IN ('looked-at', 'stopped') AND 
 
 @dataclass(frozen=True)
 class Past:
-    """An import of the history: at the desk (`file_id`) or at the command line (None), with its counts."""
+    """An import of the history: at the desk (`file_id`) or at the command line (None), with its counts.
+
+    `list_slug` is None when the list was deleted since, or there is none yet.
+    """
 
     file_id: int | None
     what: str
@@ -231,8 +234,8 @@ def history(session: Session, before: datetime | None, limit: int) -> list[Past]
 
 
 _HISTORY = """
-    SELECT i.file_id, i.what, l.slug AS list_slug, l.title AS list_title, i.who, i.at, i.state, i.rows,
-           i.joined, i.refused
+    SELECT i.file_id, i.what, CASE WHEN l.removed_at IS NULL THEN l.slug END, l.title,
+           i.who, i.at, i.state, i.rows, i.joined, i.refused
     FROM (
         (SELECT id AS file_id, file AS what, list_id, who, brought_at AS at, state,
                 CAST(report ->> 'rows' AS bigint) AS rows,

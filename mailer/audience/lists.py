@@ -26,6 +26,8 @@ from mailer.models import (
 )
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+BEFORE_ID = "~"
+"""Between what a deleted list was called and its id, which make up its slug: nobody can write one."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,12 @@ def get_list(session: Session, slug: str, *, for_update: bool = False) -> Mailin
     if found is None:
         raise NotFound(f"There is no list {slug!r}; `steadypost list list` shows them all")
     return found
+
+
+def shown_slug(slug: str) -> str:
+    """A list's slug for people to read: of one that is deleted what it was called, and that it is."""
+    called, is_deleted, _ = slug.partition(BEFORE_ID)
+    return f"{called} (deleted)" if is_deleted else called
 
 
 def keep_list(session: Session, list_id: int) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from mailer.audience.fields import declare_field, declared_fields, typed_fields
 from mailer.audience.importing import ImportOrder
-from mailer.audience.lists import Evidence, get_list
+from mailer.audience.lists import Evidence, get_list, shown_slug
 from mailer.audience.subscribers import Person
 from mailer.audience.suppression import LIFTED_BY_CONFIRMING, find_suppression
 from mailer.cli.connect import connect
@@ -132,9 +132,14 @@ def show(email: str, as_json_: AsJson = False) -> None:
         say(f"{key} = {value}")
     if person.suppressed:
         say(f"This address is not mailed: {person.suppressed}.")
+    consents = [(kind, shown_slug(slug), *rest) for kind, slug, *rest in person.consents]
     for columns, rows, empty in (
-        (("list", "state", "since"), person.lists, "On no list."),
-        (("consent", "list", "when", "by", "words"), person.consents, "No consent is on record."),
+        (
+            ("list", "state", "since"),
+            [(shown_slug(slug), *rest) for slug, *rest in person.lists],
+            "On no list.",
+        ),
+        (("consent", "list", "when", "by", "words"), consents, "No consent is on record."),
         (("course", "state", "day", "next mail", "why it ended"), person.courses, "In no course."),
         (("mail", "due", "state", "reason"), person.mails, "No mail yet."),
     ):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import at_the_machine
+from mailer.audience.lists import BEFORE_ID
 from mailer.audience.mentions import Mention, mentions_of_list
 from mailer.db import business_now, clock_now
 from mailer.delivery.parts import attempt, take_next
@@ -122,7 +123,7 @@ def begin_removal(session: Session, list_: MailingList, seen: int, now: datetime
 
 def _ending(list_: MailingList) -> str:
     """What makes room for another list of its slug."""
-    return f"~{list_.id}"
+    return f"{BEFORE_ID}{list_.id}"
 
 
 def _slug_before(list_: MailingList) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import func, literal, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim
+from mailer.audience.lists import shown_slug
 from mailer.delivery.holds import in_force
 from mailer.models import Campaign, CampaignDraft, CampaignPhase, CampaignState, MailingList, Sender
 from mailer.reports.patience import is_large
@@ -48,7 +49,7 @@ class CampaignRow:
     @property
     def to_whom(self) -> str:
         """The people it is for, in words."""
-        words = ", ".join(self.lists) or "every list"
+        words = ", ".join(map(shown_slug, self.lists)) or "every list"
         if self.aim.within():
             words += f", {self.aim.within()}"
         return f"{words}, but not those {self.aim.without()}" if self.aim.without() else words

@@ -29,13 +29,17 @@ from mailer.reports.why import Decision, why
 
 @dataclass(frozen=True)
 class OnList:
-    """How somebody is on a list since when, with every consent to it, the oldest first."""
+    """How somebody is on a list since when, with every consent to it, the oldest first.
+
+    `is_deleted`: the list is no more, and has no page.
+    """
 
     subscription_id: int
     slug: str
     title: str
     state: str
     since: datetime
+    is_deleted: bool
     consents: tuple[Consent, ...]
 
     @property
@@ -131,7 +135,7 @@ def _lists(session: Session, subscriber_id: int) -> tuple[OnList, ...]:
     rows = session.execute(
         select(
             *(Subscription.id, MailingList.slug, MailingList.title),
-            *(Subscription.state, Subscription.changed_at),
+            *(Subscription.state, Subscription.changed_at, MailingList.removed_at.is_not(None)),
         )
         .join(MailingList, MailingList.id == Subscription.list_id)
         .where(Subscription.subscriber_id == subscriber_id)

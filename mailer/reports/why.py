@@ -11,6 +11,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.audience.aim import Aim, why_not
+from mailer.audience.lists import shown_slug
 from mailer.audience.recipients import list_ids_of
 from mailer.audience.subscribers import get_subscriber
 from mailer.audience.suppression import last_suppression
@@ -216,7 +217,7 @@ def _consents(session: Session, who: Subscriber) -> Iterator[Decision]:
         .where(Subscription.subscriber_id == who.id)
     )
     for consent, slug in rows:
-        yield Decision(consent.at, "-", f"consent to {slug} {consent.kind}, by {consent.source}")
+        yield Decision(consent.at, "-", f"consent to {shown_slug(slug)} {consent.kind}, by {consent.source}")
 
 
 def _courses(session: Session, who: Subscriber) -> Iterator[Decision]:

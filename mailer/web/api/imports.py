@@ -74,8 +74,8 @@ class NotTakenRow(BaseModel):
 class Import(BaseModel):
     """An import as it stands. `progress` and `report` are counts; `not_taken` are the first such rows.
 
-    The rows are shown to tokens with the right `audience` alone. `why_not_undo` is empty when it can be taken
-    back.
+    The rows are shown to tokens with the right `audience` alone. `list` is null before it begins, and when the
+    list was deleted since. `why_not_undo` is empty when it can be taken back.
     """
 
     id: int
@@ -104,7 +104,7 @@ class Import(BaseModel):
         told = {name: getattr(file, name) for name in cls.model_fields if hasattr(file, name)}
         return cls(
             **told,
-            list_=view.list_.slug if view.list_ else None,
+            list_=view.list_.slug if view.list_ and view.list_.removed_at is None else None,
             consent=file.wording,
             begun_at=file.ordered_at,
             why_not_undo=view.why_not_undo,

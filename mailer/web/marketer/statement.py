@@ -52,7 +52,7 @@ def statement_csv(slug: str, parts: PartsDep, actor: See) -> Response:
     with parts.session() as session:
         account = sent.see_statement(session, actor, slug, is_asked=True)
     found = account.statement
-    lines: list[tuple[str, str, int]] = [(one.state, one.reason, one.mails) for one in found.lines]
+    lines: list[Cells] = [(one.state, one.reason, one.mails) for one in found.lines]
     if found.forgotten:
         lines.append(("gone", "with their person", found.forgotten))
     return csv_answer(f"{slug}-statement.csv", LINES, [lines])

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from mailer.accounts.rights import Actor
+from mailer.audience.lists import shown_slug
 from mailer.audience.subscribers import Person
 from mailer.desk import audience as desk
 from mailer.desk import subscribers
@@ -124,10 +125,15 @@ def _cells(row: PersonRow, asked: Asked, fields: tuple[str, ...]) -> Iterator[ob
     if asked.list_:
         yield next((state for slug, _, state in row.lists if slug == asked.list_), "")
     else:
-        yield ", ".join(f"{slug} ({state})" for slug, _, state in row.lists)
+        yield ", ".join(_on_list(slug, state) for slug, _, state in row.lists)
     yield from (one.created_at.isoformat(timespec="seconds"), row.suppressed)
     for key in fields:
         yield _plain(one.fields.get(key))
+
+
+def _on_list(slug: str, state: str) -> str:
+    shown = shown_slug(slug)
+    return f"{slug} ({state})" if shown == slug else shown
 
 
 def _plain(value: Any) -> object:

@@ -33,11 +33,13 @@ from mailer.models import (
     ListAct,
     Role,
     Subscriber,
+    Subscription,
     SubscriptionState,
     Suppression,
     WebhookCall,
     WebhookKind,
 )
+from mailer.reports.why import why
 from mailer.schedule.signup import sign_up
 from mailer.sealing import Seal
 from mailer.settings import Settings
@@ -202,6 +204,22 @@ def test_a_list_that_nothing_needs_is_deleted_and_the_evidence_stays(
         assert list_ids_of(session, []) == [get_list(session, "calm").id]
     assert marc.get("/desk/lists/walks").status_code == 404
     assert "Walks" not in marc.get("/desk/lists").text
+    # Who was on it still has it in their history, with no link to a page that is no more.
+    with session_scope(sessions) as session:
+        who, number = session.execute(
+            select(Subscriber.email, Subscriber.id)
+            .join(Subscription)
+            .order_by(Subscription.id.desc())
+            .limit(1)
+        ).one()
+        told = [one.what for one in why(session, who).decisions]
+    page = marc.get(f"/desk/subscribers/{number}").text
+    assert re.search(r'Walks <span class="text-secondary">\(deleted\)', page)
+    assert "/desk/lists/walks" not in page
+    rows = marc.get("/desk/subscribers.csv").text
+    assert ",walks (deleted)," in rows
+    assert "~" not in rows
+    assert any(what.startswith("consent to walks (deleted) withdrawn") for what in told)
     # Its name is free, and nobody is on the new list.
     marc.post("/desk/lists", slug="walks", title="Walks", opt_in="single")
     assert "<dt>Ended</dt>" in marc.get("/desk/lists/walks").text
