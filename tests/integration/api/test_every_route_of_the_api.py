@@ -83,6 +83,7 @@ TAKES = {
     "POST /courses": Right.SEND,
     "GET /courses/{slug}": Right.SEE,
     "POST /courses/{slug}/undo": Right.SEND,
+    "POST /courses/{slug}/steps/{step}/test": Right.SEND,
     "POST /courses/{slug}/enrollments": Right.SEND,
     "POST /courses/{slug}/simulate": Right.SEE,
     "POST /courses/{slug}/simulate/mail": Right.SEE,
