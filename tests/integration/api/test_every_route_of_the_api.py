@@ -25,7 +25,7 @@ OPEN = {"GET /", "GET /openapi.json"}
 
 TAKES = {
     "GET /me": None,
-    "GET /subscribers": Right.SEE,
+    "GET /subscribers": Right.EXPORT,
     "POST /subscribers": Right.AUDIENCE,
     "POST /subscribers/find": Right.SEE,
     "GET /subscribers/{subscriber_id}": Right.SEE,
@@ -73,7 +73,7 @@ TAKES = {
     "POST /imports/{import_id}/go-on": Right.AUDIENCE,
     "GET /imports/{import_id}/not-taken": Right.EXPORT,
     "POST /imports/{import_id}/undo": Right.AUDIENCE,
-    "GET /suppressions": Right.SEE,
+    "GET /suppressions": Right.EXPORT,
     "POST /suppressions": Right.AUDIENCE,
     "POST /suppressions/find": Right.SEE,
     "POST /suppressions/lift": Right.AUDIENCE,
@@ -116,7 +116,7 @@ TAKES = {
     "POST /campaigns/{slug}/choose": Right.SEND,
     "POST /campaigns/{slug}/go-on": Right.SEND,
     "GET /campaigns/{slug}/links": Right.SEE,
-    "GET /campaigns/{slug}/not-reached": Right.SEE,
+    "GET /campaigns/{slug}/not-reached": Right.EXPORT,
     "GET /campaigns/{slug}/afterwards": Right.SEE,
     "POST /campaigns/{slug}/again": Right.WRITE,
     "GET /series": Right.SEE,
