@@ -2,20 +2,28 @@
 
 The key, the act and its answer are written in one transaction, so that no crash leaves an act without its
 answer. While it runs, a lock that ends with the transaction keeps a second request with the key away.
+
+What is carried out outside of a transaction (a mail that is sent) cannot be so: its key is written before, as
+begun, and is never begun a second time.
 """
 
 from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from typing import NoReturn
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from mailer.errors import Refused
 from mailer.models import KeptAnswer
 
 KEPT = timedelta(hours=24)
+BEGUN = 102
+"""The status of what is being carried out and has no answer yet (RFC 2518 calls it "Processing")."""
+CUT_OFF = timedelta(minutes=15)
+"""What began before that is not being carried out any more: five mails to a slow server take 12 minutes."""
 AT_ONCE = 10_000
 """So many old answers are forgotten in one go."""
 
@@ -39,8 +47,8 @@ def digest_of(*parts: bytes) -> bytes:
 def find_answer(session: Session, token_id: int, key: str, digest: bytes) -> KeptAnswer | None:
     """The answer that this request had in the last 24 hours, or None: then it is this transaction's to do.
 
-    Raises KeyInUse while another transaction does it, and KeyOfAnother when the key was used for another
-    request.
+    Raises KeyInUse while another transaction does it or it is carried out, KeyOfAnother when the key was used
+    for another request, and Refused when it was cut off while it was carried out.
     """
     lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"kept answer {token_id} {key}", 0))
     if not session.execute(select(lock)).scalar_one():
@@ -52,13 +60,31 @@ def find_answer(session: Session, token_id: int, key: str, digest: bytes) -> Kep
         return None
     if found.digest != digest:
         raise KeyOfAnother("This key was used for another request in the last 24 hours; take a new one.")
+    if found.status == BEGUN:
+        _refuse_begun(session, found)
     return found
+
+
+def _refuse_begun(session: Session, begun: KeptAnswer) -> NoReturn:
+    is_cut_off = select(KeptAnswer.at < func.clock_timestamp() - CUT_OFF).where(KeptAnswer.id == begun.id)
+    if session.execute(is_cut_off).scalar_one():
+        raise Refused(
+            "The request with this key was cut off, and some of it may have been done. Look first; to do it "
+            "all again, take a new key."
+        )
+    raise KeyInUse("A request with this key is being carried out; ask again in a moment.")
 
 
 def keep_answer(session: Session, token_id: int, key: str, digest: bytes, status: int, body: str) -> None:
     """Keep what the request is answered."""
     session.add(KeptAnswer(token_id=token_id, key=key, digest=digest, status=status, body=body))
     session.flush()
+
+
+def finish_answer(session: Session, token_id: int, key: str, status: int, body: str) -> None:
+    """Keep what a request is answered that was kept as BEGUN."""
+    of_key = (KeptAnswer.token_id == token_id, KeptAnswer.key == key)
+    session.execute(update(KeptAnswer).where(*of_key).values(status=status, body=body))
 
 
 def forget_answers(session: Session) -> int:

@@ -64,7 +64,7 @@ class NotAllowed(Refused):
     def __init__(self, actor: Actor, right: Right) -> None:
         self.right = right
         if right in rights_of(actor.role):
-            what = f"This token has not the scope {right!r}; make one that has."
+            what = f"This token has not the scope {right.value!r}; make one that has."
         else:
             what = f"Only somebody who is {at_least(LEAST[right])} may do this ({MEANING[right]})."
         super().__init__(what)

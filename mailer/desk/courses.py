@@ -14,6 +14,8 @@ from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience.subscribers import subscriber_of
 from mailer.content.course_source import Problem
 from mailer.db import at_most, business_now
+from mailer.delivery.one_mail import OneMail
+from mailer.delivery.signing import Keyring
 from mailer.launch.asked import ask_for_yes, refuse_faulty
 from mailer.launch.check import CompiledCourse
 from mailer.launch.effect import NOT_BROUGHT
@@ -24,6 +26,7 @@ from mailer.launch.link_checks import Links, unasked
 from mailer.launch.mailing import of_folder
 from mailer.launch.preflight import look, preflight
 from mailer.launch.publish import Bring, Plan, plan_publication, publish
+from mailer.launch.send_test import STEP_TESTED, compose_test, refuse_many, transport_for_test
 from mailer.launch.shown import Shown
 from mailer.launch.simulate import Simulation, setting_of, simulate
 from mailer.launch.undo import Undone, undo_publication
@@ -133,6 +136,43 @@ def publish_course(
     elif plan.has_other_files:
         record(session, actor, "course keep files", course=plan.slug, version=plan.version)
     return plan
+
+
+@needs(Right.SEND)
+def write_step_tests(
+    session: Session,
+    actor: Actor,
+    slug: str,
+    step: str,
+    to: Sequence[str],
+    *,
+    as_email: str,
+    signer: Signer,
+    base_url: str,
+    keyring: Keyring,
+) -> list[OneMail]:
+    """A published step as a mail to each of these addresses, noted as sent; send them outside the session.
+
+    Raises Refused for too many, and as `compose_test` does.
+    """
+    now = business_now(session)
+    refuse_many(session, actor.who, to, now)
+    course = get_course(session, slug)
+    way = transport_for_test(session, course)
+    made = [
+        compose_test(
+            *(session, course, step),
+            to=address,
+            as_email=as_email or None,
+            signer=signer,
+            base_url=base_url,
+            now=now,
+            keyring=keyring,
+        )
+        for address in to
+    ]
+    record(session, actor, STEP_TESTED, len(made), course=slug, step=step)
+    return [OneMail(email, way.id, way.slug) for email in made]
 
 
 @needs(Right.SEND)

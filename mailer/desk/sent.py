@@ -139,6 +139,17 @@ def note_export(session: Session, actor: Actor, slug: str, state: str) -> None:
 
 
 @needs(Right.EXPORT)
+def page_not_reached(
+    session: Session, actor: Actor, slug: str, state: str, reason: str | None, at: str, most: int
+) -> NotReachedPage:
+    """For programs: some of them, after the place `at`. All of them can be taken out so, which is noted when
+    the first of them (no place) are. Raises NotFound or Refused."""
+    if not at:
+        note_export(session, actor, slug, state)
+    return not_reached(session, _begun(session, slug), state, reason, at, most=most)
+
+
+@needs(Right.EXPORT)
 def take_out(
     session: Session, _: Actor, slug: str, state: str, reason: str | None, at: str
 ) -> NotReachedPage:

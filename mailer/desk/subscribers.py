@@ -37,13 +37,17 @@ class Added:
     state: str = ""
 
 
-@needs(Right.SEE)
+@needs(Right.EXPORT)
 def list_subscribers(
-    session: Session, _: Actor, after: int, limit: int, *, tag: str = "", list_: str = "", state: str = ""
+    session: Session, actor: Actor, after: int, limit: int, *, tag: str = "", list_: str = "", state: str = ""
 ) -> Sequence[Subscriber]:
-    """Those after the id `after`, in the order of their ids."""
+    """For programs: those after the id `after`, in the order of their ids. All of them can be taken out so,
+    which is noted when the first of them (after 0) are. Raises NotFound."""
     if list_:
-        get_list(session, list_)
+        list_ = get_list(session, list_).slug
+    if after <= 0:
+        named = {"list": list_ or None, "tag": tag or None, "state": (state and str(state)) or None}
+        record(session, actor, "subscriber export many", **named)
     return subscribers.list_subscribers(session, after, limit, tag=tag, list_=list_, state=state)
 
 

@@ -91,6 +91,17 @@ def note_export(session: Session, actor: Actor, reason: SuppressionReason | None
     record(session, actor, "suppression export", reason=reason and str(reason))
 
 
+@needs(Right.EXPORT)
+def page_suppressions(
+    session: Session, actor: Actor, reason: SuppressionReason | None, before: int | None, limit: int
+) -> Sequence[Suppression]:
+    """For programs: the same as `list_suppressions`. All of them can be taken out so, which is noted when the
+    first of them (`before` none) are."""
+    if before is None:
+        note_export(session, actor, reason)
+    return suppression.list_by_id(session, business_now(session), before, limit, reason)
+
+
 @needs(Right.AUDIENCE)
 def suppress_written(
     session: Session, actor: Actor, text: str, reason: SuppressionReason, detail: str

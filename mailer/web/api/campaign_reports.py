@@ -14,7 +14,7 @@ from mailer.desk import sent as desk
 from mailer.errors import NotFound
 from mailer.models import DeliveryState
 from mailer.reports.sending import Progress
-from mailer.web.api.caller import See, Send, Write
+from mailer.web.api.caller import Export, See, Send, Write
 from mailer.web.api.campaigns import Slug
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
@@ -186,7 +186,7 @@ def show_links(
 @router.get("/not-reached")
 def list_not_reached(
     parts: PartsDep,
-    actor: See,
+    actor: Export,
     slug: Slug,
     paging: PagingDep,
     state: Annotated[
@@ -194,10 +194,10 @@ def list_not_reached(
     ] = None,
     reason: Annotated[str | None, Query(max_length=500, description="Exactly this reason.")] = None,
 ) -> Page[NotReachedShown]:
-    """Those who did not get it, by state. A part may be empty and still lead on."""
+    """Those who did not get it, by state; noted as taken out. A part may be empty and still lead on."""
     at = paging.after("not-reached", str) or ""
     with parts.session() as session:
-        _, page = desk.list_not_reached(session, actor, slug, state or "", reason, at, paging.limit)
+        page = desk.page_not_reached(session, actor, slug, state or "", reason, at, paging.limit)
     return paging.page_until(
         page.rows,
         "not-reached",

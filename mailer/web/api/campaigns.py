@@ -16,7 +16,6 @@ from mailer.desk import campaigns as desk
 from mailer.desk.archive import set_public
 from mailer.desk.campaign_plans import unasked_links, write_tests
 from mailer.launch.campaign import Launch
-from mailer.launch.send_test import MOST_TESTS
 from mailer.models import CampaignState
 from mailer.reports import statement as statements
 from mailer.reports.campaigns import CampaignRow
@@ -26,6 +25,7 @@ from mailer.web.api.canary import CanaryAsked
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.problems import BadRequest
+from mailer.web.api.sent_tests import Tested, Testing, send_each
 from mailer.web.api.told import Changed, Told, Why
 from mailer.web.deps import PartsDep
 
@@ -182,19 +182,11 @@ class Scheduling(Approving):
     )
 
 
-class Testing(Told):
+class CampaignTesting(Testing):
     """To whom a test goes, and as whom (a subscriber's address), in which language, of which variant."""
 
-    to: list[str] = Field(min_length=1, max_length=MOST_TESTS, examples=[["me@example.org"]])
-    as_email: str = Field(default="", max_length=320)
     language: str = Field(default="", max_length=35)
     variant: str = Field(default="", max_length=1)
-
-
-class Tested(BaseModel):
-    """How many tests were sent."""
-
-    sent: int
 
 
 class Publicity(Told):
@@ -287,12 +279,13 @@ def schedule_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, a
 
 
 @router.post("/{slug}/test", response_model=Tested)
-def test_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, asked: Testing) -> Response:
-    """Send a draft as a mail to some addresses of yours, outside every count."""
-    if (known := once.known(actor)) is not None:
-        return known
-    with parts.session() as session:
-        mails = write_tests(
+def test_campaign(
+    parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, asked: CampaignTesting
+) -> Response:
+    """Send a draft as a mail to some addresses of yours, outside every count, and tell which were refused."""
+    return once.carry_out(
+        actor,
+        lambda session: write_tests(
             *(session, actor, slug, asked.to),
             as_email=asked.as_email,
             language=asked.language,
@@ -300,10 +293,9 @@ def test_campaign(parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, asked
             signer=parts.signer,
             base_url=parts.base_url,
             keyring=Keyring(parts.seal),
-        )
-    for mail in mails:
-        parts.send_at_once(mail)
-    return once.answer(actor, lambda _: Tested(sent=len(mails)))
+        ),
+        lambda mails: send_each(parts, mails),
+    )
 
 
 @router.post("/{slug}/public", response_model=Changed)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from mailer.clock import zone
+from mailer.delivery.signing import Keyring
 from mailer.desk import courses as desk
 from mailer.launch.effect import read_bring
 from mailer.launch.foreseen import Foreseen
@@ -23,12 +24,14 @@ from mailer.reports.overview import CourseRow
 from mailer.web.api.caller import See, Send, Write
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
+from mailer.web.api.sent_tests import Tested, Testing, send_each
 from mailer.web.api.told import Checked, Told
 from mailer.web.deps import PartsDep
 
 router = APIRouter(tags=["Courses"])
 
 Slug = Annotated[str, Path(examples=["calm"], max_length=100)]
+StepKey = Annotated[str, Path(examples=["hello"], max_length=200)]
 Zip = Annotated[
     bytes,
     Body(
@@ -322,6 +325,24 @@ def undo_course(actor: Send, once: OnceDep, slug: Slug) -> Response:
         lambda session: UndoneShown.model_validate(
             desk.undo_course(session, actor, slug), from_attributes=True
         ),
+    )
+
+
+@router.post("/courses/{slug}/steps/{step}/test", response_model=Tested)
+def test_step(
+    parts: PartsDep, actor: Send, once: OnceDep, slug: Slug, step: StepKey, asked: Testing
+) -> Response:
+    """Send a published step as a mail to some addresses of yours, outside every count."""
+    return once.carry_out(
+        actor,
+        lambda session: desk.write_step_tests(
+            *(session, actor, slug, step, asked.to),
+            as_email=asked.as_email,
+            signer=parts.signer,
+            base_url=parts.base_url,
+            keyring=Keyring(parts.seal),
+        ),
+        lambda mails: send_each(parts, mails),
     )
 
 

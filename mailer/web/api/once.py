@@ -6,17 +6,19 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO, TypeVar, cast
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from mailer.accounts.once import digest_of, find_answer, keep_answer
+from mailer.accounts.once import BEGUN, digest_of, find_answer, finish_answer, keep_answer
 from mailer.accounts.rights import Actor
 from mailer.models import KeptAnswer
 from mailer.web.deps import Parts, PartsDep
+
+T = TypeVar("T")
 
 AGAIN = "Idempotency-Replayed"
 IN_MEMORY = 1024 * 1024
@@ -64,6 +66,27 @@ class Once:
             keeping = self.parts.seal.close(body) if has_secret else body
             keep_answer(session, token_id, self.key, self.digest, status, keeping)
         return _json(body, status, {})
+
+    def carry_out(
+        self, actor: Actor, prepare: Callable[[Session], T], act: Callable[[T], BaseModel]
+    ) -> Response:
+        """Do `act` with what `prepare` wrote, outside of a transaction and once; keep what it answers.
+
+        For what cannot be taken back, such as mail. The key is taken in the transaction of `prepare`: whoever
+        asks again meanwhile is told to wait, and what was cut off is not begun again. `prepare` may refuse,
+        `act` may not. Raises as `find_answer`.
+        """
+        token_id = actor.token_id or 0
+        with self.parts.session() as session:
+            kept = find_answer(session, token_id, self.key, self.digest)
+            if kept is not None:
+                return self._again(kept, has_secret=False)
+            prepared = prepare(session)
+            keep_answer(session, token_id, self.key, self.digest, BEGUN, "")
+        body = act(prepared).model_dump_json()
+        with self.parts.session() as session:
+            finish_answer(session, token_id, self.key, 200, body)
+        return _json(body, 200, {})
 
     def known(self, actor: Actor) -> Response | None:
         """What was answered the first time, if this is not the first time.

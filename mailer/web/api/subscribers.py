@@ -201,7 +201,7 @@ class Decision(BaseModel):
 @router.get("")
 def list_subscribers(
     parts: PartsDep,
-    actor: See,
+    actor: Export,
     paging: PagingDep,
     tag: Annotated[str, Query(max_length=200)] = "",
     list_: Annotated[str, Query(alias="list", max_length=100, description="The slug of a list.")] = "",
@@ -209,7 +209,10 @@ def list_subscribers(
         SubscriptionState | None, Query(description="Of the list; takes `list` beside it.")
     ] = None,
 ) -> Page[SubscriberRow]:
-    """People in the order in which they came; with `list` those who are or were on it."""
+    """People in the order in which they came; with `list` those who are or were on it.
+
+    That somebody takes them out is in the record of actions.
+    """
     after = paging.after("subscribers", int) or 0
     if state and not list_:
         raise BadRequest("Name the list whose state is meant.")

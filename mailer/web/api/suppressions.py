@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from mailer.audience.suppression import who_may_lift
 from mailer.desk import suppression as desk
 from mailer.models import Suppression, SuppressionReason
-from mailer.web.api.caller import Audience, See
+from mailer.web.api.caller import Audience, Export, See
 from mailer.web.api.once import OnceDep
 from mailer.web.api.paging import Page, PagingDep
 from mailer.web.api.subscribers import Address
@@ -77,12 +77,12 @@ class Lifting(Told):
 
 @router.get("")
 def list_suppressions(
-    parts: PartsDep, actor: See, paging: PagingDep, reason: SuppressionReason | None = None
+    parts: PartsDep, actor: Export, paging: PagingDep, reason: SuppressionReason | None = None
 ) -> Page[SuppressionRow]:
-    """The addresses that are not mailed and why, those recorded last first."""
+    """The addresses that are not mailed and why, those recorded last first; noted as taken out."""
     before = paging.after("suppressions", int)
     with parts.session() as session:
-        rows = desk.list_suppressions(session, actor, reason, before, paging.limit + 1)
+        rows = desk.page_suppressions(session, actor, reason, before, paging.limit + 1)
         return paging.page(rows, "suppressions", lambda row: row.id, SuppressionRow.of)
 
 

@@ -151,6 +151,8 @@ def test_what_a_campaign_did(shop: Program, house: House) -> None:
     assert (progress["audience"], progress["accepted"], progress["not_reached"]) == (2, 1, 1)
     missed = shop.get("/campaigns/spring/not-reached").json()
     assert [(one["email"], one["state"]) for one in missed["items"]] == [(BEN, "suppressed")]
+    (noted,) = shop.get("/actions", what="campaign export missing").json()["items"]
+    assert (noted["rows"], noted["detail"]) == (1, {"campaign": "spring"})
     assert shop.get("/campaigns/spring/links").json()["people"] == 0
     assert shop.get("/campaigns/spring/variants").json() == []
     assert shop.get("/campaigns/spring/afterwards").json()["bounced_later"] == 0

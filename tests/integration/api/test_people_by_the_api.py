@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import func, select
 
+from mailer.accounts.rights import Right
 from mailer.db import Sessions, business_now, session_scope
 from mailer.models import Action, CustomField, FieldType, MailingList, Sender, Subscriber, Suppression
 from tests.integration.api.conftest import Program
@@ -159,3 +161,24 @@ def test_a_lane_is_stopped_and_let_go_on(shop: Program) -> None:
         "course",
         "campaign",
     ]
+
+
+def test_who_takes_everybody_out_needs_the_right_to_and_is_noted_once(
+    shop: Program, program: Callable[..., Program], sessions: Sessions
+) -> None:
+    shop.send("PUT", "/lists/calm", {"title": "A calm week"})
+    for email in (ADA, BEN):
+        shop.post("/subscribers", {"email": email, "tags": ["walker"]})
+    shop.post("/suppressions", {"emails": [ADA, BEN]})
+    reader = program(Right.SEE)
+    for path in ("/subscribers", "/suppressions", "/campaigns/spring/not-reached"):
+        assert kind(reader.get(path)) == "not-allowed", path
+    for path, more in (("/subscribers", {"tag": "walker"}), ("/suppressions", {"reason": "manual"})):
+        first = shop.get(path, limit=1, **more).json()
+        assert len(shop.get(path, limit=1, cursor=first["next"], **more).json()["items"]) == 1
+    with session_scope(sessions) as session:
+        taken = select(Action.what, Action.detail).where(Action.what.contains("export")).order_by(Action.id)
+        assert [tuple(row) for row in session.execute(taken)] == [
+            ("subscriber export many", {"tag": "walker"}),
+            ("suppression export", {"reason": "manual"}),
+        ]
