@@ -74,8 +74,8 @@ class NotTakenRow(BaseModel):
 class Import(BaseModel):
     """An import as it stands. `progress` and `report` are counts; `not_taken` are the first such rows.
 
-    The rows are shown to tokens with the right `audience` alone. `list` is null before it begins, and when the
-    list was deleted since. `why_not_undo` is empty when it can be taken back.
+    The rows are shown to tokens with the right `audience` alone. `list` is null before it begins, and when
+    the list was deleted since. `why_not_undo` is empty when it can be taken back.
     """
 
     id: int
