@@ -47,7 +47,7 @@ def list_subscribers(
         list_ = get_list(session, list_).slug
     if after <= 0:
         named = {"list": list_ or None, "tag": tag or None, "state": (state and str(state)) or None}
-        record(session, actor, "subscriber export many", **named)
+        record(session, actor, "subscriber export many", 0, **named)
     return subscribers.list_subscribers(session, after, limit, tag=tag, list_=list_, state=state)
 
 
