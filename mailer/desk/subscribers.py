@@ -45,8 +45,8 @@ def list_subscribers(
     if list_:
         list_ = get_list(session, list_).slug
     if after <= 0:
-        named = {"list": list_ or None, "tag": tag or None, "state": (state and str(state)) or None}
-        record(session, actor, "subscriber export many", **named)
+        of = str(state) if state else None
+        record(session, actor, "subscriber export many", list=list_ or None, tag=tag or None, state=of)
     return subscribers.list_subscribers(session, after, limit, tag=tag, list_=list_, state=state)
 
 
