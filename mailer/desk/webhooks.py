@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -42,8 +43,15 @@ def add_webhook(
     """A new one, and its secret, which is shown once."""
     now = clock_now(session)
     webhook, secret = endpoints.add_webhook(session, seal, name, url, kinds, now)
-    record(session, actor, "webhook add", webhook=webhook.name, kinds=", ".join(webhook.kinds))
+    kinds = ", ".join(webhook.kinds)
+    record(session, actor, "webhook add", webhook=webhook.name, to=_host_of(webhook), kinds=kinds)
     return webhook, secret
+
+
+def _host_of(webhook: Webhook) -> str:
+    """Where it tells, for the record: what follows the host is often a secret."""
+    parts = urlsplit(webhook.url)
+    return f"{parts.scheme}://{parts.netloc}/…"
 
 
 @needs(Right.MANAGE)
@@ -52,8 +60,17 @@ def change_webhook(
 ) -> None:
     """Another name, address or choice."""
     webhook = endpoints.get_webhook(session, webhook_id)
+    before, was = webhook.url, _host_of(webhook)
     endpoints.change_webhook(session, webhook, name, url, kinds)
-    record(session, actor, "webhook edit", webhook=webhook.name, kinds=", ".join(webhook.kinds))
+    record(
+        session,
+        actor,
+        "webhook edit",
+        webhook=webhook.name,
+        to=_host_of(webhook),
+        to_before=was if webhook.url != before else None,
+        kinds=", ".join(webhook.kinds),
+    )
 
 
 @needs(Right.MANAGE)

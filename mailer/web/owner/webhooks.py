@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from mailer.desk import webhooks as desk
 from mailer.errors import MailerError
 from mailer.models import Webhook, WebhookKind
+from mailer.web.account.proof import has_password, proven
 from mailer.web.deps import MAX_FIELDS, READ, Parts, PartsDep
 from mailer.web.signed_in import Manage
 from mailer.webhooks.endpoints import CHOICES, PAGE
@@ -44,7 +45,7 @@ def list_(request: Request, parts: PartsDep, actor: Manage) -> Response:
 def add(request: Request, form: Form, parts: PartsDep, actor: Manage) -> Response:
     """A new one, and its secret, shown this once; or the form again with what was wrong."""
     try:
-        with parts.session() as session:
+        with proven(parts, actor, _proof(form)) as session:
             webhook, secret = desk.add_webhook(
                 session, actor, parts.seal, _one(form, "name"), _one(form, "url"), form.get("kinds", [])
             )
@@ -65,7 +66,7 @@ def show(
 def change(request: Request, webhook_id: int, form: Form, parts: PartsDep, actor: Manage) -> Response:
     """Another name, address or choice."""
     try:
-        with parts.session() as session:
+        with proven(parts, actor, _proof(form)) as session:
             desk.change_webhook(
                 session, actor, webhook_id, _one(form, "name"), _one(form, "url"), form.get("kinds", [])
             )
@@ -139,6 +140,11 @@ def _secret(
     )
 
 
+def _proof(form: dict[str, list[str]]) -> dict[str, str]:
+    # Personal data goes where these forms say: whoever found a screen open has not the password.
+    return {"current": form.get("current", [""])[0]}
+
+
 def _one(form: dict[str, list[str]], name: str) -> str:
     return form.get(name, [""])[0].strip()
 
@@ -151,6 +157,7 @@ def _list(
             request,
             "webhooks.html",
             actor,
+            has_password=has_password(session, actor),
             webhooks=desk.list_webhooks(session, actor),
             choices=[(kind, MEANING[kind]) for kind in CHOICES],
             given={"name": _one(form, "name"), "url": _one(form, "url"), "kinds": form.get("kinds", [])},
@@ -178,6 +185,7 @@ def _show(
             request,
             "webhook.html",
             actor,
+            has_password=has_password(session, actor),
             webhook=webhook,
             calls=calls[:PAGE],
             choices=[(kind, MEANING[kind]) for kind in CHOICES],

@@ -47,7 +47,7 @@ from tests.support.cast import ADA, BEN
 from tests.support.course_desk import PIXEL
 from tests.support.desk import Desk, author_at_work
 from tests.support.feeds import WEEKLY
-from tests.support.staff import Person, signs_in, through_the_form
+from tests.support.staff import PASSWORD, Person, signs_in, through_the_form
 
 pytestmark = needs_browser
 
@@ -136,6 +136,7 @@ def _by_forms(room: Desk, owen: Person) -> dict[str, str]:
             "name": "shop",
             "url": "https://shop.example.org/hook",
             "kinds": "course.finished",
+            "current": PASSWORD,
         },
         "/desk/alarms": {"kind": "mail", "address": "olive@example.org"},
         "/desk/new-series": {"text": WEEKLY, "agreed": "warnings"},
