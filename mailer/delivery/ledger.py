@@ -323,7 +323,7 @@ LOCK = text("""
 # An end that is resolved keeps its moment: when the mail left is when the course goes on from.
 CHANGE = text("""
     UPDATE deliveries AS d
-    SET state = :to, reason = :reason, batch_id = NULL,
+    SET state = :to, reason = :reason, batch_id = NULL, no_room_since = NULL,
         settled_at = CASE WHEN :is_end THEN coalesce(d.settled_at, :now) END,
         next_attempt_at = CASE WHEN :is_anew THEN :now ELSE d.next_attempt_at END,
         deferrals = CASE WHEN :is_anew THEN 0 ELSE d.deferrals END,

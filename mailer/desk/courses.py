@@ -97,6 +97,12 @@ def check_course(
 ) -> list[Problem]:
     """What `publish_course` would tell of it, without publishing: `found`, the problems of its files, and
     those of its mails, each made for a sample of its readers."""
+    return _all_problems(session, compiled, found, signer, base_url)
+
+
+def _all_problems(
+    session: Session, compiled: CompiledCourse, found: Sequence[Problem], signer: Signer, base_url: str
+) -> list[Problem]:
     now = business_now(session)
     return [*found, *preflight(session, of_folder(compiled), signer, base_url, now)]
 
@@ -127,7 +133,7 @@ def publish_course(
     Raises FaultyFiles for errors, NotAgreed for warnings that nobody agreed to, and Refused.
     """
     now = business_now(session)
-    problems = check_course(session, actor, compiled, found, signer, base_url)
+    problems = _all_problems(session, compiled, found, signer, base_url)
     refuse_faulty(f"The course {compiled.source.slug}", problems)
     ask_for_yes((), problems, agreed)
     plan = publish(session, compiled, now, bring=bring)

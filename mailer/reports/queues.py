@@ -310,14 +310,12 @@ NOT_AT = """
     SELECT s.source, w.first
     FROM unnest(CAST(:sources AS text[])) AS s (source)
     CROSS JOIN LATERAL (
-        SELECT min(d.next_attempt_at) AS first
-        FROM (
-            SELECT next_attempt_at, subscriber_id FROM deliveries
-            WHERE state = 'planned' AND lane = '{lane}' AND source = s.source AND next_attempt_at <= :now
-            ORDER BY next_attempt_at LIMIT :look_at
-        ) AS d
+        SELECT d.next_attempt_at AS first
+        FROM deliveries AS d
         JOIN subscribers AS p ON p.id = d.subscriber_id
-        WHERE split_part(p.email_key, '@', 2) <> ALL (CAST(:domains AS text[]))
+        WHERE d.state = 'planned' AND d.lane = '{lane}' AND d.source = s.source AND d.next_attempt_at <= :now
+          AND split_part(p.email_key, '@', 2) <> ALL (CAST(:domains AS text[]))
+        ORDER BY d.next_attempt_at LIMIT 1
     ) AS w
 """
 _BATCHES = text("""

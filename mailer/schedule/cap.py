@@ -21,6 +21,7 @@ from mailer.db import as_array
 from mailer.errors import Refused
 from mailer.models import Campaign, FrequencyCap, Losing
 from mailer.schedule.place import Place, StepPlan
+from mailer.schedule.reasons import UNDECIDED
 from mailer.schedule.stopped import stopped_courses
 from mailer.schedule.timing import Window, first_from, leaves_at, quiet_until
 
@@ -33,7 +34,7 @@ FOR_QUIET = "waits for the end of the quiet hours"
 FOR_ANOTHER = "waits until it is known whether another mail leaves"
 A_MOMENT = timedelta(minutes=1)
 """After how long it is known what became of a mail that another worker has."""
-UNDECIDED = timedelta(hours=1)
+NOT_LOOKED_AT = timedelta(hours=1)
 """For how long an enrollment that is due may have no lesson after all; then it counts as one that has."""
 PATIENCE = timedelta(days=7)
 """How long a campaign's mail looks for room before it is dropped."""
@@ -235,12 +236,11 @@ class Look:
 
 
 def look_at(row: Any, due_at: datetime, now: datetime) -> Look:
-    """A mail that is looked at now; `row` has its `reason`, `next_attempt_at` and `no_room_since`.
+    """A mail that is looked at now; `row` has its `next_attempt_at` and `no_room_since`.
 
     What was paused or held meanwhile, or had room and did not leave for another reason, begins to look anew.
     """
-    is_waiting = row.reason.startswith(FOR_ROOM) or row.reason in (FOR_QUIET, FOR_ANOTHER)
-    goes_on = is_waiting and now - row.next_attempt_at < INTERRUPTED
+    goes_on = row.no_room_since is not None and now - row.next_attempt_at < INTERRUPTED
     return Look(due_at, now, row.no_room_since if goes_on else None)
 
 
@@ -317,7 +317,7 @@ _MAILS = text("""
           AND (cardinality(e.extras) > 0 OR cardinality(e.last_extras) > 0
                OR EXISTS (SELECT 1 FROM steps AS s WHERE s.course_id = e.course_id AND s.day > e.last_day
                           AND s.retired_at IS NULL AND s.easier_than = ''))
-          AND e.course_id <> ALL (CAST(:stopped AS bigint[]))
+          AND e.course_id <> ALL (CAST(:stopped AS bigint[])) AND e.reason <> :undecided
           AND coalesce((SELECT l.state FROM deliveries AS l WHERE l.id = e.last_delivery_id), '')
               NOT IN ('planned', 'sending', 'held', 'quarantined')
     ) AS m ON true
@@ -370,7 +370,8 @@ def mails_before(session: Session, rows: Sequence[tuple[int, int]], now: datetim
         "now": now,
         "since": now - WEEK - timedelta(days=1),
         "soon": now + WEEK,
-        "lately": now - UNDECIDED,
+        "lately": now - NOT_LOOKED_AT,
+        "undecided": UNDECIDED,
         "stopped": as_array(stopped_courses(session)),
     }
     for row in session.execute(_MAILS, values):

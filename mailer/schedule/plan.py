@@ -29,7 +29,7 @@ from mailer.schedule.courses import CoursePlan, load_plan
 from mailer.schedule.decide import RECHECK, Decision, Finish, Send, Skip, Stop, Wait, after, decide, past
 from mailer.schedule.follow import follow
 from mailer.schedule.place import NO_WEEKS, Place, StepPlan, Weeks
-from mailer.schedule.reasons import as_written, reason_of
+from mailer.schedule.reasons import UNDECIDED, as_written, reason_of
 from mailer.schedule.stopped import stopped_courses
 from mailer.schedule.timing import Anchor
 from mailer.webhooks.tell import Fact, tell
@@ -41,7 +41,6 @@ PLANNING_UNDER_A_CAP = 7_318_003
 """PostgreSQL's advisory lock of a tick while there is a cap on a person's mails."""
 
 UNDECIDED_WAIT = timedelta(hours=1)
-UNDECIDED = "what comes next could not be decided; the log says why"
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,8 @@ from mailer.schedule.decide import Send
 from mailer.schedule.place import Place, StepPlan, date_of
 
 AN_EXTRA = "an extra, on the first free day"
+UNDECIDED = "what comes next could not be decided; the log says why"
+"""The reason of an enrollment that the tick could not decide; it is tried again."""
 
 
 def as_written(step: StepPlan) -> str:

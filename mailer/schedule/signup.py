@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer import outbox
 from mailer.audience.lists import Evidence, subscribe
-from mailer.audience.subscribers import Person
+from mailer.audience.subscribers import Person, complete_subscriber
 from mailer.errors import Refused
 from mailer.models import (
     Consent,
@@ -25,7 +25,7 @@ from mailer.models import (
     SubscriptionState,
 )
 from mailer.schedule.enroll import start_waiting, system_message
-from mailer.schedule.moving import add_person
+from mailer.schedule.moving import keep_to_zone
 
 ASKED_AT_ONCE = 5000
 """How many confirmation mails are written with one statement."""
@@ -39,8 +39,12 @@ def sign_up(
     An address that is suppressed is not refused here: whoever fills in a form learns nothing about
     it, and the mail's delivery row tells support why it did not leave.
     """
-    subscriber = add_person(session, person, now)
-    return put_on_list(session, subscriber, list_, evidence, now)
+    subscriber, is_moved = complete_subscriber(session, person)
+    subscription = put_on_list(session, subscriber, list_, evidence, now)
+    if is_moved:
+        # Behind the subscription: everybody who needs both locks that first, and then the enrollments.
+        keep_to_zone(session, subscriber.id, subscriber.zone, now)
+    return subscription
 
 
 def put_on_list(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+from mailer.accounts.rights import Right
 from mailer.db import Sessions, session_scope
 from mailer.models import Campaign
 from tests.integration.api.conftest import Program, joins, upload, zipped
@@ -39,6 +41,12 @@ def test_a_course_is_planned_published_changed_and_taken_back(shop: Program, tmp
     assert [(one["kind"], one["key"]) for one in changed["changes"]] == [("move", "rest")]
     undone = shop.post("/courses/calm/undo").json()
     assert (undone["taken_back"], undone["like"], undone["version"]) == (2, 1, 3)
+
+
+def test_a_token_that_may_only_send_publishes(program: Callable[..., Program], tmp_path: Path) -> None:
+    job = program(Right.SEE, Right.SEND)
+    packed = zipped(write_course(tmp_path / "calm"))
+    assert upload(job, "/courses", packed, agreed="warnings").json()["version"] == 1
 
 
 def test_every_error_of_a_course_is_told_with_its_line_and_fix(shop: Program, tmp_path: Path) -> None:

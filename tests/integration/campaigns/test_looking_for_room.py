@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import time, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailer.db import session_scope
 from mailer.delivery.holds import pause, resume
-from mailer.models import Delivery, HoldScope
+from mailer.models import Delivery, Enrollment, HoldScope, Losing
 from mailer.reports.why import why
 from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
+from mailer.schedule.reasons import UNDECIDED
 from tests.support.campaigns import SPRING, set_going
 from tests.support.cast import ADA, join, publish_folder, write_course
 from tests.support.house import House
@@ -87,3 +88,42 @@ def test_the_weeks_limit_counts_the_lessons_that_are_known_to_come(spring: House
     set_going(spring)
     spring.send()
     assert of_campaign(spring) == ("planned", "waits for room: at most 2 a week")
+
+
+def test_a_week_of_looking_ends_although_a_limit_sets_the_mail_aside_in_between(spring: House) -> None:
+    with session_scope(spring.sessions) as session:
+        set_cap(session, Cap(per_day=1))
+    spring.enroll(ADA)
+    spring.send()
+    spring.go_to(spring.at.replace(hour=5, minute=0) + timedelta(days=1))
+    set_going(spring)
+    start = spring.at
+    for day in range(12):
+        spring.go_to(start + timedelta(days=day))
+        with session_scope(spring.sessions) as session:
+            # A lesson is due every day, and each day's first try finds the limit of the group used up.
+            due = spring.at + timedelta(hours=3)
+            session.execute(update(Enrollment).values(next_due_at=due, last_day=0, last_delivery_id=None))
+            session.execute(
+                update(Delivery)
+                .where(Delivery.kind == "campaign", Delivery.reason != "")
+                .values(reason="waits: 120 an hour to reader.example", next_attempt_at=spring.at)
+            )
+        spring.send()
+        if of_campaign(spring)[0] != "planned":
+            break
+    assert of_campaign(spring) == ("skipped", "no room for it within a week: at most 1 a day")
+
+
+def test_a_course_that_nobody_can_decide_takes_no_room(spring: House) -> None:
+    with session_scope(spring.sessions) as session:
+        set_cap(session, Cap(per_day=1, losing=Losing.DROP))
+    spring.enroll(ADA)
+    spring.send()
+    spring.go_to(spring.at.replace(hour=5, minute=0) + timedelta(days=1))
+    with session_scope(spring.sessions) as session:
+        soon = spring.at + timedelta(minutes=40)
+        session.execute(update(Enrollment).values(next_due_at=soon, reason=UNDECIDED))
+    set_going(spring)
+    spring.send()
+    assert of_campaign(spring)[0] == "accepted"
