@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import time, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from mailer.db import session_scope
 from mailer.delivery.holds import pause, resume
@@ -15,17 +15,10 @@ from mailer.schedule.cap import Cap, set_cap
 from mailer.schedule.courses import get_course
 from mailer.schedule.enroll import enroll
 from mailer.schedule.reasons import UNDECIDED
+from tests.integration.campaigns.test_frequency_cap import of_campaign
 from tests.support.campaigns import SPRING, set_going
 from tests.support.cast import ADA, join, publish_folder, write_course
 from tests.support.house import House
-
-
-def of_campaign(house: House) -> tuple[str, str]:
-    with session_scope(house.sessions) as session:
-        row = session.execute(
-            select(Delivery.state, Delivery.reason).where(Delivery.kind == "campaign")
-        ).one()
-    return row.state, row.reason
 
 
 def told(house: House) -> list[str]:
