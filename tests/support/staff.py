@@ -87,7 +87,7 @@ class Person:
 
 def signs_in(address: str, role: Role) -> Person:
     """The person of `role` at the desk of the application at `address`."""
-    client = httpx.Client(base_url=address)
+    client = httpx.Client(base_url=address, timeout=30)
     answer = client.post("/desk/sign-in", data={"email": STAFF[role][0], "password": PASSWORD})
     assert answer.status_code == 303, answer.text
     person = Person(role, client)

@@ -77,7 +77,9 @@ def program(address: str, sessions: Sessions) -> Iterator[Callable[..., Program]
 
     def make(*rights: Right) -> Program:
         token = token_for(sessions, *(rights or tuple(Right)))
-        client = httpx.Client(base_url=f"{address}/api/v1", headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token}"}
+        # Where many tests run at once, five seconds may pass without any of them being slow.
+        client = httpx.Client(base_url=f"{address}/api/v1", headers=headers, timeout=30)
         clients.append(client)
         return Program(client)
 
