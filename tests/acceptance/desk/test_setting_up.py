@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from mailer.models import Role
 from tests.support.browser import is_well_made, needs_browser, opens
 from tests.support.scripted_smtp import scripted_smtp
-from tests.support.staff import through_the_form
+from tests.support.staff import PASSWORD, through_the_form
 
 pytestmark = needs_browser
 
@@ -49,6 +49,7 @@ def test_owen_has_a_program_told(page: Page) -> None:
     page.get_by_role("textbox", name="Name").fill("Shop")
     page.get_by_role("textbox", name="Address").fill("https://shop.example/hook")
     page.get_by_label("subscriber.confirmed").check()
+    page.get_by_label("Your current password").fill(PASSWORD)
     page.get_by_role("button", name="Add it").click()
     is_well_made(page, "webhook-secret")
     page.get_by_role("link", name="I have kept it").click()
