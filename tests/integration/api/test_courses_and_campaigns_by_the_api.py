@@ -48,8 +48,10 @@ def test_a_course_is_planned_published_changed_and_taken_back(shop: Program, tmp
     assert (undone["taken_back"], undone["like"], undone["version"]) == (2, 1, 3)
 
 
-def test_a_guide_becomes_a_folder_that_can_be_published(shop: Program, sessions: Sessions) -> None:
-    asked = {"file": "sleep.md", "days": "30", "slug": "sleep"}
+def test_a_guide_becomes_a_folder_that_can_be_published(
+    shop: Program, calm: Path, sessions: Sessions
+) -> None:
+    asked = {"file": "sleep.md", "days": "30", "slug": "sleep", "sender": "calm"}
     headers = {"Idempotency-Key": "guide-1", "Content-Type": "application/octet-stream"}
     answer = shop.client.post("/courses/guide", content=GUIDE.read_bytes(), headers=headers, params=asked)
     assert answer.status_code == 200, answer.text
@@ -66,7 +68,7 @@ def test_a_guide_becomes_a_folder_that_can_be_published(shop: Program, sessions:
         )
         assert (refused.status_code, words in refused.json()["detail"]) == (422, True)
     with session_scope(sessions) as session:
-        assert session.scalars(select(Course.id)).all() == []
+        assert session.scalars(select(Course.slug)).all() == ["calm"]  # nothing is kept of it
 
 
 def test_a_token_that_may_only_send_publishes(program: Callable[..., Program], tmp_path: Path) -> None:
