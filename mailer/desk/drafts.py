@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy.orm import Session
 
 from mailer.accounts.record import record
 from mailer.accounts.rights import Actor, Right, needs
 from mailer.audience.subscribers import get_subscriber
-from mailer.content.arrivals import Arrival, Arrivals
+from mailer.content.arrivals import Arrival, Arrivals, slug_for
 from mailer.content.course_edit import SENDER, changed_course, slug_in
 from mailer.content.course_files import course_files, pack
 from mailer.content.course_folder import COURSE_FILE, CourseSource, Problem, StepKind, read_draft
+from mailer.content.course_words import SLUG
 from mailer.content.draft_store import Drafts, Typing, file_digest
 from mailer.content.file_edit import body_of, front_matter, plain_lines, settings_of, typed_file
 from mailer.content.guide.adjust import Place, Wish
@@ -128,11 +130,51 @@ def make_course(
     """Turn a guide into a draft; `sender` is one known whose address it takes over, or empty."""
     if not title.strip():
         raise Refused("Give the course a title.")
-    known = get_sender(session, sender) if sender else None
-    values = {name: getattr(known, name) or "" for name in SENDER} if known else {}
-    drafts.create(slug, arrival.files(" ".join(title.split()), slug, values))
+    drafts.create(slug, arrival.files(" ".join(title.split()), slug, _sender_values(session, sender)))
     record(session, actor, "course draft", course=slug)
     arrivals.forget(arrival.name)
+
+
+@dataclass(frozen=True)
+class CourseOfGuide:
+    """A guide as it was understood, and the zip of the course folder that it becomes."""
+
+    arrival: Arrival
+    slug: str
+    title: str
+    folder: bytes
+
+
+@needs(Right.WRITE)
+def course_of_guide(
+    session: Session,
+    _: Actor,
+    file: str,
+    content: bytes,
+    days: int,
+    *,
+    title: str = "",
+    slug: str = "",
+    sender: str = "",
+) -> CourseOfGuide:
+    """Make a course folder of a guide at once, keeping nothing here; `title` and `slug` are its own when they
+    are empty, `sender` as for `make_course`. Raises NotFound or Refused."""
+    values = _sender_values(session, sender)
+    with TemporaryDirectory() as folder:
+        arrival = Arrivals(Path(folder)).take(file, content, days)
+        named = " ".join(title.split()) or arrival.report.title
+        slug = slug.strip() or slug_for(named)
+        if not SLUG.fullmatch(slug):
+            raise Refused(f"{slug!r} is not a slug; use small letters, digits and hyphens, as in calm-week.")
+        files = arrival.files(named, slug, values)
+    packed = {name: text if isinstance(text, bytes) else text.encode() for name, text in files.items()}
+    return CourseOfGuide(arrival, slug, named, pack(slug, packed))
+
+
+def _sender_values(session: Session, sender: str) -> dict[str, str]:
+    """What a course takes over of a sender that is known; nothing where none is named. Raises NotFound."""
+    known = get_sender(session, sender) if sender else None
+    return {name: getattr(known, name) or "" for name in SENDER} if known else {}
 
 
 @needs(Right.WRITE)

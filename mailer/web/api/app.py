@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.audience.import_folder import MOST_BYTES
+from mailer.content.arrivals import MOST_GUIDE
 from mailer.content.course_zip import MOST_PACKED
 from mailer.desk.campaign_drafts import MOST_UPLOAD
 from mailer.web.api import (
@@ -22,6 +23,7 @@ from mailer.web.api import (
     courses,
     deliveries,
     forms,
+    guides,
     holds,
     home,
     imports,
@@ -48,10 +50,11 @@ UPLOADS = {
     f"{PATH}/courses": MOST_PACKED,
     f"{PATH}/courses/plan": MOST_PACKED,
     f"{PATH}/courses/check": MOST_PACKED,
+    f"{PATH}/courses/guide": MOST_GUIDE,
     f"{PATH}/campaigns/file": MOST_UPLOAD,
     f"{PATH}/imports": MOST_BYTES,
 }
-"""Where a course folder or a campaign is sent, with its pictures; and files of people to import."""
+"""Where a guide, a course folder or a campaign is sent, with its pictures; and files of people to import."""
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     noun.router
@@ -65,6 +68,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         imports,
         suppressions,
         courses,
+        guides,
         course_reports,
         campaigns,
         campaign_texts,

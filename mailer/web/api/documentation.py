@@ -23,7 +23,11 @@ router = APIRouter()
 
 PATH = "/api/docs"
 METHODS = ("get", "post", "put", "patch", "delete")
-FILES = {"application/zip": "course.zip", "text/csv": "people.csv"}
+FILES = {
+    "application/zip": "course.zip",
+    "text/csv": "people.csv",
+    "application/octet-stream": "guide.md",
+}
 """What a file that is sent is called in examples."""
 DEEP = 4
 """So many levels of an example are written out."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import select
+
 from mailer.accounts.rights import Right
 from mailer.db import Sessions, session_scope
-from mailer.models import Campaign
+from mailer.models import Campaign, Course
 from tests.integration.api.conftest import Program, joins, upload, zipped
 from tests.integration.api.test_how_the_api_works import kind
 from tests.support.cast import ADA, BEN, CLEO, step_file, write_course
+
+GUIDE = Path(__file__).parents[2] / "support" / "guides" / "sleeping-better.md"
 
 SPRING = """---
 slug: spring
@@ -41,6 +46,29 @@ def test_a_course_is_planned_published_changed_and_taken_back(shop: Program, tmp
     assert [(one["kind"], one["key"]) for one in changed["changes"]] == [("move", "rest")]
     undone = shop.post("/courses/calm/undo").json()
     assert (undone["taken_back"], undone["like"], undone["version"]) == (2, 1, 3)
+
+
+def test_a_guide_becomes_a_folder_that_can_be_published(
+    shop: Program, calm: Path, sessions: Sessions
+) -> None:
+    asked = {"file": "sleep.md", "days": "30", "slug": "sleep", "sender": "calm"}
+    headers = {"Idempotency-Key": "guide-1", "Content-Type": "application/octet-stream"}
+    answer = shop.client.post("/courses/guide", content=GUIDE.read_bytes(), headers=headers, params=asked)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["slug"], found["steps"] > 3) == ("sleep", True)
+    folder = base64.b64decode(found["folder"])
+    planned = upload(shop, "/courses/plan", folder).json()
+    assert planned["slug"] == "sleep"
+    assert len(planned["changes"]) >= found["steps"]
+    for wrong, words in (({"file": "sleep.pdf"}, ".docx"), ({"slug": "No Slug"}, "not a slug")):
+        headers["Idempotency-Key"] = f"{wrong}"
+        refused = shop.client.post(
+            "/courses/guide", content=GUIDE.read_bytes(), headers=headers, params=asked | wrong
+        )
+        assert (refused.status_code, words in refused.json()["detail"]) == (422, True)
+    with session_scope(sessions) as session:
+        assert session.scalars(select(Course.slug)).all() == ["calm"]  # nothing is kept of it
 
 
 def test_a_token_that_may_only_send_publishes(program: Callable[..., Program], tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ TAKES = {
     "GET /courses": Right.SEE,
     "POST /courses/plan": Right.WRITE,
     "POST /courses/check": Right.WRITE,
+    "POST /courses/guide": Right.WRITE,
     "POST /courses": Right.SEND,
     "GET /courses/{slug}": Right.SEE,
     "POST /courses/{slug}/undo": Right.SEND,
