@@ -265,7 +265,6 @@ class Known(NamedTuple):
     send_time: time | None
     weekdays: int | None
     paused_until: date | None
-    reason: str
     next_attempt_at: datetime
     no_room_since: datetime | None
 
@@ -277,7 +276,7 @@ _ROWS = """
            coalesce(s.email, ''), coalesce(s.name, ''), s.language, s.zone,
            CASE WHEN s.fields <> '{{}}'::jsonb THEN s.fields END, n.id,
            d.dedup_key, s.id IS NOT NULL, n.state, x.reason, x.until, e.state, e.round,
-           split_part(s.email_key, '@', 2), e.send_time, e.weekdays, e.paused_until, d.reason,
+           split_part(s.email_key, '@', 2), e.send_time, e.weekdays, e.paused_until,
            d.next_attempt_at, d.no_room_since
     FROM deliveries AS d
     LEFT JOIN subscribers AS s ON s.id = d.subscriber_id

@@ -277,9 +277,8 @@ class ImportFile(Base):
     The file itself is below the data folder, by its random `name`, and goes when the import is done or after
     a week. `columns` are ours by place, "" for one that is not used. `progress` and `report` hold counts and
     no address. `ordered_at` is the moment that all it adds is dated with; what was true then holds for all of
-    its people, whatever changes on the way: whether they are active at once
-    (`joins_active`), and the declared `fields` with their
-    types, in their order.
+    its people, whatever changes on the way: whether they are active at once (`joins_active`), and the
+    declared `fields` with their types, in their order.
     """
 
     __tablename__ = "import_files"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, and_, any_, cast, func, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from mailer import outbox
-from mailer.db import written_out
+from mailer.db import among, written_out
 from mailer.errors import NotFound
 from mailer.models import Campaign, CampaignState, Delivery, DeliveryState, Lane, Subscriber
 from mailer.schedule.local_time import LocalTime
@@ -62,7 +61,7 @@ def move_to_zone(session: Session, subscriber_id: int, zone_name: str | None, no
 def move_people(session: Session, subscriber_ids: Sequence[int], now: datetime) -> None:
     """`move_to_zone` for many at once, by the zones that they have now."""
     under_way = select(Campaign).where(Campaign.state == CampaignState.SENDING, Campaign.local != {})
-    is_one = Delivery.subscriber_id == any_(cast(list(subscriber_ids), ARRAY(BigInteger)))
+    is_one = among(Delivery.subscriber_id, subscriber_ids)
     for campaign in session.scalars(under_way):
         move_with_rules(session, campaign, now, is_one)
 

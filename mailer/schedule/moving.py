@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, any_, cast
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from mailer.audience.subscribers import Person, complete_subscriber
+from mailer.db import among
 from mailer.models import Enrollment, Subscriber
 from mailer.schedule.campaigns import move_people, move_to_zone
 from mailer.schedule.enroll import look_anew
@@ -33,6 +32,5 @@ def keep_to_zone(session: Session, subscriber_id: int, zone_name: str | None, no
 def keep_to_zones(session: Session, subscriber_ids: Sequence[int], now: datetime) -> None:
     """The same for many at once, by the zones that they have now."""
     if subscriber_ids:
-        people = any_(cast(list(subscriber_ids), ARRAY(BigInteger)))
-        look_anew(session, Enrollment.subscriber_id == people, now)
+        look_anew(session, among(Enrollment.subscriber_id, subscriber_ids), now)
         move_people(session, subscriber_ids, now)

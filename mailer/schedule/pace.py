@@ -91,7 +91,7 @@ def next_now(session: Session, enrollment_id: int, asker: Asker, now: datetime) 
         if case.paused_days:
             return _resume(case, What.NEXT)
         raise OnItsWay
-    if case.next_step() is None and not (case.place.extras or case.place.last_extras):
+    if case.is_at_end:
         raise NothingToCome
     if case.paused_days:
         _unpause(case)
@@ -127,11 +127,11 @@ def pause_until(
         raise BadDate
     if case.enrollment.paused_until == until:
         return None
+    if case.is_at_end:
+        raise NothingToCome
     step = case.next_step()
     if step is not None:
         case.put(step, case.next_date(step) + (until - case.today) - case.paused_days * DAY)
-    elif not (case.place.extras or case.place.last_extras):
-        raise NothingToCome
     case.enrollment.paused_until, case.enrollment.asked_at = until, None
     change = case.record(What.PAUSE)
     _hold_back(case)

@@ -109,6 +109,11 @@ class Case:
         later = (s for s in self.plan.steps if s.day > self.place.last_day and not s.instead_of)
         return next(later, None)
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether nothing of the course is left to come."""
+        return self.next_step() is None and not (self.place.extras or self.place.last_extras)
+
     def next_date(self, step: StepPlan) -> date:
         """The day on which `step` belongs: not one that is over, nor one on which another mail leaves."""
         anchor = shifted(self.place, self.plan.steps)
